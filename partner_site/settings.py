@@ -186,6 +186,7 @@ STRIPE_API_BASE = env("STRIPE_API_BASE", default="https://api.stripe.com").rstri
 STRIPE_INSTALL_BASE = env("STRIPE_INSTALL_BASE", default="https://marketplace.stripe.com").rstrip("/")
 STRIPE_DASHBOARD_BASE = env("STRIPE_DASHBOARD_BASE", default="https://dashboard.stripe.com").rstrip("/")
 STRIPE_APP_ID = env("STRIPE_APP_ID")
+STRIPE_APP_OBJECT_ID = env("STRIPE_APP_OBJECT_ID", default="")
 STRIPE_INSTALL_PATH_LIVE = env("STRIPE_INSTALL_PATH_LIVE", default="/apps/install/link/{app_id}")
 STRIPE_INSTALL_PATH_TEST = env("STRIPE_INSTALL_PATH_TEST", default="/apps/install/link/{app_id}")
 STRIPE_APP_SETTINGS_PATH_LIVE = env("STRIPE_APP_SETTINGS_PATH_LIVE", default="/settings/apps/{app_id}")
