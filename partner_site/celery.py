@@ -1,0 +1,53 @@
+"""The Celery application: a doorbell for the due rows of `work`, never the queue itself."""
+
+import json
+import logging.config
+import os
+from typing import Any
+
+from celery import Celery
+from celery.signals import celeryd_init, setup_logging
+
+from partner_site.log import holds_a_key
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "partner_site.settings")
+
+
+class KeyInMessage(ValueError):
+    """A task was about to carry something shaped like a key: give it the row's id instead."""
+
+
+class SiteCelery(Celery):
+    """Celery that refuses to publish a key.
+
+    This cannot be a `before_task_publish` receiver: Celery logs what a receiver raises, then publishes.
+    """
+
+    def send_task(self, name: str, args: Any = None, kwargs: Any = None, **options: Any) -> Any:
+        """Publish the task, unless its arguments hold a key-shaped string."""
+        if holds_a_key(json.dumps([args, kwargs, options.get("headers")], default=repr)):
+            raise KeyInMessage(f"Task {name} was given something shaped like a key.")
+        return super().send_task(name, args, kwargs, **options)
+
+
+app = SiteCelery("partner_site")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+app.steps["worker"].add("work.heartbeat:Heartbeat")  # by name: its module needs Django to be set up
+
+
+@setup_logging.connect
+def log_as_the_site_does(**kwargs: Any) -> None:
+    """Give the worker the site's logging; having a receiver keeps Celery from setting up its own."""
+    from django.conf import settings
+
+    logging.config.dictConfig(settings.LOGGING)
+
+
+@celeryd_init.connect
+def make_ready(**kwargs: Any) -> None:
+    """Before the worker takes its first message: refuse unsafe settings, keep its memory to itself."""
+    from partner_site.startup import keep_memory_private, refuse_unsafe_settings
+
+    keep_memory_private()
+    refuse_unsafe_settings()

@@ -1,0 +1,46 @@
+"""What every answer of the site tells the browser besides its page."""
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils.cache import patch_vary_headers
+
+_NO_FEATURES = "camera=(), microphone=(), geolocation=(), payment=(), usb=(), clipboard-read=()"
+_SIGN_OUT_VIEWS = frozenset({"account_logout", "admin:logout"})
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+def private_pages(get_response: GetResponse) -> GetResponse:
+    """Keep every answer out of caches and search engines, except the home page of somebody without a session.
+
+    A list of private pages would need an entry for each new page; a list of public ones has a single entry and forgets
+    nothing. Static files never come this far: WhiteNoise, which stands in front, answers them.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        response.headers.setdefault("Permissions-Policy", _NO_FEATURES)
+        response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        if _is_public(request):
+            patch_vary_headers(response, ["Cookie"])
+        else:
+            response.headers["Cache-Control"] = "no-store, private"
+            response.headers["X-Robots-Tag"] = "noindex"
+        if _signs_out(request):
+            response.headers["Clear-Site-Data"] = '"cache", "storage"'
+        return response
+
+    return middleware
+
+
+def _is_public(request: HttpRequest) -> bool:
+    """Whether this is the home page as everybody sees it."""
+    return request.path == "/" and settings.SESSION_COOKIE_NAME not in request.COOKIES
+
+
+def _signs_out(request: HttpRequest) -> bool:
+    """Whether this request asked to end the session."""
+    match = request.resolver_match
+    return request.method == "POST" and match is not None and match.view_name in _SIGN_OUT_VIEWS
