@@ -138,7 +138,8 @@ SESSION_COOKIE_NAME = "__Host-sid" if SITE_IS_HTTPS else "sid"
 CSRF_COOKIE_NAME = "__Host-csrf" if SITE_IS_HTTPS else "csrf"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SITE_IS_HTTPS
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
-SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"  # "Strict" would lose the session on the way back from Stripe
+# Not "Strict": that would lose the session on the way back from Stripe.
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 12 * 60 * 60
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
@@ -146,6 +147,7 @@ MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 65_536
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 50
 DATA_UPLOAD_MAX_NUMBER_FILES = 0
+DEFAULT_EXCEPTION_REPORTER = "partner_site.exception_reports.ShortReport"
 DEFAULT_EXCEPTION_REPORTER_FILTER = "partner_site.exception_reports.NothingPrivate"
 
 # --- Signing in ------------------------------------------------------------------------------------------------------
