@@ -1,0 +1,95 @@
+"""Ring for work that is due. A bell carries no work: losing one costs a second, never a row."""
+
+import logging
+import threading
+import time
+from functools import partial
+from typing import Any
+
+from celery import Celery, current_app
+from django.core.cache import caches
+from django.db import transaction
+from kombu import Connection
+from kombu.pools import producers
+
+from work.broker import PUBLISHER_OPTIONS
+from work.queues import queue_named
+
+logger = logging.getLogger(__name__)
+HANGS_SECONDS = 2
+SILENCE_SECONDS = 5.0
+EXPIRES_SECONDS = 30
+
+
+class _Silence:
+    """No bells for a while after the broker failed, so that nobody waits for it twice in a row."""
+
+    def __init__(self) -> None:
+        self._until = float("-inf")
+        self._lock = threading.Lock()
+
+    def reigns(self) -> bool:
+        return time.monotonic() < self._until
+
+    def begin(self, problem: Exception) -> None:
+        with self._lock:
+            if not self.reigns():
+                logger.warning("no bells for %s seconds: %s", SILENCE_SECONDS, type(problem).__name__)
+            self._until = time.monotonic() + SILENCE_SECONDS
+
+    def end(self) -> None:
+        self._until = float("-inf")
+
+
+silence = _Silence()
+
+
+def ring(queue_name: str, lane: str | None = None) -> None:
+    """Tell the workers that rows are due; never raises, never waits more than a second.
+
+    While a bell hangs that no worker has answered yet, another one would say nothing new and is not hung.
+    """
+    if silence.reigns():
+        return
+    try:
+        if caches["bells"].add(_hook(queue_name, lane), 1, timeout=HANGS_SECONDS):
+            _publish(queue_named(queue_name).task_name, [lane] if lane else [])
+    except Exception as problem:  # a bell must not harm whoever rings it
+        silence.begin(problem)
+
+
+def ring_on_commit(queue_name: str, lane: str | None = None) -> None:
+    """Ring once the present transaction is committed (at once outside of one); never raises."""
+    transaction.on_commit(partial(ring, queue_name, lane), robust=True)
+
+
+def take_down(queue_name: str, lane: str | None = None) -> None:
+    """Take the bell down before looking for work: whoever rings from now on is heard anew. Never raises."""
+    if silence.reigns():
+        return
+    try:
+        caches["bells"].delete(_hook(queue_name, lane))
+    except Exception as problem:
+        silence.begin(problem)
+
+
+def _hook(queue_name: str, lane: str | None) -> str:
+    return f"{queue_name}:{lane or ''}"
+
+
+def _publish(task_name: str, args: list[Any]) -> None:
+    app: Celery = current_app._get_current_object()
+    # A connection of its own, with a publisher's time-outs, even inside a worker.
+    with producers[_connection(app)].acquire(block=True, timeout=0.2) as producer:
+        app.send_task(
+            task_name,
+            args=args,
+            producer=producer,
+            expires=EXPIRES_SECONDS,
+            retry=False,
+            ignore_result=True,
+        )
+
+
+def _connection(app: Celery) -> Connection:
+    return app.connection_for_write(transport_options=PUBLISHER_OPTIONS)

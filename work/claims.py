@@ -1,0 +1,106 @@
+"""The statement that claims a row: fair over lanes, one per lane, by the database's clock."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from django.db import connection
+
+from work.models import DueRow
+from work.queues import Queue
+
+# A loose index scan: one index probe per lane, however many rows the lane holds.
+_EVERY_LANE = """
+    lanes (lane) AS (
+        (SELECT min(lane) FROM {table} WHERE state = 'waiting')
+        UNION ALL
+        SELECT (SELECT min(t.lane) FROM {table} t WHERE t.state = 'waiting' AND t.lane > lanes.lane)
+        FROM lanes WHERE lanes.lane IS NOT NULL
+    )"""
+_ONE_LANE = "lanes (lane) AS (SELECT CAST(%(lane)s AS varchar))"
+
+# The head of each lane that may be claimed now. A claimed row keeps its lane busy until its lease has run out; then it
+# is the head itself. statement_timestamp() is the database's clock, goes on inside a transaction, and can use an index.
+_HEADS = """
+    heads (id, lane, priority, ready_at) AS (
+        SELECT head.id, lanes.lane, head.priority, head.due_at
+        FROM lanes CROSS JOIN LATERAL (
+            SELECT t.id, t.priority, t.due_at FROM {table} t
+            WHERE t.state = 'waiting' AND t.lane = lanes.lane AND t.due_at <= statement_timestamp()
+            ORDER BY t.priority, t.due_at, t.id LIMIT 1
+        ) head
+        WHERE NOT EXISTS (SELECT FROM {table} busy WHERE busy.state = 'claimed' AND busy.lane = lanes.lane)
+        UNION ALL
+        SELECT t.id, t.lane, t.priority, t.lease_until FROM {table} t
+        WHERE t.state = 'claimed' AND t.lease_until <= statement_timestamp() {only_lane}
+    )"""
+
+# The conditions are repeated beside the lock: a row that changed under us is looked at again, and let go. A row that
+# was taken over too often kills its workers; it is buried here instead of being tried again.
+_CLAIM = """
+    picked AS (
+        SELECT t.id FROM heads JOIN {table} t ON t.id = heads.id
+        WHERE (t.state = 'waiting' AND t.due_at <= statement_timestamp())
+           OR (t.state = 'claimed' AND t.lease_until <= statement_timestamp())
+        ORDER BY heads.priority, random() LIMIT 1
+        FOR UPDATE OF t SKIP LOCKED
+    )
+    UPDATE {table} t SET
+        state = CASE WHEN {poison} THEN 'dead' ELSE 'claimed' END,
+        attempts = CASE WHEN {poison} THEN t.attempts ELSE t.attempts + 1 END,
+        fence = t.fence + 1,
+        lease_until = CASE WHEN {poison} THEN NULL ELSE statement_timestamp() + %(lease)s END,
+        claimed_by = CASE WHEN {poison} THEN t.claimed_by ELSE %(claimed_by)s END,
+        finished_at = CASE WHEN {poison} THEN statement_timestamp() END,
+        problem = CASE WHEN {poison} THEN %(poison_problem)s ELSE t.problem END
+    FROM picked WHERE t.id = picked.id
+    RETURNING {columns}"""
+_POISON = "t.state = 'claimed' AND t.attempts >= %(max_attempts)s"
+
+_WAITING = """
+    SELECT lane, priority, EXTRACT(EPOCH FROM statement_timestamp() - ready_at)::float8
+    FROM heads ORDER BY priority, random()"""
+
+
+@dataclass(frozen=True)
+class WaitingLane:
+    """A lane whose head could be claimed now, and for how many seconds it could have been already."""
+
+    lane: str
+    priority: int
+    waited: float
+
+
+@cache
+def _sql(model: type[DueRow], tail: str, one_lane: bool) -> str:
+    quote = connection.ops.quote_name
+    lanes = _ONE_LANE if one_lane else _EVERY_LANE
+    return f"WITH RECURSIVE {lanes}, {_HEADS}{',' if tail is _CLAIM else ''} {tail}".format(
+        table=quote(model._meta.db_table),
+        columns=", ".join(f"t.{quote(each.column)}" for each in model._meta.concrete_fields if each.column),
+        poison=_POISON,
+        only_lane="AND t.lane = %(lane)s" if one_lane else "",
+    )
+
+
+def claim_one(queue: Queue[Any], lane: str | None, *, claimed_by: str, poison_problem: str) -> DueRow | None:
+    """Claim the head of one lane, or bury it if it was taken over too often; None when no lane has a head to claim.
+
+    Raises IntegrityError when somebody else claimed another row of the same lane at the same moment.
+    """
+    parameters = {
+        "lane": lane,
+        "lease": queue.lease,
+        "max_attempts": queue.max_attempts,
+        "claimed_by": claimed_by[:100],
+        "poison_problem": poison_problem,
+    }
+    rows = queue.model._base_manager.raw(_sql(queue.model, _CLAIM, lane is not None), parameters)
+    return next(iter(rows), None)
+
+
+def waiting_lanes(queue: Queue[Any]) -> list[WaitingLane]:
+    """Every lane with a head that could be claimed now: most urgent first, equals in random order."""
+    with connection.cursor() as cursor:
+        cursor.execute(_sql(queue.model, _WAITING, one_lane=False))
+        return [WaitingLane(*row) for row in cursor.fetchall()]
