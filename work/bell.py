@@ -6,7 +6,7 @@ import time
 from functools import partial
 from typing import Any
 
-from celery import Celery, current_app
+from celery import current_app
 from django.core.cache import caches
 from django.db import transaction
 from kombu import Connection
@@ -78,10 +78,9 @@ def _hook(queue_name: str, lane: str | None) -> str:
 
 
 def _publish(task_name: str, args: list[Any]) -> None:
-    app: Celery = current_app._get_current_object()
     # A connection of its own, with a publisher's time-outs, even inside a worker.
-    with producers[_connection(app)].acquire(block=True, timeout=0.2) as producer:
-        app.send_task(
+    with producers[_connection()].acquire(block=True, timeout=0.2) as producer:
+        current_app.send_task(
             task_name,
             args=args,
             producer=producer,
@@ -91,5 +90,5 @@ def _publish(task_name: str, args: list[Any]) -> None:
         )
 
 
-def _connection(app: Celery) -> Connection:
-    return app.connection_for_write(transport_options=PUBLISHER_OPTIONS)
+def _connection() -> Connection:
+    return current_app.connection_for_write(transport_options=PUBLISHER_OPTIONS)

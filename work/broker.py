@@ -37,8 +37,13 @@ WORKER_OPTIONS: dict[str, Any] = {
 def configure(app: Celery) -> None:
     """Give `app` a publisher's options now, and a worker's when this process turns out to be a worker."""
     app.conf.broker_transport_options = dict(PUBLISHER_OPTIONS)
-    celeryd_init.connect(_become_worker, weak=False, dispatch_uid="work.broker")
+    celeryd_init.connect(_on_worker_init, weak=False, dispatch_uid="work.broker")
 
 
-def _become_worker(*, conf: Any, **_: object) -> None:
+def become_worker(conf: Any) -> None:
+    """Give the configuration of a worker's application a worker's options; before it first connects."""
     conf.broker_transport_options = dict(WORKER_OPTIONS)
+
+
+def _on_worker_init(*, conf: Any, **_: object) -> None:
+    become_worker(conf)

@@ -1,7 +1,6 @@
 """The statement that claims a row: fair over lanes, one per lane, by the database's clock."""
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from django.db import connection
@@ -71,7 +70,6 @@ class WaitingLane:
     waited: float
 
 
-@cache
 def _sql(model: type[DueRow], tail: str, one_lane: bool) -> str:
     quote = connection.ops.quote_name
     lanes = _ONE_LANE if one_lane else _EVERY_LANE
