@@ -9,6 +9,7 @@ from celery import Celery
 from celery.signals import celeryd_init, setup_logging
 
 from partner_site.log import holds_a_key
+from work import broker
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "partner_site.settings")
 
@@ -33,6 +34,7 @@ class SiteCelery(Celery):
 app = SiteCelery("partner_site")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+broker.configure(app)
 app.steps["worker"].add("work.heartbeat:Heartbeat")  # by name: its module needs Django to be set up
 
 

@@ -1,10 +1,10 @@
 """The ops desk (Django's admin at /ops/): staff only, with a second factor used within the hour."""
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
-from django.contrib.admin import AdminSite
+from django.contrib.admin import AdminSite, ModelAdmin
 from django.contrib.admin.apps import AdminConfig
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.contrib.auth.decorators import login_not_required
@@ -13,6 +13,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+
+if TYPE_CHECKING:
+    _AnyModelAdmin = ModelAdmin[Any]
+else:
+    _AnyModelAdmin = ModelAdmin
 
 SECOND_FACTOR_LASTS_SECONDS = 60 * 60
 
@@ -85,6 +90,29 @@ class OpsAdminSite(AdminSite):
         ):
             return wanted
         return reverse("admin:index")
+
+
+class ReadOnlyAdmin(_AnyModelAdmin):
+    """An ops page that shows rows and changes none; what staff may do are actions that call a command.
+
+    Every `admin.py` starts from it. Rows that are promises (history, envelopes, events) cannot be edited by hand, and
+    nothing is deleted except by the command that also tells history about it.
+    """
+
+    show_full_result_count = False
+    list_per_page = 50
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never."""
+        return False
 
 
 class OpsAdminConfig(AdminConfig):
