@@ -1,0 +1,20 @@
+"""Registers the validations' queue and the periodic jobs of keys."""
+
+from django.apps import AppConfig
+
+
+class StripeKeysConfig(AppConfig):
+    """Restricted keys: stored, proven, re-checked and handed out."""
+
+    name = "stripe_keys"
+    verbose_name = "Stripe keys"
+
+    def ready(self) -> None:
+        """Make the queue, the periodic jobs and the start-up checks known."""
+        from stripe_keys import checks, tasks
+        from work import engine, periodic
+
+        engine.register(tasks.VALIDATIONS)
+        periodic.every(30, "plan-due-checks", tasks.plan_due_checks)
+        periodic.every(24 * 3600, "forget-old-pastes", tasks.forget_old_pastes)
+        checks.register_checks()

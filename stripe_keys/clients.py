@@ -1,0 +1,83 @@
+"""The door of the partner's engineers: a ready Stripe client for a merchant, or an exception that says why not.
+
+    from stripe_keys.clients import stripe_client
+
+    client = stripe_client(merchant=merchant, livemode=True, used_for="nightly invoice import")
+    invoices = client.v1.invoices.list({"limit": 100})
+
+Ask for a client where it is used and let it go; do not keep it. The key behind it may be replaced at any time.
+"""
+
+from django.db import transaction
+
+from accounts.models import Merchant
+from stripe_keys import gateway, lifecycle, vault
+from stripe_keys.gateway import StripeClient
+from stripe_keys.models import DEFAULT_PURPOSE, RestrictedKey, RestrictedKeyQuerySet
+
+__all__ = [
+    "KeyEnded",
+    "KeyNotProven",
+    "KeySuspended",
+    "NoKey",
+    "NoUsableKey",
+    "StripeClient",
+    "stripe_client",
+]
+
+
+class NoUsableKey(Exception):
+    """There is no key of this merchant, mode and purpose that may be used now; the subclass says why."""
+
+
+class NoKey(NoUsableKey):
+    """The merchant has never brought a key: invite them to connect Stripe."""
+
+
+class KeyNotProven(NoUsableKey):
+    """The merchant's key is still being checked, or was rejected: wait, or let them look at its page."""
+
+
+class KeySuspended(NoUsableKey):
+    """Support has suspended the key: do not call Stripe for this merchant until they lift it."""
+
+
+class KeyEnded(NoUsableKey):
+    """The key expired or was removed: stop, and let the merchant bring a new one."""
+
+
+def stripe_client(
+    *,
+    merchant: Merchant,
+    livemode: bool,
+    purpose: str = DEFAULT_PURPOSE,
+    used_for: str = "partner code",
+    max_network_retries: int = 2,
+) -> StripeClient:
+    """A client of the stable SDK that calls Stripe with the merchant's key; a limited key is handed out too.
+
+    The use is recorded (`used_for` is for the record) before the key is opened; if it cannot be, there is no client.
+
+    Raises:
+        NoKey, KeyNotProven, KeySuspended, KeyEnded: all of them NoUsableKey.
+        WillNotOpen: the stored envelope cannot be opened; tell ops.
+    """
+    keys = RestrictedKey.objects.filter(merchant=merchant, livemode=livemode, purpose=purpose)
+    with transaction.atomic():
+        key = keys.usable().select_related("envelope", "merchant").first()
+        if key is None:
+            raise _why_not(keys)
+        if key.suspended_at is not None:
+            raise KeySuspended(f"{key.display} is suspended.")
+        lifecycle.record_use(key, actor="partner code", reason=used_for)
+        secret = vault.decrypt(key.envelope)
+    return gateway.client_for(secret, max_network_retries=max_network_retries)
+
+
+def _why_not(keys: RestrictedKeyQuerySet) -> NoUsableKey:
+    last = keys.order_by("-created_at").first()
+    if last is None:
+        return NoKey("The merchant has not brought a key of this mode.")
+    if last.status in (RestrictedKey.Status.PENDING, RestrictedKey.Status.REJECTED):
+        return KeyNotProven(f"{last.display} is {last.get_status_display().lower()}.")
+    return KeyEnded(f"{last.display} is {last.get_status_display().lower()}.")

@@ -1,0 +1,183 @@
+"""The way to Stripe's install page and back, and which Stripe account belongs to which merchant."""
+
+import json
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.urls import reverse
+
+from accounts.models import Merchant, User
+from stripe_keys import lifecycle, signature
+from stripe_keys.lifecycle import actor_name
+from stripe_keys.models import InstallState, RestrictedKey, StripeInstall, Validation
+
+Status = StripeInstall.Status
+_ACCOUNT = re.compile(r"acct_[A-Za-z0-9]{8,64}", re.ASCII)
+
+
+class InstallRefused(Exception):
+    """The return from Stripe does not bind anything; `code` names the sentence to show."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Returned:
+    """A good return: which mode it was for, and the account when Stripe's signature proved it."""
+
+    livemode: bool
+    install: StripeInstall | None
+
+
+def install_url(*, merchant: Merchant, user: User, livemode: bool, now: datetime) -> str:
+    """Stripe's install page for our app, with a one-time `state` bound to user, merchant and mode.
+
+    Source: https://docs.stripe.com/stripe-apps/install-links.
+    """
+    state = secrets.token_urlsafe(32)
+    InstallState.objects.filter(expires_at__lt=now).delete()
+    InstallState.objects.create(
+        state_hash=_hash(state),
+        user=user,
+        merchant=merchant,
+        livemode=livemode,
+        expires_at=now + timedelta(seconds=settings.INSTALL_STATE_LIFETIME_SECONDS),
+    )
+    path = settings.STRIPE_INSTALL_PATH_LIVE if livemode else settings.STRIPE_INSTALL_PATH_TEST
+    address = settings.STRIPE_INSTALL_BASE + path.format(app_id=settings.STRIPE_APP_ID)
+    return f"{address}{'&' if '?' in address else '?'}{urlencode({'redirect_uri': return_url(), 'state': state})}"
+
+
+def return_url() -> str:
+    """Where Stripe sends the merchant back to; the manifest lists it under `allowed_redirect_uris`."""
+    return settings.SITE_URL + reverse("stripe_keys:install_return")
+
+
+def app_settings_url(*, livemode: bool) -> str:
+    """The app's settings page in the Dashboard, where the merchant finds *View API keys*."""
+    path = settings.STRIPE_APP_SETTINGS_PATH_LIVE if livemode else settings.STRIPE_APP_SETTINGS_PATH_TEST
+    return str(settings.STRIPE_DASHBOARD_BASE + path.format(app_id=settings.STRIPE_APP_ID))
+
+
+def _hash(state: str) -> bytes:
+    return sha256(state.encode()).digest()
+
+
+def use_state(*, state: str, user: User, now: datetime) -> InstallState:
+    """Use up a `state`, whoever returns with it, and give back what it was bound to.
+
+    Raises:
+        InstallRefused: unknown, used, too old, or begun by somebody else (`state`).
+    """
+    with transaction.atomic():
+        row = InstallState.objects.select_for_update(of=("self",)).filter(state_hash=_hash(state)).first()
+        if row is not None:
+            InstallState.objects.filter(pk=row.pk).delete()
+    if row is None or row.expires_at <= now or row.user_id != user.pk:
+        raise InstallRefused("state")
+    return row
+
+
+def take_return(*, started: InstallState, query: dict[str, str], state: str, now: datetime) -> Returned:
+    """Read Stripe's answer. Only a return that Stripe signed binds an account; an unsigned one is merely noted.
+
+    Raises:
+        InstallRefused: the merchant declined (`denied`), the signature is wrong (`signature`), the mode differs
+            (`mode`), or the account belongs to somebody else (`taken`).
+    """
+    if query.get("error"):
+        raise InstallRefused("denied")
+    if (query.get("livemode") == "false") == started.livemode and "livemode" in query:
+        raise InstallRefused("mode")
+    signed = query.get("install_signature", "")
+    if not signed:
+        return Returned(started.livemode, None)
+    account = query.get("account_id", "")
+    _verify_install_signature(
+        signed, state=state, user_id=query.get("user_id", ""), account_id=account, now=now
+    )
+    if not _ACCOUNT.fullmatch(account):
+        raise InstallRefused("signature")
+    install = bind(
+        merchant=started.merchant,
+        stripe_account_id=account,
+        livemode=started.livemode,
+        proof=StripeInstall.Proof.SIGNED_RETURN,
+        now=now,
+    )
+    return Returned(started.livemode, install)
+
+
+def _verify_install_signature(
+    signed: str, *, state: str, user_id: str, account_id: str, now: datetime
+) -> None:
+    """Stripe signs compact JSON of state, user_id and account_id in this order with the app's signing secret.
+
+    Whether an empty `state` is part of it is not documented; ours is never empty.
+    Source: https://docs.stripe.com/stripe-apps/install-links.
+    """
+    payload: dict[str, Any] = {"state": state, "user_id": user_id, "account_id": account_id}
+    body = json.dumps(payload, separators=(",", ":"), ensure_ascii=False).encode()
+    known = [
+        signature.SigningSecret(f"app-{number}", value)
+        for number, value in enumerate(settings.STRIPE_APP_SIGNING_SECRETS)
+    ]
+    try:
+        signature.verify(signed, body, known, now=now)
+    except signature.BadSignature:
+        raise InstallRefused("signature") from None
+
+
+def bind(
+    *, merchant: Merchant, stripe_account_id: str, livemode: bool, proof: str, now: datetime
+) -> StripeInstall:
+    """The install that binds this account and mode to `merchant`, made here if it is not there.
+
+    Raises:
+        InstallRefused: the account is bound to another merchant (`taken`).
+    """
+    try:
+        with transaction.atomic():
+            install, _ = StripeInstall.objects.get_or_create(
+                stripe_account_id=stripe_account_id,
+                livemode=livemode,
+                status=Status.INSTALLED,
+                merchant=merchant,
+                defaults={"proof": proof, "installed_at": now},
+            )
+    except IntegrityError:
+        raise InstallRefused("taken") from None
+    return install
+
+
+@transaction.atomic
+def confirm_account(*, key: RestrictedKey, user: User, now: datetime) -> None:
+    """Bind the account that `key` named, at the merchant's word that it is theirs, and go on with the check.
+
+    Raises:
+        InstallRefused: the question is no longer open (`stale`), or the account is bound elsewhere (`taken`).
+    """
+    key = lifecycle.locked(key)
+    if key.status != RestrictedKey.Status.PENDING or not key.awaits_account_confirmation:
+        raise InstallRefused("stale")
+    bind(
+        merchant=key.merchant,
+        stripe_account_id=key.stripe_account_id,
+        livemode=key.livemode,
+        proof=StripeInstall.Proof.MERCHANT,
+        now=now,
+    )
+    RestrictedKey.objects.filter(pk=key.pk).update(awaits_account_confirmation=False)
+    lifecycle.record(
+        key, actor=actor_name(user), reason="The merchant confirmed that the Stripe account is theirs."
+    )
+    lifecycle.request_validation(key, reason=Validation.Reason.CONFIRMED, now=now, requested_by=user)

@@ -1,0 +1,85 @@
+"""A Stripe key in memory: a value that does not print, log, compare loosely, copy or pickle."""
+
+import hmac
+import re
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+_KEY = re.compile(r"(?P<kind>[rs]k)_(?P<mode>live|test)_[A-Za-z0-9]{10,240}", re.ASCII)
+
+
+class NotAKey(ValueError):
+    """The text is not one whole Stripe key; it says nothing about the text."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyShape:
+    """What may be said about a key aloud."""
+
+    kind: str
+    livemode: bool
+    last4: str
+
+
+class Secret:
+    """One whole `rk_` or `sk_` key of ASCII letters and digits, 10 to 240 of them behind the prefix.
+
+    Only `reveal()` gives the text away. Everything that would show it by accident (repr, str, format, json, pickle,
+    copy, a template, a traceback's locals) shows the prefix and the last four characters at the most.
+
+    Raises:
+        NotAKey: the text is not of that form.
+    """
+
+    __slots__ = ("_text", "shape")
+    shape: KeyShape
+
+    def __init__(self, text: str) -> None:
+        match = _KEY.fullmatch(text)
+        if match is None:
+            raise NotAKey("That is not one whole Stripe key.")
+        object.__setattr__(self, "_text", text)
+        object.__setattr__(
+            self, "shape", KeyShape(kind=match["kind"], livemode=match["mode"] == "live", last4=text[-4:])
+        )
+
+    def reveal(self) -> str:
+        """The key itself. Every caller is listed in `tests/house/`: add none without a reason."""
+        return self._text  # type: ignore[attr-defined,no-any-return]
+
+    @property
+    def livemode(self) -> bool:
+        """Whether the key belongs to live mode, by its prefix."""
+        return self.shape.livemode
+
+    @property
+    def last4(self) -> str:
+        """The last four characters, which Stripe's Dashboard shows too."""
+        return self.shape.last4
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError("A secret does not change.")
+
+    def __repr__(self) -> str:
+        return f"<Secret {self.shape.kind}_{'live' if self.livemode else 'test'}_…{self.last4}>"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return repr(self)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return hmac.compare_digest(self.reveal().encode(), other.reveal().encode())
+
+    __hash__ = None  # type: ignore[assignment]  # a secret in a set or a dict key is a secret left lying about
+
+    def __copy__(self) -> NoReturn:
+        raise TypeError("A secret is not copied.")
+
+    def __deepcopy__(self, memo: object) -> NoReturn:
+        raise TypeError("A secret is not copied.")
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        raise TypeError("A secret is not pickled.")

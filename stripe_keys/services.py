@@ -1,0 +1,198 @@
+"""What people can do with keys: each function is one command, one transaction, and says what it refuses by exception."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Count, Min, Q, QuerySet
+
+from accounts.models import Merchant, User
+from stripe_keys import lifecycle, takeover, vault
+from stripe_keys.lifecycle import actor_name
+from stripe_keys.models import DEFAULT_PURPOSE, KeyEnvelope, KeySubmission, RestrictedKey, Validation
+from stripe_keys.secret import Secret
+
+Status = RestrictedKey.Status
+
+
+class TooManyPastes(Exception):
+    """The limit of pastes is reached; `retry_after` says for how long."""
+
+    def __init__(self, retry_after: timedelta) -> None:
+        super().__init__("Too many keys were pasted.")
+        self.retry_after = retry_after
+
+
+class CheckedJustNow(Exception):
+    """The key was checked moments ago; `retry_after` says when it may be asked for again."""
+
+    def __init__(self, retry_after: timedelta) -> None:
+        super().__init__("The key was checked moments ago.")
+        self.retry_after = retry_after
+
+
+class NotPossibleNow(Exception):
+    """The key is not in a state where this can be done; the page it came from is out of date."""
+
+
+@dataclass(frozen=True)
+class Added:
+    """The key that a paste led to, and whether it was there before."""
+
+    key: RestrictedKey
+    already_saved: bool
+
+
+@transaction.atomic
+def add_key(
+    *,
+    merchant: Merchant,
+    user: User,
+    secret: Secret,
+    now: datetime,
+    remote_address: str | None = None,
+    purpose: str = DEFAULT_PURPOSE,
+) -> Added:
+    """Store a pasted key as pending, encrypted, and have it checked at once.
+
+    The same key again is the same row. A key that waits to be proven gives way to a newer paste; a key that serves
+    goes on serving until the new one is proven. A key that another merchant has is rejected exactly as a useless one.
+
+    Raises:
+        TooManyPastes: the merchant or the address has pasted too often.
+    """
+    Merchant.objects.select_for_update().get(pk=merchant.pk)  # two tabs at once take turns
+    print_of_key = vault.fingerprint(secret)
+    kept = RestrictedKey.objects.kept().filter(fingerprint=print_of_key.digest)
+    own = kept.filter(merchant=merchant).first()
+    if own is not None:
+        return Added(own, already_saved=True)
+    _count_paste(merchant, user, remote_address, print_of_key.digest, now)
+    key = RestrictedKey(
+        merchant=merchant,
+        livemode=secret.livemode,
+        purpose=purpose,
+        last4=secret.last4,
+        fingerprint=print_of_key.digest,
+        fingerprint_key_id=print_of_key.key_id,
+        added_by=user,
+    )
+    if kept.exists():
+        key.status, key.last_problem = Status.REJECTED, "not_usable"
+        key.save()
+        lifecycle.record(
+            key, actor="the site", reason="This key could not be used with the connected account."
+        )
+        return Added(key, already_saved=False)
+    _give_way(merchant, user, secret.livemode, purpose)
+    key.save()
+    KeyEnvelope.objects.create(key=key, envelope=vault.encrypt(key, secret))
+    lifecycle.record(key, actor=actor_name(user), reason="The key was pasted.")
+    lifecycle.request_validation(key, reason=Validation.Reason.ADDED, now=now, requested_by=user)
+    return Added(key, already_saved=False)
+
+
+def _give_way(merchant: Merchant, user: User, livemode: bool, purpose: str) -> None:
+    for pending in RestrictedKey.objects.select_for_update(of=("self",)).filter(
+        merchant=merchant, livemode=livemode, purpose=purpose, status=Status.PENDING
+    ):
+        lifecycle.move(
+            pending, Status.REMOVED, actor=actor_name(user), reason="A newer key was pasted instead."
+        )
+
+
+def _count_paste(
+    merchant: Merchant, user: User, remote_address: str | None, fingerprint: bytes, now: datetime
+) -> None:
+    hour, day = now - timedelta(hours=1), now - timedelta(days=1)
+    by_merchant = KeySubmission.objects.filter(merchant=merchant)
+    _refuse_beyond(by_merchant.filter(at__gt=hour), settings.PASTE_LIMIT_PER_HOUR, timedelta(hours=1), now)
+    _refuse_beyond(by_merchant.filter(at__gt=day), settings.PASTE_LIMIT_PER_DAY, timedelta(days=1), now)
+    if remote_address:
+        by_address = KeySubmission.objects.filter(remote_address=remote_address, at__gt=hour)
+        _refuse_beyond(by_address, settings.PASTE_LIMIT_PER_ADDRESS_PER_HOUR, timedelta(hours=1), now)
+    KeySubmission.objects.create(
+        merchant=merchant, user=user, remote_address=remote_address, fingerprint=fingerprint, at=now
+    )
+
+
+def _refuse_beyond(
+    submissions: QuerySet[KeySubmission], limit: int, window: timedelta, now: datetime
+) -> None:
+    seen = submissions.aggregate(count=Count("pk"), oldest=Min("at"))
+    if seen["count"] >= limit:
+        raise TooManyPastes(max(seen["oldest"] + window - now, timedelta(minutes=1)))
+
+
+@transaction.atomic
+def revalidate(*, key: RestrictedKey, user: User, now: datetime) -> None:
+    """Have `key` checked now.
+
+    Raises:
+        CheckedJustNow: it was checked, or asked for, within the cool-down.
+        NotPossibleNow: its secret is no longer kept.
+    """
+    key = lifecycle.locked(key)
+    if not key.is_kept:
+        raise NotPossibleNow
+    cooldown = timedelta(seconds=settings.KEY_CHECK_COOLDOWN_SECONDS)
+    asked = Validation.objects.filter(key=key, created_at__gt=now - cooldown).order_by("-created_at").first()
+    moments = [moment for moment in (key.last_checked_at, asked.created_at if asked else None) if moment]
+    if moments and now - max(moments) < cooldown:
+        raise CheckedJustNow(max(moments) + cooldown - now)
+    lifecycle.request_validation(key, reason=Validation.Reason.CHECK_NOW, now=now, requested_by=user)
+
+
+@transaction.atomic
+def remove(*, key: RestrictedKey, user: User) -> None:
+    """End `key` at the merchant's wish and erase it. It goes on working at Stripe until it is expired there.
+
+    Raises:
+        NotPossibleNow: it has ended already.
+    """
+    key = lifecycle.locked(key)
+    if not key.is_kept:
+        raise NotPossibleNow
+    lifecycle.move(key, Status.REMOVED, actor=actor_name(user), reason="The merchant removed it.")
+
+
+@transaction.atomic
+def recheck_for_ops(*, keys: QuerySet[RestrictedKey], actor: User, now: datetime) -> int:
+    """Have each kept key among `keys` checked now, without the merchants' cool-down; returns how many."""
+    count = 0
+    for key in keys.filter(Q(status__in=RestrictedKey.KEPT)).select_for_update(of=("self",)):
+        lifecycle.request_validation(key, reason=Validation.Reason.OPS, now=now, requested_by=actor)
+        count += 1
+    return count
+
+
+@transaction.atomic
+def suspend(*, key: RestrictedKey, actor: User, now: datetime) -> None:
+    """Refuse to use `key` until it is resumed; it stays stored and checked, and the merchant is told.
+
+    Raises:
+        NotPossibleNow: it is suspended already, or its secret is no longer kept.
+    """
+    key = lifecycle.locked(key)
+    if not key.is_kept or key.suspended_at:
+        raise NotPossibleNow
+    RestrictedKey.objects.filter(pk=key.pk).update(suspended_at=now)
+    key.suspended_at = now
+    lifecycle.record(key, actor=actor_name(actor), reason="Support suspended it.")
+    takeover.tell_suspended(key)
+
+
+@transaction.atomic
+def resume(*, key: RestrictedKey, actor: User, now: datetime) -> None:
+    """Allow a suspended `key` to be used again, and check it at once.
+
+    Raises:
+        NotPossibleNow: it is not suspended, or its secret is no longer kept.
+    """
+    key = lifecycle.locked(key)
+    if not key.is_kept or not key.suspended_at:
+        raise NotPossibleNow
+    RestrictedKey.objects.filter(pk=key.pk).update(suspended_at=None)
+    lifecycle.record(key, actor=actor_name(actor), reason="Support lifted the suspension.")
+    lifecycle.request_validation(key, reason=Validation.Reason.OPS, now=now, requested_by=actor)

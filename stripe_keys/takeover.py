@@ -1,0 +1,104 @@
+"""Which key serves: a proven key takes over from the one before it, and merchants are told when a key stops serving."""
+
+from datetime import datetime
+
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.urls import reverse
+
+from accounts.notices import tell
+from stripe_keys import lifecycle, permissions
+from stripe_keys.models import RestrictedKey, Validation
+
+Status = RestrictedKey.Status
+
+
+def settle_status(key: RestrictedKey, *, missing: list[str]) -> str:
+    """Move `key`, which Stripe accepts, to what its permissions allow; the caller holds its lock.
+
+    A pending key takes over from the usable key of the same merchant, mode and purpose, which serves until this moment. A
+    new key that can do less than an active one does not take over: it waits, and the old one goes on serving.
+
+    Returns:
+        The key's status, or `waits` for a key that does not take over yet.
+    """
+    to = Status.LIMITED if missing else Status.ACTIVE
+    lacks = ", ".join(permissions.label_of(name) for name in missing)
+    reason = (
+        f"Stripe accepts it, without: {lacks}." if missing else "Stripe accepts it, with every permission."
+    )
+    if key.status == Status.PENDING:
+        return _take_over(key, to, reason)
+    if key.status != to:
+        was_active = key.status == Status.ACTIVE
+        lifecycle.move(key, to, actor="Stripe", reason=reason)
+        if was_active:
+            _tell_limited(key, missing)
+    return to
+
+
+def _take_over(key: RestrictedKey, to: str, reason: str) -> str:
+    old = (
+        RestrictedKey.objects.usable()
+        .select_for_update(of=("self",))
+        .filter(merchant=key.merchant_id, livemode=key.livemode, purpose=key.purpose)
+        .first()
+    )
+    if old is not None and old.stripe_account_id != key.stripe_account_id:
+        why = "It belongs to another Stripe account than the key it would replace."
+        lifecycle.move(key, Status.REJECTED, actor="the site", reason=why, last_problem="other_account")
+        return Status.REJECTED
+    if old is not None and to == Status.LIMITED and old.status == Status.ACTIVE:
+        RestrictedKey.objects.filter(pk=key.pk).update(last_problem="less_than_the_old_key")
+        return "waits"
+    if old is not None:
+        lifecycle.move(
+            old,
+            Status.REPLACED,
+            actor="the site",
+            reason=f"The key ending in {key.last4} took over.",
+            replaced_by=key,
+        )
+    lifecycle.move(key, to, actor="Stripe", reason=reason)
+    return to
+
+
+def after_the_end(key: RestrictedKey, now: datetime) -> None:
+    """Tell the merchant that `key` is dead, and give a waiting successor its chance."""
+    _tell(key, "expired", f"expired:{key.pk}")
+    for waiting in RestrictedKey.objects.filter(
+        merchant=key.merchant_id, livemode=key.livemode, purpose=key.purpose, status=Status.PENDING
+    ):
+        lifecycle.request_validation(waiting, reason=Validation.Reason.EVENT, now=now)
+
+
+def tell_rotated(key: RestrictedKey) -> None:
+    """Tell the merchant that `key` was rotated at Stripe, when it dies as far as is known, and how to go on."""
+    _tell(key, "rotated", f"rotated:{key.pk}:{key.successor_stripe_key_id}")
+
+
+def tell_removed_after_uninstall(key: RestrictedKey) -> None:
+    """Tell the merchant that the app was uninstalled and that we no longer hold the key."""
+    _tell(key, "uninstalled", f"uninstalled:{key.pk}")
+
+
+def tell_suspended(key: RestrictedKey) -> None:
+    """Tell the merchant that support has suspended `key`."""
+    _tell(key, "suspended", f"suspended:{key.pk}:{key.suspended_at:%Y%m%d%H%M%S}")
+
+
+def _tell_limited(key: RestrictedKey, missing: list[str]) -> None:
+    labels = [permissions.label_of(name) for name in missing]
+    _tell(key, "limited", f"limited:{key.pk}:{'+'.join(missing)}"[:200], missing=labels)
+
+
+def _tell(key: RestrictedKey, what: str, dedupe_key: str, **context: object) -> None:
+    context |= {
+        "key": key,
+        "site_name": settings.SITE_NAME,
+        "key_url": settings.SITE_URL + reverse("stripe_keys:key_detail", args=[key.pk]),
+        "replace_url": settings.SITE_URL + reverse("stripe_keys:paste_key", args=[key.mode]),
+    }
+    subject = render_to_string(f"stripe_keys/mail/{what}_subject.txt", context).strip()
+    body = render_to_string(f"stripe_keys/mail/{what}.txt", context)
+    tell(merchant=key.merchant, subject=subject, body=body, dedupe_key=dedupe_key)

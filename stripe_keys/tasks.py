@@ -1,0 +1,51 @@
+"""The validations' bell and the sweep that plans the regular checks. Tasks carry ids and never a key."""
+
+from datetime import timedelta
+
+from celery import shared_task
+from django.db import transaction
+from django.utils import timezone
+
+from stripe_keys import lifecycle, validation
+from stripe_keys.models import KeySubmission, RestrictedKey, Validation
+from work import engine
+from work.engine import Queue
+
+SWEPT_AT_ONCE = 500
+VALIDATIONS = Queue(
+    name=lifecycle.QUEUE,
+    model=Validation,
+    process=validation.process,
+    task_name="stripe_keys.tasks.drain_validations",
+    lease=timedelta(seconds=60),
+    on_dead=validation.gave_up,
+)
+
+
+@shared_task
+def drain_validations(merchant_id: str) -> int:
+    """Do the due checks of one merchant's keys, one after another; returns how many were done."""
+    return engine.drain(VALIDATIONS, lane=merchant_id)
+
+
+def plan_due_checks() -> None:
+    """Give each key whose next check is due a validation, oldest first; keys that have one waiting are left alone."""
+    now = timezone.now()
+    open_states = [Validation.State.WAITING, Validation.State.CLAIMED]
+    due = RestrictedKey.objects.kept().filter(next_check_at__lte=now, awaits_account_confirmation=False)
+    due = due.exclude(validations__state__in=open_states).order_by("next_check_at")
+    for pk in list(due.values_list("pk", flat=True)[:SWEPT_AT_ONCE]):
+        with transaction.atomic():
+            key = (
+                RestrictedKey.objects.kept()
+                .select_for_update(skip_locked=True, of=("self",))
+                .filter(pk=pk)
+                .first()
+            )
+            if key is not None:
+                lifecycle.request_validation(key, reason=Validation.Reason.PERIODIC, now=now)
+
+
+def forget_old_pastes() -> None:
+    """Delete the records of pastes after 30 days; the limits look back one day."""
+    KeySubmission.objects.filter(at__lt=timezone.now() - timedelta(days=30)).delete()
