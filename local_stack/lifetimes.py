@@ -1,0 +1,70 @@
+"""Child processes that never outlive their parent, and waiting for a condition."""
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+_SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG in <linux/prctl.h>
+_LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+def wait_until(condition: Callable[[], bool], *, seconds: float, every: float = 0.05) -> bool:
+    """Ask `condition` until it holds; False when it still does not after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(every)
+    return True
+
+
+def start_child(  # noqa: PLR0913 - each one is a fact about a process
+    command: Sequence[str | Path],
+    *,
+    log: Path,
+    cwd: Path,
+    environment: Mapping[str, str],
+    end_signal: signal.Signals = signal.SIGTERM,
+    user: tuple[int, int] | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start a process in a session of its own, its output in `log`, told to end when this thread's process dies.
+
+    The session keeps Ctrl-C away from it: its parent decides in which order things end. `user` is (uid, gid).
+    """
+
+    def follow_parent() -> None:
+        if _LIBC is not None:
+            _LIBC.prctl(_SET_PARENT_DEATH_SIGNAL, int(end_signal), 0, 0, 0)
+
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            [os.fspath(part) for part in command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=cwd,
+            env=dict(environment),
+            start_new_session=True,
+            preexec_fn=follow_parent,  # noqa: PLW1509 - one system call, prepared before the fork
+            user=user[0] if user else None,
+            group=user[1] if user else None,
+            extra_groups=[] if user else None,
+        )
+
+
+def end_child(process: subprocess.Popen[bytes], *, end_signal: signal.Signals, seconds: float) -> None:
+    """Ask a process to end; kill it when it has not after `seconds`. Harmless on one that has ended."""
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(end_signal)
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
