@@ -1,0 +1,94 @@
+"""What a merchant is told by mail. A notice is a row first: it waits until the mail server has taken it."""
+
+import smtplib
+from datetime import timedelta
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.template.loader import render_to_string
+from django.utils import timezone
+
+from accounts.models import Merchant, Notice, User
+from work.bell import ring_on_commit
+from work.engine import GiveUp, Postpone, Queue, problem_of
+
+QUEUE_NAME = "notices"
+GIVE_UP_AFTER = timedelta(days=7)
+_SHORTEST_WAIT = timedelta(seconds=10)
+_LONGEST_WAIT = timedelta(minutes=10)
+
+
+def tell(*, merchant: Merchant, subject: str, body: str, dedupe_key: str) -> None:
+    """Mail everybody of `merchant`, once per `dedupe_key`, as part of the caller's transaction.
+
+    `body` is plain text: paragraphs with an empty line between, addresses written out. Neither it nor the subject may
+    hold a secret. Nothing is sent here; the mail goes out after the commit, or once the mail server is back.
+    """
+    lane = str(merchant.pk)
+    notice = Notice(
+        lane=lane,
+        merchant=merchant,
+        subject=" ".join(subject.split())[:200],
+        body=body.strip(),
+        dedupe_key=dedupe_key,
+    )
+    Notice.objects.bulk_create([notice], ignore_conflicts=True)
+    ring_on_commit(QUEUE_NAME, lane)
+
+
+def send(notice: Notice) -> None:
+    """Send one notice to all members with a verified address, as one mail with a Message-ID that stays the same.
+
+    While the mail server is away the notice waits, up to GIVE_UP_AFTER; a server that refuses it for good counts as a
+    failed attempt.
+    """
+    addresses = members_addresses(notice.merchant)
+    if not addresses:
+        raise GiveUp("NobodyToTell")
+    try:
+        _mail(notice, addresses).send()
+    except smtplib.SMTPRecipientsRefused:
+        raise
+    except smtplib.SMTPResponseException as answer:
+        if answer.smtp_code >= 500:
+            raise
+        _wait(notice, answer)
+    except OSError as problem:  # smtplib's other exceptions are OSErrors too
+        _wait(notice, problem)
+
+
+def members_addresses(merchant: Merchant) -> list[str]:
+    """The verified main addresses of the merchant's active users, oldest member first."""
+    members = User.objects.filter(
+        membership__merchant=merchant, is_active=True, emailaddress__primary=True, emailaddress__verified=True
+    )
+    return list(members.order_by("membership__pk").values_list("emailaddress__email", flat=True))
+
+
+def _mail(notice: Notice, addresses: list[str]) -> EmailMultiAlternatives:
+    context = {"notice": notice, "site_name": settings.SITE_NAME, "site_url": settings.SITE_URL}
+    mail = EmailMultiAlternatives(
+        subject=notice.subject,
+        body=render_to_string("accounts/mail/notice.txt", context),
+        to=addresses,
+        headers={"Message-ID": f"<notice-{notice.pk}@{settings.SITE_HOST}>"},
+    )
+    mail.attach_alternative(render_to_string("accounts/mail/notice.html", context), "text/html")
+    return mail
+
+
+def _wait(notice: Notice, problem: Exception) -> None:
+    """Postpone, longer the longer it has lasted; after days of it leave the row to ops, who can revive it."""
+    age = timezone.now() - notice.created_at
+    if age > GIVE_UP_AFTER:
+        raise GiveUp(problem_of(problem)) from None
+    raise Postpone(min(max(age / 4, _SHORTEST_WAIT), _LONGEST_WAIT), problem_of(problem)) from None
+
+
+QUEUE = Queue(
+    name=QUEUE_NAME,
+    model=Notice,
+    process=send,
+    task_name="accounts.tasks.drain_notices",
+    lease=timedelta(seconds=90),
+)

@@ -1,0 +1,89 @@
+"""The front page, and what the machines around the site ask: is it up, is it ready."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.decorators import login_not_required
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.db.models import Min
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+from psycopg_pool import PoolTimeout
+
+from accounts.models import Merchant
+from work.engine import queues
+from work.models import DueRow, WorkerHeartbeat
+
+HEARTBEAT_IS_FRESH = timedelta(seconds=30)
+DUE_ROW_IS_LATE = timedelta(minutes=2)
+
+
+@login_not_required
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """Tell a stranger what this is; send a merchant to their keys and staff to the ops desk."""
+    if not request.user.is_authenticated:
+        return render(request, "home.html")
+    if Merchant.objects.visible_to(request.user).exists():
+        return redirect("stripe_keys:key_list")
+    if request.user.is_staff:
+        return redirect("admin:index")
+    return render(request, "home_without_merchant.html")
+
+
+@login_not_required
+@require_safe
+def healthz(request: HttpRequest) -> JsonResponse:
+    """Say that this process answers; asks nobody else."""
+    return JsonResponse({"up": True})
+
+
+@login_not_required
+@require_safe
+def readyz(request: HttpRequest) -> JsonResponse:
+    """Say whether the site can do its work: 200, or 503 with what is missing. Ages are in seconds.
+
+    Ready means that the database answers, every migration is applied, some worker's heart beats, and nothing that was
+    due has waited for longer than DUE_ROW_IS_LATE.
+    """
+    try:
+        report = _readiness()
+    except (DatabaseError, PoolTimeout):
+        report = {"database": False, "ready": False}
+    return JsonResponse(report, status=200 if report["ready"] else 503)
+
+
+def _readiness() -> dict[str, Any]:
+    if _has_unapplied_migrations():
+        return {"database": True, "migrated": False, "ready": False}
+    heartbeat = _seconds_since(
+        WorkerHeartbeat.objects.order_by("-beat_at").values_list("beat_at", flat=True).first()
+    )
+    oldest = {queue.name: _seconds_since(_oldest_due(queue.model)) for queue in queues().values()}
+    late = max((age for age in oldest.values() if age is not None), default=0.0)
+    return {
+        "database": True,
+        "migrated": True,
+        "worker_heartbeat_age": heartbeat,
+        "oldest_due_age": oldest,
+        "ready": heartbeat is not None
+        and heartbeat <= HEARTBEAT_IS_FRESH.total_seconds()
+        and late <= DUE_ROW_IS_LATE.total_seconds(),
+    }
+
+
+def _has_unapplied_migrations() -> bool:
+    executor = MigrationExecutor(connection)
+    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+
+
+def _oldest_due(model: type[DueRow]) -> Any:
+    due = model._base_manager.filter(state=DueRow.State.WAITING, due_at__lte=timezone.now())
+    return due.aggregate(oldest=Min("due_at"))["oldest"]
+
+
+def _seconds_since(moment: Any) -> float | None:
+    return None if moment is None else round((timezone.now() - moment).total_seconds(), 1)
