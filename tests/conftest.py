@@ -1,0 +1,95 @@
+"""What every test may ask for. People and their browsers are made by `tests.people`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+from pytest_django import Settings
+
+from accounts.models import Merchant, User
+from tests import people
+
+
+@pytest.fixture(scope="session")
+def empty_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with nothing in it."""
+    return tmp_path_factory.mktemp("empty")
+
+
+@pytest.fixture(autouse=True)
+def plain_static_files(settings: Settings, empty_folder: Path) -> None:
+    """Static files by their plain names: tests run without `collectstatic`."""
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
+    settings.STATIC_ROOT = str(empty_folder)
+
+
+@pytest.fixture
+def ada(db: None) -> User:
+    """Ada, who owns a merchant."""
+    return people.an_owner("ada@example.com", "Ada's Lamps")
+
+
+@pytest.fixture
+def ben(ada: User) -> User:
+    """Ben, Ada's colleague."""
+    return people.a_colleague("ben@example.com", ada)
+
+
+@pytest.fixture
+def eve(db: None) -> User:
+    """Eve, who owns another merchant and is curious about Ada's."""
+    return people.an_owner("eve@example.com", "Eve's Ropes")
+
+
+@pytest.fixture
+def olga(db: None) -> User:
+    """Olga, of ops: staff with a second factor."""
+    return people.an_ops_person("olga@example.com")
+
+
+@pytest.fixture
+def adas_merchant(ada: User) -> Merchant:
+    """The merchant of Ada and Ben."""
+    return people.merchant_of(ada)
+
+
+@pytest.fixture
+def eves_merchant(eve: User) -> Merchant:
+    """The merchant of Eve."""
+    return people.merchant_of(eve)
+
+
+@pytest.fixture
+def adas_browser(ada: User) -> Client:
+    """A browser in which Ada signed in a moment ago."""
+    return people.a_client_of(ada)
+
+
+@pytest.fixture
+def bens_browser(ben: User) -> Client:
+    """A browser in which Ben signed in a moment ago."""
+    return people.a_client_of(ben)
+
+
+@pytest.fixture
+def eves_browser(eve: User) -> Client:
+    """A browser in which Eve signed in a moment ago."""
+    return people.a_client_of(eve)
+
+
+@pytest.fixture
+def olgas_browser(olga: User) -> Client:
+    """A browser in which Olga signed in a moment ago, with her second factor."""
+    return people.a_client_of(olga, second_factor=True)
+
+
+@pytest.fixture(scope="session")
+def simulator() -> Iterator[Any]:
+    """A Stripe simulator in a process of its own, shared by all tests; make a new account for what must be alone."""
+    from tests.simulator import SimulatorProcess
+
+    with SimulatorProcess() as process:
+        yield process
