@@ -1,7 +1,7 @@
 """A merchant's installs and keys, the envelopes that hold the keys, their checks and their history.
 
-The database keeps the promises: one usable key per merchant, mode and purpose; one merchant per Stripe account and mode;
-a usable key always names its account. The commands in `stripe_keys.services` are the only writers.
+The database keeps the promises: one usable key per merchant, mode and purpose; one merchant per Stripe account and
+mode; a usable key always names its account. The commands in `stripe_keys.services` are the only writers.
 """
 
 import uuid

@@ -1,7 +1,7 @@
-"""What follows from Stripe's reports of keys and installs. A report is a hint: it names a key or an account, never a fact.
+"""What follows from Stripe's reports of keys and installs. A report is a hint: it names a key or an account, no more.
 
-Each command finds our rows, notes what Stripe said and has them checked, so that reports may come in any order, twice, late
-or not at all. A report about an account or key that we do not hold changes nothing.
+Each command finds our rows, notes what Stripe said and has them checked, so that reports may come in any order, twice,
+late or not at all. A report about an account or key that we do not hold changes nothing.
 """
 
 from datetime import datetime, timedelta

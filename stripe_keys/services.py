@@ -1,4 +1,4 @@
-"""What people can do with keys: each function is one command, one transaction, and says what it refuses by exception."""
+"""What people can do with keys: one command, one transaction each; what is refused is an exception."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -19,7 +19,7 @@ _SIGNATURE = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 class BadSignature(Exception):
-    """The header does not prove that the holder of a signing secret sent these bytes now. The reason is for our logs."""
+    """The header does not prove that the holder of a signing secret sent these bytes now. The text is for our logs."""
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ Status = RestrictedKey.Status
 def settle_status(key: RestrictedKey, *, missing: list[str]) -> str:
     """Move `key`, which Stripe accepts, to what its permissions allow; the caller holds its lock.
 
-    A pending key takes over from the usable key of the same merchant, mode and purpose, which serves until this moment. A
-    new key that can do less than an active one does not take over: it waits, and the old one goes on serving.
+    A pending key takes over from the usable key of the same merchant, mode and purpose, which serves until then. A new
+    key that can do less than an active one does not take over: it waits, and the old one goes on serving.
 
     Returns:
         The key's status, or `waits` for a key that does not take over yet.

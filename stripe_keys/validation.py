@@ -1,7 +1,7 @@
 """What a worker does with one check of one key: whose key, which account, every permission, then one verdict.
 
 Only a confirmed 401 ends a key that has worked: Stripe's word that it expired, an event of Stripe's naming it together
-with a 401, or two 401s `KEY_CONFIRM_DEAD_AFTER_SECONDS` apart. Whatever Stripe cannot answer leaves the status as it is.
+with a 401, or two 401s KEY_CONFIRM_DEAD_AFTER_SECONDS apart. What Stripe cannot answer leaves the status as it is.
 """
 
 import logging

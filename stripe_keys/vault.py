@@ -1,9 +1,9 @@
 """Envelope encryption, fingerprints: the only module that imports cryptography.
 
-Three levels. A key-encryption key (KEK, from the settings, versioned) wraps one random 32-byte data key per merchant. For
-each ciphertext a fresh 32-byte salt and the associated data derive, by HKDF-SHA512 from the data key, a record key and a
-commitment to it; the record key serves AES-256-GCM once. The associated data names purpose, merchant, row, mode and
-environment, so bytes moved to any other place do not open.
+Three levels. A key-encryption key (KEK, from the settings, versioned) wraps one random 32-byte data key per merchant.
+For each ciphertext a fresh 32-byte salt and the associated data derive, by HKDF-SHA512 from the data key, a record key
+and a commitment to it; the record key serves AES-256-GCM once. The associated data names purpose, merchant, row, mode
+and environment, so bytes moved to any other place do not open.
 
 Envelope: `0x01 | data key version (4 bytes) | salt 32 | commitment 32 | nonce 12 | ciphertext and tag`.
 """
