@@ -84,7 +84,7 @@ class UserAdmin(LookOnly, admin.ModelAdmin[User]):
     def merchant(self, user: User) -> str:
         """The merchant this user belongs to."""
         membership = getattr(user, "membership", None)
-        return str(membership.merchant) if membership else "–"
+        return str(membership.merchant) if membership else "-"
 
 
 @admin.register(Notice)
