@@ -1,0 +1,63 @@
+# Every daily verb. `make` alone lists them.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+PYTHON_IN_VENV := .venv/bin/python
+STACK := $(PYTHON_IN_VENV) -m local_stack
+# More for pytest: make test ARGS="-k paste -x"
+ARGS ?=
+
+.PHONY: help
+help: ## list the verbs
+	@echo "make <verb>:"
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
+	@echo "Ports: make demo PORT=8000 SIMULATOR_PORT=8100 MAIL_PORT=8025 SMTP_PORT=1025"
+
+.PHONY: venv venv-demo browser
+venv:
+	@sh local_stack/venv.sh dev
+venv-demo:
+	@sh local_stack/venv.sh demo
+browser: venv
+	@$(STACK) browser
+
+.PHONY: demo demo-code demo-reset
+demo: venv-demo ## run it all on this machine: site, worker, PostgreSQL, Redis, a local Stripe, a mail catcher
+	@exec $(STACK) demo
+demo-code: venv-demo ## the six-digit sign-in code of the demo's ops user, now
+	@$(STACK) demo-code
+demo-reset: venv-demo ## forget the demo's data (it must not be running)
+	@$(STACK) demo-reset
+
+.PHONY: test test-fast check format
+test: venv browser ## every test, with a real browser and real processes
+	@exec $(PYTHON_IN_VENV) -m pytest $(ARGS)
+test-fast: venv ## every test that needs no browser and no process of its own
+	@exec $(PYTHON_IN_VENV) -m pytest -m "not browser and not processes" $(ARGS)
+check: venv browser ## lint, formatting, types, imports, templates, migrations, deployment, then every test
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	$(STACK) run-as test .venv/bin/mypy .
+	.venv/bin/lint-imports
+	.venv/bin/djlint --quiet --lint templates
+	$(STACK) run-as test $(PYTHON_IN_VENV) manage.py makemigrations --check --dry-run
+	$(STACK) run-as production $(PYTHON_IN_VENV) manage.py check --deploy --fail-level WARNING
+	$(PYTHON_IN_VENV) -m pytest $(ARGS)
+format: venv ## put the code in order
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+.PHONY: screenshots shell psql
+screenshots: venv browser ## make the pictures of the README anew
+	$(PYTHON_IN_VENV) -m tests.browser.screenshots
+shell: venv-demo ## a Django shell in the running demo
+	@exec $(STACK) run-as demo $(PYTHON_IN_VENV) manage.py shell
+psql: venv-demo ## a PostgreSQL prompt in the running demo
+	@exec $(STACK) psql
+
+.PHONY: lock
+LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade) pyproject.toml
+lock: venv ## write the pins anew from pyproject.toml (UPGRADE=1: newest versions)
+	$(LOCK) -o requirements/base.txt
+	$(LOCK) --extra demo -c requirements/base.txt -o requirements/demo.txt
+	$(LOCK) --extra demo --extra dev -c requirements/demo.txt -o requirements/dev.txt
