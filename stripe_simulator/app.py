@@ -1,0 +1,52 @@
+"""The application: every route on one port, and what runs beside them."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from stripe_simulator import admin, api_v1, api_v2, calls, installs, keys
+from stripe_simulator.config import Config
+from stripe_simulator.simulator import Simulator, logger
+
+SWEEP_SECONDS = 0.25
+BODY_MAXIMUM = 2 * 1024 * 1024
+
+
+def make_app(config: Config) -> web.Application:
+    """Return the application for this configuration, with what its state file remembers."""
+    app = web.Application(
+        middlewares=[admin.admin_middleware, calls.api_middleware], client_max_size=BODY_MAXIMUM
+    )
+    app[calls.SIMULATOR] = Simulator.start(config)
+    app.add_routes(admin.routes())
+    app.add_routes(api_v1.routes())
+    app.add_routes(api_v2.routes())
+    for version in ("v1", "v2"):
+        app.router.add_route("*", f"/{version}/{{tail:.*}}", calls.unknown)
+    app.cleanup_ctx.append(_background)
+    return app
+
+
+async def _background(app: web.Application) -> AsyncIterator[None]:
+    sim = app[calls.SIMULATOR]
+    sim.post_office.resume()
+    sweeper = asyncio.create_task(_sweep(sim))
+    yield
+    sweeper.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await sweeper
+    await sim.post_office.close()
+    sim.save()
+
+
+async def _sweep(sim: Simulator) -> None:
+    """End what is due: overlaps, expiry dates, uninstalls."""
+    while True:
+        try:
+            keys.end_due(sim)
+            installs.finish_due(sim)
+        except Exception:
+            logger.exception("The sweep failed; it goes on.")
+        await asyncio.sleep(SWEEP_SECONDS)

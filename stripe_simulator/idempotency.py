@@ -1,0 +1,78 @@
+"""What `Idempotency-Key` promises: the same request twice has one effect and one answer."""
+
+import hashlib
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from stripe_simulator import errors
+
+KEPT_SECONDS = 24 * 3600
+KEPT_COUNT = 10_000
+
+
+@dataclass
+class Replay:
+    """The first use of a key: what was asked and, once known, what was answered."""
+
+    fingerprint: str
+    request_id: str
+    started: float
+    status: int = 0
+    body: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_running(self) -> bool:
+        return self.status == 0
+
+
+Scope = tuple[str, bool, str]
+"""Account, mode and idempotency key."""
+
+
+class Replays:
+    """The first answers, kept for a day."""
+
+    def __init__(self) -> None:
+        self._kept: dict[Scope, Replay] = {}
+
+    def begin(self, scope: Scope, fingerprint: str, request_id: str) -> Replay | None:
+        """Return the earlier answer to replay, or None when this request is the first of its key.
+
+        Raises ApiError 400 when the key was used with another body, 409 while the first is still running.
+        """
+        self._forget_old()
+        earlier = self._kept.get(scope)
+        if earlier is None:
+            self._kept[scope] = Replay(fingerprint, request_id, time.monotonic())
+            return None
+        if earlier.fingerprint != fingerprint:
+            raise errors.idempotency_mismatch(scope[2])
+        if earlier.is_running:
+            raise errors.idempotency_in_use(scope[2])
+        return earlier
+
+    def finish(self, scope: Scope, status: int, body: dict[str, Any]) -> None:
+        """Keep the first answer."""
+        replay = self._kept.get(scope)
+        if replay is not None:
+            replay.status, replay.body = status, body
+
+    def abandon(self, scope: Scope) -> None:
+        """Free a key whose request was refused before it had any effect."""
+        self._kept.pop(scope, None)
+
+    def clear(self) -> None:
+        self._kept.clear()
+
+    def _forget_old(self) -> None:
+        limit = time.monotonic() - KEPT_SECONDS
+        for scope in list(self._kept):
+            if self._kept[scope].started >= limit and len(self._kept) <= KEPT_COUNT:
+                break
+            del self._kept[scope]
+
+
+def fingerprint(method: str, path: str, body: bytes) -> str:
+    """Return what tells two requests apart."""
+    return hashlib.sha256(b"\0".join([method.encode(), path.encode(), body])).hexdigest()
