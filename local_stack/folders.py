@@ -10,7 +10,9 @@ from local_stack.problems import StackError
 PROJECT = Path(__file__).resolve().parent.parent
 LOCAL = PROJECT / ".local"
 LONGEST_SOCKET_PATH = 107
-LONGEST_SOCKET_NAME = len("/.s.PGSQL.5432.lock")
+LONGEST_SOCKET_NAME = len(
+    "/supervisor.sock.12345"
+)  # supervisord binds under a name with its process id first
 
 
 def private_folder(path: Path, *, owner: int | None = None) -> Path:
@@ -22,18 +24,27 @@ def private_folder(path: Path, *, owner: int | None = None) -> Path:
     return path
 
 
-def socket_folder(folder: Path, *, owner: int | None = None) -> Path:
+def write_private(path: Path, text: str, *, owner: int | None = None) -> Path:
+    """Write a file that only its owner can read, from its first byte on."""
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    if owner is not None and os.geteuid() == 0:
+        os.chown(path, owner, -1)
+    return path
+
+
+def socket_folder(folder: Path) -> Path:
     """A private folder for sockets: `folder` itself, or one under /tmp where that path would be too long."""
     if len(os.fsencode(folder)) + LONGEST_SOCKET_NAME <= LONGEST_SOCKET_PATH:
-        return private_folder(folder, owner=owner)
+        return private_folder(folder)
     name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
     short = Path(f"/tmp/partner-site-{os.geteuid()}-{name}")  # noqa: S108 - whose it is, is checked below
-    rightful = {os.geteuid(), owner if owner is not None else os.geteuid()}
     if os.path.lexists(short):
         status = short.lstat()
-        if not stat.S_ISDIR(status.st_mode) or status.st_uid not in rightful:
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
             raise StackError(f"{short} belongs to somebody else; remove it and start again.")
-    return private_folder(short, owner=owner)
+    return private_folder(short)
 
 
 def open_the_way(path: Path) -> None:

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import psutil
+
 _SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG in <linux/prctl.h>
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
@@ -24,7 +26,7 @@ def wait_until(condition: Callable[[], bool], *, seconds: float, every: float = 
     return True
 
 
-def start_child(  # noqa: PLR0913 - each one is a fact about a process
+def start_child(
     command: Sequence[str | Path],
     *,
     log: Path,
@@ -68,3 +70,20 @@ def end_child(process: subprocess.Popen[bytes], *, end_signal: signal.Signals, s
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def end_orphan(pid_file: Path, *, marker: str) -> None:
+    """End the process that `pid_file` names, left behind by a parent that was killed, if it really is ours.
+
+    Process ids are reused, so it counts as ours only when its command line contains `marker`.
+    """
+    try:
+        process = psutil.Process(int(pid_file.read_text()))
+        if any(marker in part for part in process.cmdline()):
+            process.send_signal(signal.SIGINT)
+            process.wait(10)
+    except psutil.TimeoutExpired:
+        process.kill()
+        process.wait(5)
+    except (OSError, ValueError, psutil.Error):
+        pass  # no such file, or no such process any more

@@ -1,4 +1,4 @@
-"""A real PostgreSQL from a wheel, in a folder, on a unix socket that only its owner can reach.
+"""A real PostgreSQL from a wheel, in a folder, on a loopback port of its own that opens only to a random password.
 
 The wheel's own launcher is not used: as root it opens every folder above the data for reading, and its lock file in the
 common temporary folder makes two users of one machine block each other. Its programs are started directly instead.
@@ -7,16 +7,17 @@ common temporary folder makes two users of one machine block each other. Its pro
 import importlib.util
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import subprocess
 from pathlib import Path
-from urllib.parse import quote
 
 import psycopg
 
-from local_stack.folders import open_the_way, private_folder, socket_folder
-from local_stack.lifetimes import end_child, start_child, wait_until
+from local_stack.folders import open_the_way, private_folder, write_private
+from local_stack.lifetimes import end_child, end_orphan, start_child, wait_until
+from local_stack.ports import free_port
 from local_stack.problems import StackError, died, last_lines
 
 DATABASE = "site"
@@ -37,7 +38,8 @@ class PostgresServer:
         self.durable = durable
         self.user = _system_user()
         self.owner = self.user[0] if self.user else None
-        self.sockets = folder / "sockets"
+        self.port = 0
+        self.password = ""
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -48,18 +50,20 @@ class PostgresServer:
     @property
     def url(self) -> str:
         """The address for DATABASE_URL."""
-        return f"postgres://{SUPERUSER}@/{quote(str(self.sockets))}/{DATABASE}"
+        return f"postgres://{SUPERUSER}:{self.password}@127.0.0.1:{self.port}/{DATABASE}"
 
     def start(self) -> None:
-        """Start it and wait until it answers; StackError when it does not."""
+        """Start it and wait until it answers; StackError when it does not. A second start keeps the address."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.port = self.port or free_port()
         if self.user:
             open_the_way(self.data)
             open_the_way(_programs() / "postgres")
         private_folder(self.data, owner=self.owner)
-        self.sockets = socket_folder(self.folder / "sockets", owner=self.owner)
         if not (self.data / "PG_VERSION").exists():
             self._initialise()
+        self.password = (self.folder / "password").read_text()
+        end_orphan(self.folder / "pid", marker=str(self.data))
         self.process = start_child(
             [_programs() / "postgres", "-D", self.data, *self._options()],
             log=self.log,
@@ -68,6 +72,7 @@ class PostgresServer:
             end_signal=signal.SIGINT,
             user=self.user,
         )
+        (self.folder / "pid").write_text(str(self.process.pid))
         if not wait_until(self._answers, seconds=START_SECONDS):
             self.stop()
             raise StackError(
@@ -80,8 +85,6 @@ class PostgresServer:
             how = signal.SIGINT if self.durable else signal.SIGQUIT
             end_child(self.process, end_signal=how, seconds=20)
             self.process = None
-        if not self.sockets.is_relative_to(self.folder):
-            shutil.rmtree(self.sockets, ignore_errors=True)
 
     def is_running(self) -> bool:
         """Whether the process is alive."""
@@ -89,8 +92,9 @@ class PostgresServer:
 
     def _options(self) -> list[str]:
         settings = {
-            "listen_addresses": "",
-            "unix_socket_directories": f'"{self.sockets}"',
+            "listen_addresses": "127.0.0.1",
+            "port": str(self.port),
+            "unix_socket_directories": "",
             "max_connections": str(MAX_CONNECTIONS),
             "shared_buffers": "64MB",
             **({} if self.durable else THROW_AWAY),
@@ -98,12 +102,24 @@ class PostgresServer:
         return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
 
     def _initialise(self) -> None:
-        command: list[str | Path] = [_programs() / "initdb", "-D", self.data, "-U", SUPERUSER, "--auth=trust"]
-        command += ["--encoding=UTF8", "--no-locale", *([] if self.durable else ["--no-sync"])]
+        password = secrets.token_urlsafe(32)
+        write_private(self.folder / "password", password)
+        password_for_once = write_private(self.folder / "password-for-once", password, owner=self.owner)
+        command: list[str | Path] = [_programs() / "initdb", "-D", self.data, "-U", SUPERUSER]
+        command += [
+            "--auth=scram-sha-256",
+            f"--pwfile={password_for_once}",
+            "--encoding=UTF8",
+            "--no-locale",
+            *([] if self.durable else ["--no-sync"]),
+        ]
         process = start_child(
             command, log=self.log, cwd=self.data, environment=_environment(), user=self.user
         )
-        if process.wait() != 0:
+        ended_with = process.wait()
+        password_for_once.unlink()
+        if ended_with != 0:
+            shutil.rmtree(self.data, ignore_errors=True)
             raise StackError(f"PostgreSQL could not lay out its data. {self.log}:{last_lines(self.log)}")
 
     def _answers(self) -> bool:
@@ -111,7 +127,7 @@ class PostgresServer:
             raise died("PostgreSQL", self.log)
         try:
             with psycopg.connect(
-                host=str(self.sockets), user=SUPERUSER, dbname="postgres", autocommit=True, connect_timeout=3
+                self.url.removesuffix(DATABASE) + "postgres", autocommit=True, connect_timeout=3
             ) as connection:
                 known = connection.execute(
                     "SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]

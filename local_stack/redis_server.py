@@ -11,7 +11,8 @@ from pathlib import Path
 
 import redis
 
-from local_stack.lifetimes import end_child, start_child, wait_until
+from local_stack.folders import write_private
+from local_stack.lifetimes import end_child, end_orphan, start_child, wait_until
 from local_stack.ports import free_port
 from local_stack.problems import StackError, died
 
@@ -42,14 +43,15 @@ class RedisServer:
         self.password = self.password or secrets.token_urlsafe(32)
         self.port = self.port or free_port()
         configuration = self.folder / "redis.conf"
-        configuration.touch(mode=0o600)
-        configuration.write_text(self._configuration())
+        write_private(configuration, self._configuration())
+        end_orphan(self.folder / "pid", marker="redis-server")
         self.process = start_child(
             [_program(), configuration],
             log=self.log,
             cwd=self.folder,
             environment={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"},
         )
+        (self.folder / "pid").write_text(str(self.process.pid))
         if not wait_until(self._answers, seconds=START_SECONDS):
             self.stop()
             raise StackError(f"Redis did not answer within {START_SECONDS:.0f} s; its log is {self.log}.")
