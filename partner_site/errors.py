@@ -4,7 +4,7 @@ import sys
 
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
-from django.utils.cache import add_never_cache_headers
+from django.template import loader
 from django.views import defaults
 
 _RETRY_AFTER_SECONDS = "5"
@@ -18,11 +18,5 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """
     if not isinstance(sys.exc_info()[1], (OperationalError, InterfaceError)):
         return defaults.server_error(request)
-    response = HttpResponse(
-        "The site cannot reach its database at the moment. Please try again in a few seconds.\n",
-        status=503,
-        content_type="text/plain; charset=utf-8",
-        headers={"Retry-After": _RETRY_AFTER_SECONDS},
-    )
-    add_never_cache_headers(response)
-    return response
+    page = loader.render_to_string("503.html")
+    return HttpResponse(page, status=503, headers={"Retry-After": _RETRY_AFTER_SECONDS})

@@ -12,7 +12,7 @@ _PR_SET_DUMPABLE = 4
 
 
 def refuse_unsafe_settings() -> None:
-    """End the process, saying why, if a setting is one that `partner_site.checks` refuses.
+    """End the process, saying why, if a system check of ours or of Django's finds an error.
 
     Only `manage.py` runs checks by itself; a web server or a worker would serve happily with a demo key.
     """

@@ -68,12 +68,12 @@ def test_a_line_is_one_json_object_without_the_key() -> None:
 def test_an_exceptions_words_are_scrubbed() -> None:
     key = people.a_secret_key(livemode=True)
     try:
-        raise ValueError(f"Invalid header: {key!r}")
+        int(f"Invalid header {key}")
     except ValueError:
         line = lines_of(a_record("failed", exc_info=sys.exc_info()))
 
     assert key[-20:] not in line
-    assert "Invalid header: 'sk_live_…'" in line
+    assert "Invalid header sk_live_…" in line
 
 
 def test_structlog_writes_through_the_same_handler(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,0 +1,46 @@
+"""What the house rules are held against: the files of this project."""
+
+import ast
+import subprocess
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+APPS = ("accounts", "partner_site", "stripe_keys", "webhooks", "work")
+PACKAGES = (*APPS, "bench", "local_stack", "stripe_simulator", "tests")
+
+
+@lru_cache(maxsize=1)
+def files() -> tuple[Path, ...]:
+    """Every file of the project that is in the repository or about to be, relative to the project's folder."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = {Path(name) for name in listed.stdout.split("\0") if name}
+    return tuple(sorted(path for path in found if (PROJECT / path).is_file()))
+
+
+def modules() -> tuple[Path, ...]:
+    """Our Python modules, without migrations (which Django writes)."""
+    return tuple(
+        path
+        for path in files()
+        if path.suffix == ".py" and path.parts[0] in PACKAGES and "migrations" not in path.parts
+    )
+
+
+def tree_of(path: Path) -> ast.Module:
+    """The syntax tree of a module."""
+    return ast.parse((PROJECT / path).read_text(), filename=str(path))
+
+
+def functions_of(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Every function and method of a module."""
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield node

@@ -1,0 +1,50 @@
+"""A process with unsafe settings ends before it serves, and says why without quoting them."""
+
+import pytest
+
+from tests import production
+
+pytestmark = pytest.mark.django_db
+WEB = ["-c", "import partner_site.wsgi; print('serves')"]
+WORKER = ["-m", "celery", "-A", "partner_site", "worker", "--pool", "solo"]
+REFUSED = 4
+
+
+def test_a_web_process_with_safe_settings_serves() -> None:
+    ended = production.run(*WEB, env=production.environment())
+
+    assert ended.stdout == "serves\n", ended.stderr
+
+
+@pytest.mark.parametrize("process", [WEB, WORKER], ids=["web", "worker"])
+def test_a_process_with_unsafe_settings_ends(process: list[str]) -> None:
+    key = production.an_encryption_key("demo-1")
+    env = production.environment(
+        KEY_ENCRYPTION_KEYS=key, STRIPE_API_BASE="http://127.0.0.1:8100", STRIPE_LOG="debug"
+    )
+
+    ended = production.run(*process, env=env)
+
+    assert ended.returncode == REFUSED
+    assert "serves" not in ended.stdout
+    assert "KEY_ENCRYPTION_KEYS holds a key made for a laptop. Make a new one" in ended.stderr
+    assert "STRIPE_API_BASE is not Stripe." in ended.stderr
+    assert "Unset STRIPE_LOG" in ended.stderr
+    assert key not in ended.stderr + ended.stdout
+
+
+def test_a_web_process_leaves_no_core_dump() -> None:
+    asking = "import partner_site.wsgi, resource; print(resource.getrlimit(resource.RLIMIT_CORE)[0])"
+
+    ended = production.run("-c", asking, env=production.environment())
+
+    assert ended.stdout == "0\n", ended.stderr
+
+
+def test_gunicorn_gives_up_instead_of_trying_for_ever() -> None:
+    env = production.environment(STRIPE_LOG="debug")
+
+    ended = production.run("-m", "gunicorn", "--bind", "127.0.0.1:0", "partner_site.wsgi", env=env)
+
+    assert ended.returncode == REFUSED
+    assert "Unset STRIPE_LOG" in ended.stderr
