@@ -8,9 +8,12 @@ derived here, once. There is no branch on "demo": a laptop differs from producti
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import django_stubs_ext
 import environ
 
 from partner_site.log import logging_config
+
+django_stubs_ext.monkeypatch()  # lets `ModelAdmin[Row]` and its like be written at run time too
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.FileAwareEnv()
