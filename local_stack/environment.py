@@ -30,7 +30,7 @@ def fresh_secrets() -> dict[str, str]:
         "KEY_ENCRYPTION_KEYS": f"local-1:{_random_key()}",
         "FINGERPRINT_KEYS": f"local-1:{_random_key()}",
         "STRIPE_APP_SIGNING_SECRETS": "absec_" + random_letters(32),
-        "STRIPE_WEBHOOK_SECRETS": f"events:whsec_{random_letters(32)}",
+        "STRIPE_WEBHOOK_SECRETS": f"thin:whsec_{random_letters(32)},snapshot:whsec_{random_letters(32)}",
         "STRIPE_PLATFORM_KEY_LIVE": "sk_live_" + random_letters(32),
         "STRIPE_PLATFORM_KEY_TEST": "sk_test_" + random_letters(32),
     }

@@ -26,6 +26,12 @@ def wait_until(condition: Callable[[], bool], *, seconds: float, every: float = 
     return True
 
 
+def follow_parent(end_signal: signal.Signals) -> None:
+    """Ask the kernel to send this process `end_signal` when its parent ends, however it ends (Linux only)."""
+    if _LIBC is not None:
+        _LIBC.prctl(_SET_PARENT_DEATH_SIGNAL, int(end_signal), 0, 0, 0)
+
+
 def start_child(
     command: Sequence[str | Path],
     *,
@@ -40,10 +46,6 @@ def start_child(
     The session keeps Ctrl-C away from it: its parent decides in which order things end. `user` is (uid, gid).
     """
 
-    def follow_parent() -> None:
-        if _LIBC is not None:
-            _LIBC.prctl(_SET_PARENT_DEATH_SIGNAL, int(end_signal), 0, 0, 0)
-
     with log.open("ab") as output:
         return subprocess.Popen(
             [os.fspath(part) for part in command],
@@ -53,7 +55,7 @@ def start_child(
             cwd=cwd,
             env=dict(environment),
             start_new_session=True,
-            preexec_fn=follow_parent,  # noqa: PLW1509 - one system call, prepared before the fork
+            preexec_fn=lambda: follow_parent(end_signal),  # noqa: PLW1509 - one system call, prepared before the fork
             user=user[0] if user else None,
             group=user[1] if user else None,
             extra_groups=[] if user else None,

@@ -1,0 +1,58 @@
+"""The local Stripe's configuration file, matching the secrets that the site was given."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from local_stack.environment import MANIFEST, random_letters
+from local_stack.folders import write_private
+
+
+def write_simulator_config(
+    path: Path,
+    *,
+    site_url: str,
+    simulator_url: str,
+    site_secrets: Mapping[str, str],
+    changes: Mapping[str, object],
+) -> None:
+    """Write it (mode 0600). The ids in an older file stay; addresses and secrets are written anew, then `changes`."""
+    old = json.loads(path.read_text()) if path.exists() else {}
+    secrets_by_name = dict(entry.split(":", 1) for entry in site_secrets["STRIPE_WEBHOOK_SECRETS"].split(","))
+    config = {
+        "state_file": str(path.with_name("simulator-state.json")),
+        "public_url": simulator_url,
+        "manifest": str(MANIFEST),
+        "allowed_redirect_uris": [f"{site_url}/stripe/return/"],
+        "app": old.get("app")
+        or {
+            "object_id": "app_1" + random_letters(16),
+            "client_id": "ca_" + random_letters(32),
+            "channel_link": "chnlink_1" + random_letters(16),
+        },
+        "signing_secrets": site_secrets["STRIPE_APP_SIGNING_SECRETS"].split(","),
+        "platform": {
+            "account": old.get("platform", {}).get("account") or "acct_1" + random_letters(16),
+            "keys": {
+                "live": site_secrets["STRIPE_PLATFORM_KEY_LIVE"],
+                "test": site_secrets["STRIPE_PLATFORM_KEY_TEST"],
+            },
+        },
+        "webhook_endpoints": [
+            _endpoint("ed_test_61Thin", site_url, "thin", secrets_by_name["thin"]),
+            _endpoint("we_1Snapshot", site_url, "snapshot", secrets_by_name["snapshot"]),
+        ],
+        **changes,
+    }
+    write_private(path, json.dumps(config, indent=2) + "\n")
+
+
+def _endpoint(identifier: str, site_url: str, payload: str, secret: str) -> dict[str, object]:
+    return {
+        "id": identifier,
+        "url": f"{site_url}/webhooks/stripe/",
+        "mode": "both",
+        "payload": payload,
+        "secrets": [secret],
+        "events": ["*"],
+    }
