@@ -47,13 +47,15 @@ silence = _Silence()
 def ring(queue_name: str, lane: str | None = None) -> None:
     """Tell the workers that rows are due; never raises, never waits more than a second.
 
-    While a bell hangs that no worker has answered yet, another one would say nothing new and is not hung.
+    A queue that is drained per lane must be rung with the lane. While a bell hangs that no worker has answered yet,
+    another one would say nothing new and is not hung.
     """
     if silence.reigns():
         return
     try:
+        queue = queue_named(queue_name)
         if caches["bells"].add(_hook(queue_name, lane), 1, timeout=HANGS_SECONDS):
-            _publish(queue_named(queue_name).task_name, [lane] if lane else [])
+            _publish(queue.task_name, [lane] if queue.per_lane else [])
     except Exception as problem:  # a bell must not harm whoever rings it
         silence.begin(problem)
 

@@ -37,11 +37,12 @@ _HEADS = """
 # The conditions are repeated beside the lock: a row that changed under us is looked at again, and let go. A row that
 # was taken over too often kills its workers; it is buried here instead of being tried again.
 _CLAIM = """
+    candidates AS (SELECT id, priority, random() AS turn FROM heads ORDER BY priority, turn LIMIT 100),
     picked AS (
-        SELECT t.id FROM heads JOIN {table} t ON t.id = heads.id
+        SELECT t.id FROM candidates JOIN {table} t ON t.id = candidates.id
         WHERE (t.state = 'waiting' AND t.due_at <= statement_timestamp())
            OR (t.state = 'claimed' AND t.lease_until <= statement_timestamp())
-        ORDER BY heads.priority, random() LIMIT 1
+        ORDER BY candidates.priority, candidates.turn LIMIT 1
         FOR UPDATE OF t SKIP LOCKED
     )
     UPDATE {table} t SET

@@ -8,15 +8,17 @@ from celery.signals import worker_shutting_down
 
 from work import broker
 from work.activity import activity
-from work.pulse import Pulse
+from work.pulse import Pulse, Thresholds
 
 
 class Heartbeat(bootsteps.StartStopStep):
     """Starts a pulse with the worker and stops it with the worker; needs no broker, hence comes before the consumer."""
 
+    thresholds = Thresholds()
+
     def __init__(self, parent: Any, **kwargs: Any) -> None:
         super().__init__(parent, **kwargs)
-        self._pulse = Pulse(f"{parent.hostname}:{os.getpid()}")
+        self._pulse = Pulse(f"{parent.hostname}:{os.getpid()}", self.thresholds)
         broker.become_worker(parent.app.conf)
         worker_shutting_down.connect(_finish_rows_and_stop, weak=False, dispatch_uid="work.heartbeat")
 

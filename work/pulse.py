@@ -30,7 +30,7 @@ class Thresholds:
     overdue: float = 15.0
     stuck: float = 8.0
     asleep: float = 5.0
-    rings_per_tick: int = 16
+    rings_per_tick: int = 64
 
 
 class Pulse:

@@ -1,0 +1,86 @@
+"""Real worker processes for the engine's tests: started, frozen, thawed, killed, and gone when a test ends."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.db import connection
+
+from local_stack.folders import PROJECT
+from local_stack.lifetimes import start_child
+
+
+class Worker:
+    """One worker process and what it logged."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.process = process
+        self.log = log
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self.process.pid
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the process."""
+        self.process.send_signal(number)
+
+    def ended(self) -> bool:
+        """Whether the process is over."""
+        return self.process.poll() is not None
+
+    def said(self, words: str) -> bool:
+        """Whether its log holds the words."""
+        return words in self.log.read_text()
+
+
+class Workers:
+    """Starts workers: call it; on leaving the block all of them are killed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._started: list[Worker] = []
+
+    def __call__(self, *, app: str = "tests.work.worker", **environment: str) -> Worker:
+        """Start a worker of a Celery application on the test database, with more environment variables."""
+        log = self._folder / f"worker-{len(self._started)}.log"
+        command = [sys.executable, "-W", "ignore", "-m", "celery", "-A", app, "worker"]
+        process = start_child(
+            [*command, "--pool", "threads", "--concurrency", "4", "--loglevel", "INFO", "--without-mingle"],
+            log=log,
+            cwd=PROJECT,
+            environment={
+                **os.environ,
+                "DJANGO_SETTINGS_MODULE": settings.SETTINGS_MODULE,
+                "DATABASE_URL": test_database_url(),
+                **environment,
+            },
+        )
+        self._started.append(Worker(process, log))
+        return self._started[-1]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for worker in self._started:
+            worker.process.kill()
+            worker.process.wait()
+            if problem:
+                sys.stderr.write(worker.log.read_text())
+
+
+def test_database_url() -> str:
+    """DATABASE_URL with the test database in place of the real one."""
+    given = urlsplit(os.environ["DATABASE_URL"])
+    path, _, _ = given.path.rpartition("/")
+    return given._replace(path=f"{path}/{connection.settings_dict['NAME']}").geturl()
