@@ -91,6 +91,16 @@ def key_changed(
     return len(keys)
 
 
+@transaction.atomic
+def account_changed(*, stripe_account_id: str, livemode: bool, now: datetime) -> int:
+    """Something changed at an account and Stripe did not tell us which key: look at all of them. Returns how many."""
+    keys = RestrictedKey.objects.kept().select_for_update(of=("self",))
+    keys = keys.filter(stripe_account_id=stripe_account_id, livemode=livemode)
+    for key in keys:
+        lifecycle.request_validation(key, reason=Validation.Reason.EVENT, now=now)
+    return len(keys)
+
+
 def _kept_keys(stripe_account_id: str, livemode: bool, stripe_key_id: str) -> list[RestrictedKey]:
     """The kept keys of that Stripe key id; otherwise those of the account whose own id Stripe never told us."""
     of_account = RestrictedKey.objects.kept().select_for_update(of=("self",)).select_related("merchant")

@@ -1,0 +1,25 @@
+"""The events' queue and the task that answers its bell."""
+
+from datetime import timedelta
+
+from celery import shared_task
+
+from webhooks import handlers
+from webhooks.models import EventNotification
+from work import engine
+from work.engine import Queue
+
+EVENTS = Queue(
+    name="events",
+    model=EventNotification,
+    process=handlers.process,
+    task_name="webhooks.tasks.drain_events",
+    lease=timedelta(seconds=60),
+    on_dead=handlers.gave_up,
+)
+
+
+@shared_task
+def drain_events(lane: str) -> int:
+    """Work on the due events of one Stripe account, one after another; returns how many."""
+    return engine.drain(EVENTS, lane=lane)

@@ -1,0 +1,97 @@
+"""The door for Stripe's events: verified, kept, answered. Nothing is worked on here, and no caller is told a reason."""
+
+import logging
+
+from django.contrib.auth.decorators import login_not_required
+from django.db import Error as DatabaseTrouble
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from webhooks import inbox, reading, signature
+
+log = logging.getLogger(__name__)
+LARGEST_SNAPSHOT = 1_048_576
+LARGEST_THIN = 65_536
+RETRY_AFTER_SECONDS = "5"
+
+
+class Refused(Exception):
+    """The delivery is not taken; `status` is all the caller hears."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+@csrf_exempt
+@login_not_required
+@require_POST
+def receive(request: HttpRequest) -> HttpResponse:
+    """Answer 200 once a verified event is on disk; 4xx for what Stripe did not sign, 503 while the database is away."""
+    try:
+        header = _signature_header(request)
+        body = _body(request)
+        secret_name = _verified(header, body)
+        inbox.store(_read(body), body, secret_name=secret_name)
+    except Refused as refusal:
+        log.info("a delivery was refused: %s", refusal)
+        return _answer(refusal.status)
+    except DatabaseTrouble as trouble:
+        log.error("an event could not be kept: %s", type(trouble).__name__)  # noqa: TRY400 # no outside text
+        return _answer(503)
+    return _answer(200)
+
+
+def _answer(status: int) -> HttpResponse:
+    headers = {"Retry-After": RETRY_AFTER_SECONDS} if status == 503 else None
+    return HttpResponse(status=status, content_type="text/plain", headers=headers)
+
+
+def _signature_header(request: HttpRequest) -> str:
+    """What can be refused without reading the body is."""
+    header = request.headers.get("Stripe-Signature", "")
+    if not header:
+        raise Refused(400, "no signature")
+    if request.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
+        raise Refused(400, "compressed")  # a small body could become an endless one
+    return header
+
+
+def _body(request: HttpRequest) -> bytes:
+    """The raw body, whose length was announced and is kept to; Django's own limit is not asked."""
+    announced = request.META.get("CONTENT_LENGTH") or ""
+    if not announced:
+        raise Refused(411, "no length")
+    if not (announced.isascii() and announced.isdigit()):
+        raise Refused(400, "malformed length")
+    if len(announced) > 10 or int(announced) > LARGEST_SNAPSHOT:
+        raise Refused(413, "too large")
+    try:
+        body = request.read(int(announced) + 1)
+    except UnreadablePostError:
+        raise Refused(400, "cut off") from None
+    if len(body) != int(announced):
+        raise Refused(400, "cut off")
+    return body
+
+
+def _verified(header: str, body: bytes) -> str:
+    try:
+        return signature.secret_that_signed(header, body, now=timezone.now())
+    except signature.BadSignature as problem:
+        raise Refused(400, str(problem)) from None
+
+
+def _read(body: bytes) -> reading.Reading:
+    """From here on the sender is Stripe, so that a body we cannot use is worth somebody's attention."""
+    try:
+        read = reading.read(body)
+    except reading.UnreadableBody as problem:
+        log.warning("a signed body is not an event: %s", problem)
+        raise Refused(400, "not an event") from None
+    if not read.is_snapshot and len(body) > LARGEST_THIN:
+        log.warning("a signed notification is too large: %s", read.event_id)
+        raise Refused(413, "too large")
+    return read
