@@ -1,5 +1,6 @@
 """Keys of Ada's at Stripe and here, for the tests of this folder."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from stripe_keys import installs, services
 from stripe_keys.models import RestrictedKey, StripeInstall
 from stripe_keys.secret import Secret
 from tests.people import merchant_of
+from tests.simulator import SimulatorProcess
 from work import engine
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
@@ -38,3 +40,34 @@ def checked(key: RestrictedKey) -> RestrictedKey:
     engine.drain("validations")
     key.refresh_from_db()
     return key
+
+
+@dataclass(frozen=True)
+class StripeKey:
+    """A key as Stripe holds it."""
+
+    account: str
+    id: str
+    token: str
+
+
+class AtStripe:
+    """What happens on Stripe's side, in the simulator."""
+
+    def __init__(self, simulator: SimulatorProcess) -> None:
+        self.simulator = simulator
+        self.admin = simulator.admin
+
+    def key(self, account: str = "", **more: Any) -> StripeKey:
+        """A new restricted key, of a new account unless one is named, with the app installed on it."""
+        if not account:
+            account = self.admin.create_account()
+            self.admin.create_install(account, livemode=bool(more.get("livemode")))
+        made = self.admin.create_key(account, **more)
+        return StripeKey(account, str(made["id"]), str(made["token"]))
+
+    def bound_key(self, user: User, **more: Any) -> StripeKey:
+        """A new key of a new account that is bound to the user's merchant."""
+        key = self.key(**more)
+        bind_account(user, key.account, livemode=bool(more.get("livemode")))
+        return key

@@ -1,0 +1,42 @@
+"""A Stripe for every test of this folder that asks for one."""
+
+from collections.abc import Iterator
+
+import pytest
+from pytest_django import Settings
+
+from stripe_keys import gateway
+from tests.simulator import SimulatorProcess
+from tests.stripe_keys.keys import AtStripe
+
+
+@pytest.fixture
+def at_stripe(simulator: SimulatorProcess, settings: Settings, transactional_db: None) -> Iterator[AtStripe]:
+    """Stripe's side, with the site's settings pointing at it. Rows are committed, as a worker needs them."""
+    settings.STRIPE_API_BASE = simulator.base_url
+    settings.STRIPE_PLATFORM_KEY_LIVE = simulator.platform_keys["live"]
+    settings.STRIPE_PLATFORM_KEY_TEST = simulator.platform_keys["test"]
+    yield AtStripe(simulator)
+    simulator.admin.clear_faults()
+    simulator.admin.switch(error_wording="2026", api_key_write_approved=False)
+
+
+@pytest.fixture
+def app_may_read_keys(at_stripe: AtStripe) -> None:
+    """Stripe has approved the app for `api_key_write`, so key details can be read."""
+    at_stripe.admin.switch(api_key_write_approved=True)
+
+
+@pytest.fixture
+def app_known_by_id(settings: Settings, simulator: SimulatorProcess) -> None:
+    """The app's `app_…` id is configured, so that the App Installs API can be asked."""
+    settings.STRIPE_APP_OBJECT_ID = "app_1SimulatedPartnerApp"
+
+
+@pytest.fixture
+def brief_patience(settings: Settings) -> Iterator[None]:
+    """Half a second of waiting for Stripe instead of ten."""
+    settings.STRIPE_TIMEOUT_SECONDS = 0.5
+    gateway.forget_connections()
+    yield
+    gateway.forget_connections()

@@ -1,0 +1,187 @@
+"""What each answer of Stripe's means, asked over real HTTP."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from stripe_keys import gateway, permissions
+from stripe_keys.gateway import Answer, StripeRefused
+from stripe_keys.secret import Secret
+from tests.people import a_restricted_key
+from tests.stripe_keys.keys import AtStripe, StripeKey
+
+
+@pytest.fixture
+def key(at_stripe: AtStripe) -> StripeKey:
+    """A key with every permission of the manifest."""
+    return at_stripe.key()
+
+
+def test_allowed_key_names_its_account(key: StripeKey) -> None:
+    finding = gateway.whose_key(Secret(key.token))
+
+    assert (finding.answer, finding.stripe_account_id) == (Answer.GRANTED, key.account)
+
+
+@pytest.mark.parametrize(("wording", "names_key"), [("2026", True), ("2021", False)])
+def test_refused_permission_still_names_the_account(
+    at_stripe: AtStripe, wording: str, names_key: bool
+) -> None:
+    key = at_stripe.key(permissions=["charge_read"])
+    at_stripe.admin.switch(error_wording=wording)
+
+    finding = gateway.whose_key(Secret(key.token))
+
+    assert finding.answer is Answer.MISSING_PERMISSION
+    assert finding.stripe_account_id == key.account
+    assert finding.stripe_key_id == (key.id if names_key else "")
+
+
+def test_vague_refusal_names_nobody(at_stripe: AtStripe) -> None:
+    key = at_stripe.key(permissions=["charge_read"])
+    at_stripe.admin.switch(error_wording="vague")
+
+    assert gateway.whose_key(Secret(key.token)) == gateway.Finding(Answer.MISSING_PERMISSION)
+
+
+def test_unknown_key_is_refused(at_stripe: AtStripe) -> None:
+    assert gateway.whose_key(Secret(a_restricted_key())).answer is Answer.REFUSED
+
+
+def test_expired_key_is_expired(at_stripe: AtStripe, key: StripeKey) -> None:
+    at_stripe.admin.expire_key(key.id, lag=0)
+
+    assert gateway.whose_key(Secret(key.token)).answer is Answer.EXPIRED
+
+
+def test_allowlist_is_not_a_dead_key(at_stripe: AtStripe) -> None:
+    key = at_stripe.key(ip_allowlist=["203.0.113.9"])
+
+    assert gateway.whose_key(Secret(key.token)).answer is Answer.ADDRESS_REFUSED
+
+
+@pytest.mark.parametrize(
+    ("kind", "rule"),
+    [
+        ("rate_limit", {}),
+        ("rate_limit", {"reason": "global-rate"}),
+        ("lock_timeout", {}),
+        ("conflict", {}),
+        ("error", {"status": 500}),
+        ("error", {"status": 503, "should_retry": True}),
+        ("reset", {}),
+        ("truncated", {}),
+        ("invalid_json", {}),
+        ("html", {"status": 200}),
+        ("html", {"status": 404}),
+        ("html", {"status": 401}),
+        ("html", {"status": 403}),
+        ("redirect", {}),
+        ("hang", {}),
+    ],
+)
+def test_trouble_at_stripe_says_nothing_about_the_key(
+    at_stripe: AtStripe, key: StripeKey, brief_patience: None, kind: str, rule: dict[str, object]
+) -> None:
+    at_stripe.admin.add_fault(kind, key=key.id, **rule)
+
+    finding = gateway.whose_key(Secret(key.token))
+
+    assert finding.answer is Answer.UNKNOWN
+    assert finding.stripe_account_id == ""
+
+
+def test_all_probes_pass_with_the_manifests_permissions(key: StripeKey) -> None:
+    probes = [permissions.PROBES[one.permission] for one in permissions.required()]
+
+    findings = dict(gateway.probe_all(Secret(key.token), probes))
+
+    assert {finding.answer for finding in findings.values()} == {Answer.GRANTED}
+    assert set(findings) == {probe.permission for probe in probes}
+
+
+def test_each_missing_permission_is_found(at_stripe: AtStripe) -> None:
+    wanted = [one.permission for one in permissions.required()]
+    key = at_stripe.key(permissions=[name for name in wanted if name not in ("payout_read", "plan_read")])
+
+    findings = gateway.probe_all(Secret(key.token), [permissions.PROBES[name] for name in wanted])
+
+    missing = {name for name, finding in findings if finding.answer is Answer.MISSING_PERMISSION}
+    assert missing == {"payout_read", "plan_read"}
+
+
+def test_every_probe_of_the_catalogue_tells_granted_from_missing(at_stripe: AtStripe) -> None:
+    everything, nothing = (
+        at_stripe.key(permissions=list(permissions.PROBES)),
+        at_stripe.key(permissions=["token_read"]),
+    )
+
+    def answers(key: StripeKey) -> dict[str, Answer]:
+        return {
+            name: one.answer
+            for name, one in gateway.probe_all(Secret(key.token), permissions.PROBES.values())
+        }
+
+    assert set(answers(everything).values()) == {Answer.GRANTED}
+    assert set(answers(nothing).values()) == {Answer.MISSING_PERMISSION}
+
+
+def test_fetched_event_names_the_keys(at_stripe: AtStripe, key: StripeKey) -> None:
+    new = at_stripe.admin.rotate_key(key.id, overlap=3600)
+    event = at_stripe.admin.events(account=key.account, kind="v2.iam.api_key.rotated")[0]
+
+    fetched = gateway.fetch_event(event["id"], context=key.account, livemode=False)
+
+    assert (fetched.stripe_key_id, fetched.new_stripe_key_id) == (key.id, new["id"])
+
+
+def test_key_facts_say_when_a_rotated_key_ends(
+    at_stripe: AtStripe, app_may_read_keys: None, key: StripeKey
+) -> None:
+    at_stripe.admin.rotate_key(key.id, overlap=3600)
+
+    facts = gateway.fetch_key_facts(key.id, context=key.account, livemode=False)
+
+    assert facts.expires_at is not None
+    assert timedelta(minutes=55) < facts.expires_at - datetime.now(UTC) < timedelta(minutes=65)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda key: gateway.fetch_event("evt_unknown", context=key.account, livemode=False),
+        lambda key: gateway.fetch_key_facts("mk_unknown", context=key.account, livemode=False),
+        lambda key: gateway.fetch_key_facts(key.id, context="acct_1Somebody0Else0", livemode=False),
+        lambda key: gateway.fetch_event("evt_unknown", context=key.account, livemode=True),
+    ],
+)
+def test_what_stripe_will_not_tell_us_is_refused(key: StripeKey, ask: Callable[[StripeKey], object]) -> None:
+    with pytest.raises(StripeRefused):
+        ask(key)
+
+
+def test_outage_is_told_from_a_refusal(at_stripe: AtStripe, key: StripeKey) -> None:
+    at_stripe.admin.add_fault("error", path="/v2/", status=500)
+
+    with pytest.raises(gateway.StripeUnavailable):
+        gateway.fetch_key_facts(key.id, context=key.account, livemode=False)
+
+
+def test_install_list_tells_installed_from_gone(
+    at_stripe: AtStripe, key: StripeKey, app_known_by_id: None
+) -> None:
+    assert gateway.is_installed(key.account, livemode=False)
+    assert not gateway.is_installed(at_stripe.admin.create_account(), livemode=False)
+
+
+def test_no_exception_of_the_gateway_quotes_a_key(at_stripe: AtStripe, key: StripeKey) -> None:
+    with pytest.raises(StripeRefused) as refusal:
+        gateway.fetch_event("evt_unknown", context=key.account, livemode=False)
+
+    shown, seen = "", refusal.value
+    while seen is not None:
+        shown += repr(seen)
+        seen = seen.__cause__  # type: ignore[assignment]
+    assert "sk_" not in shown
+    assert refusal.value.__suppress_context__
