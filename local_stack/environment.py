@@ -66,3 +66,25 @@ def site_environment(kind: str, addresses: Addresses, site_secrets: Mapping[str,
 
 def _random_key() -> str:
     return base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def production_environment(addresses: Addresses) -> dict[str, str]:
+    """What a production process is given, random and complete: what `make check` holds `check --deploy` against."""
+    letters = random_letters(6).lower()
+    site_secrets = {
+        **fresh_secrets(),
+        "KEY_ENCRYPTION_KEYS": f"{letters}:{_random_key()}",
+        "FINGERPRINT_KEYS": f"{letters}:{_random_key()}",
+    }
+    environment = site_environment("production", addresses, site_secrets)
+    return {name: value for name, value in environment.items() if not name.endswith("_BASE")}
+
+
+def as_lines(variables: Mapping[str, str]) -> str:
+    """Variables as lines of NAME=value; values hold no line breaks."""
+    return "".join(f"{name}={value}\n" for name, value in variables.items())
+
+
+def from_lines(text: str) -> dict[str, str]:
+    """The variables that `as_lines` wrote."""
+    return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
