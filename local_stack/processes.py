@@ -10,6 +10,7 @@
         stack.wait_until_ready("worker")
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -17,6 +18,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
+
+import psutil
 
 from local_stack.environment import Addresses, fresh_secrets, site_environment
 from local_stack.folders import PROJECT, private_folder
@@ -33,6 +36,7 @@ PROCESSES = ("simulator", "mail", "web", "worker")
 SERVERS = ("postgres", "redis")
 READY_SECONDS = 60.0
 COMMAND_SECONDS = 180.0
+_ENDING = {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
 _FROM_THE_MACHINE = ("PATH", "HOME", "USER", "LANG", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE")
 
 
@@ -76,6 +80,8 @@ class Stack:
             folder, logs=self.logs, programs=programs(ports, simulator_config=folder / "simulator.json")
         )
         self._log_offsets: dict[str, int] = {}
+        self._ended_pids: dict[str, int] = {}
+        self._is_up = False
         self.environment: dict[str, str] = {}
         """What the site's processes run with, once started; includes PATH and the like."""
 
@@ -92,12 +98,14 @@ class Stack:
             for name in ("web", "worker"):
                 self._start_program(name)
             self.wait_until_ready(*PROCESSES)
+            self._is_up = True
         except BaseException:
             self.stop()
             raise
 
     def stop(self) -> None:
         """End every process, the site's first and PostgreSQL last; harmless when called twice."""
+        self._is_up = False
         self._supervisor.stop()
         self.servers.stop()
 
@@ -125,12 +133,21 @@ class Stack:
         return self._supervisor.pid(name)
 
     def kill(self, name: str, how: signal.Signals = signal.SIGKILL) -> None:
-        """Send a signal to one process; supervisord starts web, worker, simulator and mail again when they end."""
+        """Send a signal to one process; supervisord starts web, worker, simulator and mail again when they end.
+
+        SIGKILL goes to the whole tree below it as well: gunicorn's own workers, PostgreSQL's backends.
+        """
         pid = self.pid(name)
         if not pid:
             raise StackError(f"The process `{name}` does not run, so it gets no {how.name}.")
         self._mark_log(name)
+        if how in _ENDING:
+            self._ended_pids[name] = pid
+        below = psutil.Process(pid).children(recursive=True) if how == signal.SIGKILL else []
         os.kill(pid, how)
+        for child in below:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.kill()
 
     def restart(self, name: str) -> None:
         """End one process in an orderly way, start it again and wait until it answers; addresses stay."""
@@ -155,8 +172,7 @@ class Stack:
     def wait_until_ready(self, *names: str, seconds: float = READY_SECONDS) -> None:
         """Wait until each of these processes answers; StackError when one ends instead, or takes too long.
 
-        After `kill` it waits for the process that comes after the killed one, for worker and (once it stopped
-        answering) the others.
+        After `kill` with a signal that ends a process, it is the next process that must answer.
         """
         for name in names:
             if not wait_until(lambda name=name: self._is_ready(name), seconds=seconds):  # type: ignore[misc]
@@ -256,8 +272,11 @@ class Stack:
         return server
 
     def _is_ready(self, name: str) -> bool:
-        if self._supervisor.state(name) in {"BACKOFF", "FATAL"}:
+        # While everything starts, one that ends is a mistake to tell of; later it may well be on its way back.
+        if self._supervisor.state(name) in ({"FATAL"} if self._is_up else {"FATAL", "BACKOFF"}):
             raise died(f"The process `{name}`", self.log_of(name))
+        if self._supervisor.pid(name) in {0, self._ended_pids.get(name)}:
+            return False
         if name == "worker":
             return has_begun_to_consume(self.log_of(name), after=self._log_offsets.get(name, 0))
         return answers(name, self.ports)
