@@ -27,7 +27,8 @@ from stripe_keys.secret import Secret
 
 __all__ = ["StripeClient"]
 
-PROBES_AT_ONCE = 8
+PROBES_AT_ONCE = 16
+CONNECT_SECONDS = 3.0
 _ACCOUNT = re.compile(r"\bacct_[A-Za-z0-9]{8,64}\b", re.ASCII)
 _ACCOUNT_IN_TEXT = re.compile(r"account '(acct_[A-Za-z0-9]{8,64})'", re.ASCII)
 _KEY_ID_IN_TEXT = re.compile(r"apikeys(?:%2F|/)(mk_[A-Za-z0-9]{8,100})", re.ASCII)
@@ -94,7 +95,12 @@ def _http_client() -> stripe.HTTPClient:
     session.max_redirects = 0  # Stripe's API does not redirect, and a redirect would carry the key elsewhere
     session.trust_env = False  # a .netrc on the machine would replace the key that we send
     session.cookies.set_policy(_NoCookies())
-    return stripe.RequestsClient(timeout=settings.STRIPE_TIMEOUT_SECONDS, session=session)
+    return stripe.RequestsClient(timeout=(CONNECT_SECONDS, settings.STRIPE_TIMEOUT_SECONDS), session=session)
+
+
+def forget_connections() -> None:
+    """Let the next call open new connections, with the time-out that the settings have then."""
+    _http_client.cache_clear()
 
 
 def client_for(secret: Secret, *, max_network_retries: int = 0) -> StripeClient:
@@ -187,7 +193,7 @@ def can_ask_as_app(*, livemode: bool) -> bool:
 
 
 def _platform_key(livemode: bool) -> str:
-    return settings.STRIPE_PLATFORM_KEY_LIVE if livemode else settings.STRIPE_PLATFORM_KEY_TEST
+    return str(settings.STRIPE_PLATFORM_KEY_LIVE if livemode else settings.STRIPE_PLATFORM_KEY_TEST)
 
 
 def _ask_as_app(path: str, *, livemode: bool, context: str = "", preview: bool = False) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def install_url(*, merchant: Merchant, user: User, livemode: bool, now: datetime
 
 def return_url() -> str:
     """Where Stripe sends the merchant back to; the manifest lists it under `allowed_redirect_uris`."""
-    return settings.SITE_URL + reverse("stripe_keys:install_return")
+    return str(settings.SITE_URL) + reverse("stripe_keys:install_return")
 
 
 def app_settings_url(*, livemode: bool) -> str:

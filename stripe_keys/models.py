@@ -5,7 +5,7 @@ mode; a usable key always names its account. The commands in `stripe_keys.servic
 """
 
 import uuid
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from django.conf import settings
 from django.db import models
@@ -19,7 +19,10 @@ from work.models import DueRow
 DEFAULT_PURPOSE = "default"
 
 
-class OfMerchantQuerySet(models.QuerySet[Any]):
+RowT_co = TypeVar("RowT_co", bound=models.Model, covariant=True)
+
+
+class OfMerchantQuerySet(models.QuerySet[RowT_co]):
     """Rows that belong to a merchant; the one door through which pages look at them."""
 
     def visible_to(self, user: Any) -> Self:
@@ -61,7 +64,7 @@ class StripeInstall(models.Model):
     installed_at = models.DateTimeField()
     uninstalled_at = models.DateTimeField(null=True, blank=True)
 
-    objects = OfMerchantQuerySet.as_manager()
+    objects = OfMerchantQuerySet["StripeInstall"].as_manager()
 
     class Meta:
         constraints = [
@@ -81,7 +84,7 @@ class StripeInstall(models.Model):
         return f"{self.stripe_account_id} ({'live' if self.livemode else 'test'})"
 
 
-class RestrictedKeyQuerySet(OfMerchantQuerySet):
+class RestrictedKeyQuerySet(OfMerchantQuerySet["RestrictedKey"]):
     """Restricted keys by what can be done with them."""
 
     def kept(self) -> Self:

@@ -4,13 +4,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Count, Min, Q, QuerySet
 
 from accounts.models import Merchant, User
 from stripe_keys import lifecycle, takeover, vault
 from stripe_keys.lifecycle import actor_name
-from stripe_keys.models import DEFAULT_PURPOSE, KeyEnvelope, KeySubmission, RestrictedKey, Validation
+from stripe_keys.models import (
+    DEFAULT_PURPOSE,
+    KeyEnvelope,
+    KeySubmission,
+    RestrictedKey,
+    StripeInstall,
+    Validation,
+)
 from stripe_keys.secret import Secret
 
 Status = RestrictedKey.Status
@@ -78,25 +85,35 @@ def add_key(
         fingerprint_key_id=print_of_key.key_id,
         added_by=user,
     )
-    if kept.exists():
+    if kept.exists() or not _store(key, secret, user):
         key.status, key.last_problem = Status.REJECTED, "not_usable"
-        key.save()
+        key.save(force_insert=True)
         lifecycle.record(
             key, actor="the site", reason="This key could not be used with the connected account."
         )
-        return Added(key, already_saved=False)
-    _give_way(merchant, user, secret.livemode, purpose)
-    key.save()
-    KeyEnvelope.objects.create(key=key, envelope=vault.encrypt(key, secret))
-    lifecycle.record(key, actor=actor_name(user), reason="The key was pasted.")
-    lifecycle.request_validation(key, reason=Validation.Reason.ADDED, now=now, requested_by=user)
+    else:
+        lifecycle.record(key, actor=actor_name(user), reason="The key was pasted.")
+        lifecycle.request_validation(key, reason=Validation.Reason.ADDED, now=now, requested_by=user)
     return Added(key, already_saved=False)
 
 
-def _give_way(merchant: Merchant, user: User, livemode: bool, purpose: str) -> None:
-    for pending in RestrictedKey.objects.select_for_update(of=("self",)).filter(
-        merchant=merchant, livemode=livemode, purpose=purpose, status=Status.PENDING
-    ):
+def _store(key: RestrictedKey, secret: Secret, user: User) -> bool:
+    """Write the pending row and its envelope; False if another merchant stored the same key at this very moment."""
+    try:
+        with transaction.atomic():
+            _give_way(key, user)
+            key.save(force_insert=True)
+            KeyEnvelope.objects.create(key=key, envelope=vault.encrypt(key, secret))
+    except IntegrityError:
+        return False
+    return True
+
+
+def _give_way(key: RestrictedKey, user: User) -> None:
+    rivals = RestrictedKey.objects.select_for_update(of=("self",)).filter(
+        merchant=key.merchant, livemode=key.livemode, purpose=key.purpose, status=Status.PENDING
+    )
+    for pending in rivals:
         lifecycle.move(
             pending, Status.REMOVED, actor=actor_name(user), reason="A newer key was pasted instead."
         )
@@ -145,8 +162,11 @@ def revalidate(*, key: RestrictedKey, user: User, now: datetime) -> None:
 
 
 @transaction.atomic
-def remove(*, key: RestrictedKey, user: User) -> None:
+def remove(*, key: RestrictedKey, user: User, now: datetime) -> None:
     """End `key` at the merchant's wish and erase it. It goes on working at Stripe until it is expired there.
+
+    A binding to a Stripe account that rested on such a key alone ends with the last of them, so that a merchant who
+    confirmed the wrong account, or moves to another one, can start afresh.
 
     Raises:
         NotPossibleNow: it has ended already.
@@ -155,6 +175,15 @@ def remove(*, key: RestrictedKey, user: User) -> None:
     if not key.is_kept:
         raise NotPossibleNow
     lifecycle.move(key, Status.REMOVED, actor=actor_name(user), reason="The merchant removed it.")
+    of_account = {
+        "merchant": key.merchant,
+        "stripe_account_id": key.stripe_account_id,
+        "livemode": key.livemode,
+    }
+    if not RestrictedKey.objects.kept().filter(**of_account).exists():
+        StripeInstall.objects.filter(
+            **of_account, proof=StripeInstall.Proof.MERCHANT, status=StripeInstall.Status.INSTALLED
+        ).update(status=StripeInstall.Status.UNINSTALLED, uninstalled_at=now)
 
 
 @transaction.atomic

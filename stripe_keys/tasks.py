@@ -17,6 +17,7 @@ VALIDATIONS = Queue(
     model=Validation,
     process=validation.process,
     task_name="stripe_keys.tasks.drain_validations",
+    # Three rounds of questions to Stripe, each at most CONNECT_SECONDS + STRIPE_TIMEOUT_SECONDS long, and some room.
     lease=timedelta(seconds=60),
     on_dead=validation.gave_up,
 )

@@ -55,7 +55,7 @@ def test_suspended_key_is_not_handed_out(key: RestrictedKey, olga: User) -> None
 
 
 def test_ended_key_is_not_handed_out(key: RestrictedKey, ada: User) -> None:
-    services.remove(key=key, user=ada)
+    services.remove(key=key, user=ada, now=timezone.now())
 
     with pytest.raises(clients.KeyEnded):
         clients.stripe_client(merchant=key.merchant, livemode=False)
@@ -79,5 +79,5 @@ def test_worked_example_of_the_documentation_runs(key: RestrictedKey, ada: User)
 
     assert example["import_charges"](key.merchant, livemode=False) == []
     assert example["import_charges"](key.merchant, livemode=True).startswith("invite")
-    services.remove(key=key, user=ada)
+    services.remove(key=key, user=ada, now=timezone.now())
     assert example["import_charges"](key.merchant, livemode=False).startswith("stop")

@@ -52,7 +52,7 @@ def test_secret_does_not_change(text: str) -> None:
     secret = Secret(text)
 
     with pytest.raises(AttributeError):
-        secret._text = "other"  # type: ignore[attr-defined]
+        secret._text = "other"
 
 
 def test_equal_secrets_are_equal_and_others_are_not(text: str) -> None:

@@ -9,8 +9,15 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import Merchant, Notice, User
-from stripe_keys import lifecycle, services, vault
-from stripe_keys.models import KeyEnvelope, KeySubmission, RestrictedKey, StatusChange, Validation
+from stripe_keys import installs, lifecycle, services, vault
+from stripe_keys.models import (
+    KeyEnvelope,
+    KeySubmission,
+    RestrictedKey,
+    StatusChange,
+    StripeInstall,
+    Validation,
+)
 from stripe_keys.secret import Secret
 from tests.people import a_restricted_key, merchant_of
 from tests.stripe_keys.keys import paste
@@ -147,14 +154,14 @@ def test_removed_key_is_erased_and_its_checks_end(key: RestrictedKey, ada: User,
     if status != Status.PENDING:
         settle(key, status)
 
-    services.remove(key=key, user=ada)
+    services.remove(key=key, user=ada, now=timezone.now())
 
     key.refresh_from_db()
     assert (key.status, key.next_check_at) == (Status.REMOVED, None)
     assert not KeyEnvelope.objects.filter(key=key).exists()
     assert not key.validations.filter(state=Validation.State.WAITING).exists()
     with pytest.raises(services.NotPossibleNow):
-        services.remove(key=key, user=ada)
+        services.remove(key=key, user=ada, now=timezone.now())
     with pytest.raises(services.NotPossibleNow):
         services.revalidate(key=key, user=ada, now=timezone.now())
 
@@ -177,7 +184,7 @@ def test_suspended_key_is_kept_unusable_and_told(key: RestrictedKey, olga: User)
 
 
 def test_ops_recheck_skips_keys_that_ended(key: RestrictedKey, ada: User, olga: User) -> None:
-    services.remove(key=key, user=ada)
+    services.remove(key=key, user=ada, now=timezone.now())
     other = paste(ada, a_restricted_key())
 
     count = services.recheck_for_ops(keys=RestrictedKey.objects.all(), actor=olga, now=timezone.now())
@@ -194,7 +201,7 @@ def test_life_has_no_such_step(key: RestrictedKey, to: str) -> None:
 
 def test_move_from_a_status_that_is_gone_is_refused(key: RestrictedKey, ada: User) -> None:
     stale = RestrictedKey.objects.get(pk=key.pk)
-    services.remove(key=key, user=ada)
+    services.remove(key=key, user=ada, now=timezone.now())
 
     with pytest.raises(lifecycle.StatusMoved), transaction.atomic():
         lifecycle.move(stale, Status.ACTIVE, actor="a test", reason="too late")
@@ -240,3 +247,42 @@ def test_more_urgent_reason_brings_a_waiting_check_forward(key: RestrictedKey) -
 
     waiting = key.validations.get()
     assert (waiting.reason, waiting.due_at) == (Validation.Reason.EXPIRY_EVENT, now)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_same_key_pasted_by_two_merchants_at_once_is_kept_once(ada: User, eve: User) -> None:
+    token = a_restricted_key()
+    added: list[RestrictedKey] = []
+
+    def click(user: User) -> None:
+        try:
+            added.append(paste(user, token))
+        finally:
+            connection.close()
+
+    clicks = [Thread(target=click, args=[user]) for user in (ada, eve)]
+    for one in clicks:
+        one.start()
+    for one in clicks:
+        one.join()
+
+    assert sorted(key.status for key in added) == [Status.PENDING, Status.REJECTED]
+    assert KeyEnvelope.objects.count() == 1
+
+
+def test_binding_that_rested_on_a_key_alone_ends_with_it(ada: User) -> None:
+    key = settle(paste(ada, a_restricted_key()), Status.ACTIVE)
+    proofs = {"signed": StripeInstall.Proof.SIGNED_RETURN, "said": StripeInstall.Proof.MERCHANT}
+    for livemode, proof in ((False, proofs["said"]), (True, proofs["signed"])):
+        installs.bind(
+            merchant=key.merchant,
+            stripe_account_id=key.stripe_account_id,
+            livemode=livemode,
+            proof=proof,
+            now=timezone.now(),
+        )
+
+    services.remove(key=key, user=ada, now=timezone.now())
+
+    assert StripeInstall.objects.get(livemode=False).status == StripeInstall.Status.UNINSTALLED
+    assert StripeInstall.objects.get(livemode=True).status == StripeInstall.Status.INSTALLED

@@ -16,8 +16,9 @@ CURRENT, PREVIOUS = SigningSecret("current", "one-secret"), SigningSecret("previ
 
 def signed(body: bytes = BODY, *, secret: SigningSecret = CURRENT, at: datetime = NOW) -> str:
     """A header as Stripe's own library makes it."""
-    return stripe.WebhookSignature.generate_signature_header(
-        body.decode(), secret.value, timestamp=int(at.timestamp())
+    moment = int(at.timestamp())
+    return str(
+        stripe.WebhookSignature.generate_signature_header(body.decode(), secret.value, timestamp=moment)
     )
 
 

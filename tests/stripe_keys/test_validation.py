@@ -278,7 +278,7 @@ def test_lesser_key_does_not_take_over_from_an_active_one(ada: User, at_stripe: 
 def test_key_removed_during_its_check_stays_removed(ada: User, at_stripe: AtStripe) -> None:
     stripe_key: StripeKey = at_stripe.bound_key(ada)
     key = paste(ada, stripe_key.token)
-    services.remove(key=key, user=ada)
+    services.remove(key=key, user=ada, now=timezone.now())
     Validation.objects.filter(key=key).update(state=DueRow.State.WAITING)
 
     assert checked(key).status == Status.REMOVED
