@@ -24,7 +24,9 @@ class SiteCelery(Celery):
     This cannot be a `before_task_publish` receiver: Celery logs what a receiver raises, then publishes.
     """
 
-    def send_task(self, name: str, args: Any = None, kwargs: Any = None, **options: Any) -> Any:
+    def send_task(  # type: ignore[override]  # Celery passes the rest by name, and so do we
+        self, name: str, args: Any = None, kwargs: Any = None, **options: Any
+    ) -> Any:
         """Publish the task, unless its arguments hold a key-shaped string."""
         if holds_a_key(json.dumps([args, kwargs, options.get("headers")], default=repr)):
             raise KeyInMessage(f"Task {name} was given something shaped like a key.")

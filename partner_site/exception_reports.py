@@ -4,10 +4,12 @@ Django hides settings and variables by their names; a key in a variable called `
 value: no variables, no form fields, no query, no cookies, no headers, no settings.
 """
 
+from collections.abc import ItemsView
 from types import TracebackType
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.safestring import SafeString, mark_safe
 from django.views.debug import ExceptionReporter, SafeExceptionReporterFilter
 
 from partner_site.log import scrub
@@ -38,9 +40,9 @@ class NothingPrivate(SafeExceptionReporterFilter):
 
     def get_traceback_frame_variables(
         self, request: HttpRequest | None, tb_frame: TracebackType
-    ) -> list[tuple[str, Any]]:
+    ) -> ItemsView[str, Any]:
         """No variables of any frame."""
-        return []
+        return dict[str, Any]().items()
 
 
 class ShortReport(ExceptionReporter):
@@ -59,10 +61,10 @@ class ShortReport(ExceptionReporter):
             data.pop(part, None)
         return data
 
-    def get_traceback_html(self) -> str:
+    def get_traceback_html(self) -> SafeString:
         """Return the report as a page, scrubbed."""
-        return scrub(super().get_traceback_html())
+        return mark_safe(scrub(super().get_traceback_html()))  # noqa: S308  # Django's own page, with less in it
 
-    def get_traceback_text(self) -> str:
+    def get_traceback_text(self) -> SafeString:
         """Return the report as plain text, scrubbed."""
-        return scrub(super().get_traceback_text())
+        return mark_safe(scrub(super().get_traceback_text()))  # noqa: S308  # likewise; never shown as a page

@@ -5,13 +5,16 @@ from typing import Any
 
 from django.urls import URLPattern, URLResolver, get_resolver
 
+WEBHOOKS = {"webhooks:receive", "webhooks:webhooks.views.receive"}  # with and without the slash at the end
 OPEN_TO_STRANGERS = {
     "home",
     "healthz",
     "readyz",
-    "webhooks:receive",
+    *WEBHOOKS,
     "admin:login",
     "account_login",
+    "account_logout",  # whoever is not signed in is sent home
+    "account_confirm_login_code",  # part of allauth; it goes to sign-in, codes by mail are off
     "account_signup",
     "account_confirm_email",
     "account_email_verification_sent",
@@ -22,7 +25,7 @@ OPEN_TO_STRANGERS = {
     "account_reset_password_from_key_done",
     "mfa_authenticate",
 }
-WITHOUT_A_CSRF_TOKEN = {"webhooks:receive"}
+WITHOUT_A_CSRF_TOKEN = WEBHOOKS
 
 
 def views(resolver: URLResolver, namespace: str = "") -> Iterator[tuple[str, Callable[..., Any]]]:

@@ -1,6 +1,7 @@
 """Production's promises to browsers, seen in the answers of a process with production's environment."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,13 +37,16 @@ print(json.dumps({
 
 
 @pytest.fixture
-def answers(transactional_db: None) -> dict[str, Any]:
+def answers(transactional_db: None, tmp_path: Path) -> dict[str, Any]:
     """What a production process answers to a visitor, then to Ada signing in."""
     ada: User = people.an_owner("ada@example.com", "Ada's Lamps")
     form = json.dumps({"login": ada.email, "password": people.PASSWORD})
 
-    ended = production.run("-c", ASK, form, env=production.environment())
+    env = production.environment(STATIC_ROOT=str(tmp_path))
+    collected = production.run("manage.py", "collectstatic", "--no-input", env=env)
+    ended = production.run("-c", ASK, form, env=env)
 
+    assert collected.returncode == 0, collected.stderr
     assert ended.returncode == 0, ended.stderr
     told: dict[str, Any] = json.loads(ended.stdout)
     return told

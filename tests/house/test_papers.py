@@ -25,7 +25,7 @@ def exists(name: str) -> bool:
         return hasattr(settings, name)
     if name.endswith(".html"):
         return (ground.PROJECT / "templates" / name).is_file()
-    if "/" in name:
+    if "/" in name or name == "pyproject.toml":
         return (ground.PROJECT / name).exists()
     return bool(DOTTED.fullmatch(name)) and _in_a_module(name)
 
