@@ -16,5 +16,6 @@ class StripeKeysConfig(AppConfig):
 
         engine.register(tasks.VALIDATIONS)
         periodic.every(30, "plan-due-checks", tasks.plan_due_checks)
+        periodic.every(3600, "give-up-on-unproven-keys", tasks.give_up_on_unproven_keys)
         periodic.every(24 * 3600, "forget-old-pastes", tasks.forget_old_pastes)
         checks.register_checks()

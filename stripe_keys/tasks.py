@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from celery import shared_task
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -45,6 +46,15 @@ def plan_due_checks() -> None:
             )
             if key is not None:
                 lifecycle.request_validation(key, reason=Validation.Reason.PERIODIC, now=now)
+
+
+def give_up_on_unproven_keys() -> None:
+    """Reject, and so erase, keys that nobody could prove or confirm within PENDING_KEY_LIFETIME_DAYS."""
+    eldest = timezone.now() - timedelta(days=settings.PENDING_KEY_LIFETIME_DAYS)
+    pending = RestrictedKey.objects.filter(status=RestrictedKey.Status.PENDING, created_at__lt=eldest)
+    for key in pending[:SWEPT_AT_ONCE]:
+        with transaction.atomic():
+            validation.give_up_on(lifecycle.locked(key))
 
 
 def forget_old_pastes() -> None:

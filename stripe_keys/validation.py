@@ -82,6 +82,13 @@ def gave_up(row: Validation) -> None:
     )
 
 
+def give_up_on(key: RestrictedKey) -> None:
+    """Reject a key that could not be proven in all that time; the caller holds its lock."""
+    if key.status == Status.PENDING:
+        reason = f"It could not be proven within {settings.PENDING_KEY_LIFETIME_DAYS} days."
+        lifecycle.move(key, Status.REJECTED, actor="the site", reason=reason, last_problem="never_proven")
+
+
 # --- Looking ---------------------------------------------------------------------------------------------------------
 
 

@@ -305,3 +305,20 @@ def test_sweep_plans_what_is_due_once(ada: User, at_stripe: AtStripe) -> None:
     tasks.plan_due_checks()
 
     assert key.validations.get(state=DueRow.State.WAITING).reason == Validation.Reason.PERIODIC
+
+
+def test_key_that_nobody_could_prove_is_given_up_and_erased(ada: User, at_stripe: AtStripe) -> None:
+    waiting = checked(paste(ada, at_stripe.key().token))
+    proven = checked(paste(ada, at_stripe.bound_key(ada, livemode=True).token))
+    tasks.give_up_on_unproven_keys()
+    waiting.refresh_from_db()
+    assert waiting.status == Status.PENDING, "it has time yet"
+    RestrictedKey.objects.update(created_at=timezone.now() - timedelta(days=8))
+
+    tasks.give_up_on_unproven_keys()
+
+    for key in (waiting, proven):
+        key.refresh_from_db()
+    assert (waiting.status, waiting.last_problem) == (Status.REJECTED, "never_proven")
+    assert not KeyEnvelope.objects.filter(key=waiting).exists()
+    assert proven.status == Status.ACTIVE
