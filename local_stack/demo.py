@@ -174,9 +174,10 @@ def _end_by_exception() -> None:
         _ignore_signals()
         raise Interrupted
 
-    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(name) is not signal.SIG_IGN:  # `nohup make demo` wants to outlive its terminal
-            signal.signal(name, end)
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, end)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # `nohup make demo` wants to outlive its terminal
+        signal.signal(signal.SIGHUP, end)
 
 
 def _ignore_signals() -> None:
