@@ -102,18 +102,3 @@ def test_the_site_uses_this_answer() -> None:
     from partner_site import urls
 
     assert urls.handler500 == "partner_site.errors.server_error"
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_database_that_went_away_in_the_session_is_503_too(
-    ada: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    browser = people.a_client_of(ada)
-    browser.raise_request_exception = False
-
-    def away(*args: object, **kwargs: object) -> None:
-        raise OperationalError("the server closed the connection")
-
-    monkeypatch.setattr("django.contrib.sessions.backends.db.SessionStore.load", away)
-
-    assert browser.get("/stripe/keys/").status_code == 503
