@@ -6,6 +6,6 @@ from webhooks import views
 
 app_name = "webhooks"
 urlpatterns = [
-    path("stripe/", views.receive, name="receive"),
-    path("stripe", views.receive),
+    path("stripe", views.receive, name="receive"),
+    path("stripe/", views.receive, name="receive"),  # the last one is how it is written
 ]
