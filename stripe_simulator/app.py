@@ -6,7 +6,20 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from stripe_simulator import admin, api_v1, api_v2, calls, installs, keys
+from stripe_simulator import (
+    admin,
+    api_v1,
+    api_v2,
+    app_settings_page,
+    calls,
+    install_page,
+    installs,
+    keys,
+    keys_page,
+    log_page,
+    pages,
+    sign_in_page,
+)
 from stripe_simulator.config import Config
 from stripe_simulator.simulator import Simulator, logger
 
@@ -17,12 +30,16 @@ BODY_MAXIMUM = 2 * 1024 * 1024
 def make_app(config: Config) -> web.Application:
     """Return the application for this configuration, with what its state file remembers."""
     app = web.Application(
-        middlewares=[admin.admin_middleware, calls.api_middleware], client_max_size=BODY_MAXIMUM
+        middlewares=[pages.page_middleware, admin.admin_middleware, calls.api_middleware],
+        client_max_size=BODY_MAXIMUM,
     )
     app[calls.SIMULATOR] = Simulator.start(config)
     app.add_routes(admin.routes())
     app.add_routes(api_v1.routes())
     app.add_routes(api_v2.routes())
+    for room in (sign_in_page, install_page, app_settings_page, keys_page, log_page):
+        app.add_routes(room.routes())
+    pages.prepare(app)
     for version in ("v1", "v2"):
         app.router.add_route("*", f"/{version}/{{tail:.*}}", calls.unknown)
     app.cleanup_ctx.append(_background)
