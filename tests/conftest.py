@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.test import Client
@@ -10,6 +9,7 @@ from pytest_django import Settings
 
 from accounts.models import Merchant, User
 from tests import people
+from tests.simulator import SimulatorProcess
 
 
 @pytest.fixture(scope="session")
@@ -87,9 +87,7 @@ def olgas_browser(olga: User) -> Client:
 
 
 @pytest.fixture(scope="session")
-def simulator() -> Iterator[Any]:
+def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorProcess]:
     """A Stripe simulator in a process of its own, shared by all tests; make a new account for what must be alone."""
-    from tests.simulator import SimulatorProcess
-
-    with SimulatorProcess() as process:
+    with SimulatorProcess(tmp_path_factory.mktemp("simulator")) as process:
         yield process
