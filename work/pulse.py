@@ -53,9 +53,11 @@ class Pulse:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop beating; returns when the present beat is over, or after five seconds."""
+        """Stop beating; returns when the present beat and the rows in hand are over, or after some seconds at most."""
         self._stopping.set()
         self._thread.join(timeout=5)
+        for hand in self._hands.values():
+            hand.join(timeout=10)
 
     def _run(self) -> None:
         while not self._stopping.is_set():

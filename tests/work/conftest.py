@@ -1,6 +1,6 @@
 """A real database without a transaction around the test: claims race only between transactions that commit."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -61,9 +61,7 @@ def broker() -> Iterator["redis.Redis"]:
 
 
 @pytest.fixture
-def workers(
-    errands: "Queue[Errand]", broker: "redis.Redis", tmp_path: Path
-) -> Iterator[Callable[..., object]]:
+def workers(errands: "Queue[Errand]", broker: "redis.Redis", tmp_path: Path) -> Iterator[Workers]:
     """Starts real worker processes on the test database; kills what is left of them."""
     with Workers(tmp_path) as started:
         yield started

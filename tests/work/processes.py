@@ -9,7 +9,6 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-from django.conf import settings
 from django.db import connection
 
 from local_stack.folders import PROJECT
@@ -47,6 +46,7 @@ class Workers:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._started: list[Worker] = []
+        self._kept: dict[str, str] | None = None
 
     def __call__(self, *, app: str = "tests.work.worker", **environment: str) -> Worker:
         """Start a worker of a Celery application on the test database, with more environment variables."""
@@ -58,13 +58,22 @@ class Workers:
             cwd=PROJECT,
             environment={
                 **os.environ,
-                "DJANGO_SETTINGS_MODULE": settings.SETTINGS_MODULE,
-                "DATABASE_URL": test_database_url(),
+                "DATABASE_URL": database_url(),
                 **environment,
             },
         )
         self._started.append(Worker(process, log))
         return self._started[-1]
+
+    def keep_one_running(self, **environment: str) -> None:
+        """Supervise: start a worker, and another one whenever `restart_what_ended` finds it gone."""
+        self._kept = environment
+        self(**environment)
+
+    def restart_what_ended(self) -> None:
+        """Start the supervised worker again if it has ended."""
+        if self._kept is not None and self._started[-1].ended():
+            self(**self._kept)
 
     def __enter__(self) -> Self:
         return self
@@ -79,7 +88,7 @@ class Workers:
                 sys.stderr.write(worker.log.read_text())
 
 
-def test_database_url() -> str:
+def database_url() -> str:
     """DATABASE_URL with the test database in place of the real one."""
     given = urlsplit(os.environ["DATABASE_URL"])
     path, _, _ = given.path.rpartition("/")

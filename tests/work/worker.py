@@ -21,7 +21,7 @@ class QuickHeartbeat(Heartbeat):
 
     name = "quick heartbeat"
     thresholds = Thresholds(
-        tick=0.1,
+        tick=float(os.environ.get("ERRAND_TICK", "0.1")),
         bell_lost=float(os.environ.get("ERRAND_BELL_LOST", "0.3")),
         overdue=float(os.environ.get("ERRAND_OVERDUE", "15")),
         stuck=float(os.environ.get("ERRAND_STUCK", "8")),
