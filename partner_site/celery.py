@@ -50,8 +50,7 @@ def log_as_the_site_does(**kwargs: Any) -> None:
 
 @celeryd_init.connect
 def make_ready(**kwargs: Any) -> None:
-    """Before the worker takes its first message: refuse unsafe settings, keep its memory to itself."""
-    from partner_site.startup import keep_memory_private, refuse_unsafe_settings
+    """Before the worker takes its first message."""
+    from partner_site.startup import prepare_process
 
-    keep_memory_private()
-    refuse_unsafe_settings()
+    prepare_process()

@@ -1,14 +1,39 @@
 """What a process of the site makes sure of before it serves anything."""
 
 import ctypes
+import logging
 import resource
 import sys
+import threading
+from types import TracebackType
 
 from django.core.checks import run_checks
+
+logger = logging.getLogger(__name__)
 
 # gunicorn stops for good on this exit status ("the application cannot be loaded"); on others it tries for ever.
 REFUSED = 4
 _PR_SET_DUMPABLE = 4
+
+
+def prepare_process() -> None:
+    """Everything a web process or a worker does first."""
+    log_last_words()
+    keep_memory_private()
+    refuse_unsafe_settings()
+
+
+def log_last_words() -> None:
+    """Log what ends this process or one of its threads; Python would print it past the log, keys and all."""
+    sys.excepthook = _log_uncaught
+    threading.excepthook = lambda told: _log_uncaught(told.exc_type, told.exc_value, told.exc_traceback)
+    sys.unraisablehook = lambda told: _log_uncaught(told.exc_type, told.exc_value, told.exc_traceback)
+
+
+def _log_uncaught(
+    kind: type[BaseException], problem: BaseException | None, where: TracebackType | None
+) -> None:
+    logger.critical("uncaught %s", kind.__name__, exc_info=(kind, problem or kind(), where))
 
 
 def refuse_unsafe_settings() -> None:
@@ -16,7 +41,7 @@ def refuse_unsafe_settings() -> None:
 
     Only `manage.py` runs checks by itself; a web server or a worker would serve happily with a demo key.
     """
-    problems = [message for message in run_checks(tags=["partner_site"]) if message.is_serious()]
+    problems = [message for message in run_checks() if message.is_serious()]
     if not problems:
         return
     sys.stderr.write("The site does not start with these settings:\n")

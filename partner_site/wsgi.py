@@ -7,7 +7,6 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "partner_site.settings")
 application = get_wsgi_application()
 
-from partner_site.startup import keep_memory_private, refuse_unsafe_settings  # noqa: E402  # needs Django to be set up
+from partner_site.startup import prepare_process  # noqa: E402  # needs Django to be set up
 
-keep_memory_private()
-refuse_unsafe_settings()
+prepare_process()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests import production
+from tests import people, production
 
 pytestmark = pytest.mark.django_db
 WEB = ["-c", "import partner_site.wsgi; print('serves')"]
@@ -39,6 +39,28 @@ def test_a_web_process_leaves_no_core_dump() -> None:
     ended = production.run("-c", asking, env=production.environment())
 
     assert ended.stdout == "0\n", ended.stderr
+
+
+LAST_WORDS = """
+import partner_site.wsgi, sys, threading
+problem = ValueError("\\nrefused " + sys.argv[1])
+def fail():
+    raise problem
+thread = threading.Thread(target=fail)
+thread.start()
+thread.join()
+fail()
+"""
+
+
+def test_last_words_hold_no_key() -> None:
+    key = people.a_restricted_key(livemode=True)
+
+    ended = production.run("-c", LAST_WORDS, key, env=production.environment())
+
+    assert ended.returncode == 1
+    assert ended.stderr.count("refused rk_live_…") == 2
+    assert key[-20:] not in ended.stderr
 
 
 def test_gunicorn_gives_up_instead_of_trying_for_ever() -> None:
