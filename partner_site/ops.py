@@ -82,6 +82,12 @@ class OpsAdminSite(AdminSite):
             return redirect(_with_next("mfa_reauthenticate", onward))
         return redirect(onward)
 
+    def password_change(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Leave the change to allauth, which asks who it is first and ends the other sessions."""
+        return redirect("account_change_password")
+
     def _onward(self, request: HttpRequest) -> str:
         """Where the visitor was going, if that is a page of this site; else the ops desk's first page."""
         wanted = request.GET.get(REDIRECT_FIELD_NAME, "")

@@ -84,6 +84,12 @@ def test_the_way_back_leads_only_into_this_site(olgas_browser: Client, wanted: s
     assert response["Location"] == "/ops/"
 
 
+def test_a_password_is_changed_at_allauth(olgas_browser: Client) -> None:
+    response = olgas_browser.post("/ops/password_change/", {"new_password1": "anything at all"})
+
+    assert response["Location"] == "/accounts/password/change/"
+
+
 def test_a_read_only_page_gives_no_rights(rf: RequestFactory, olga: User) -> None:
     request = rf.get("/ops/")
     request.user = olga
