@@ -1,0 +1,186 @@
+"""The way to a key: to Stripe's install page, back from it, and the page where the key is pasted."""
+
+import logging
+from math import ceil
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from allauth.account.adapter import get_adapter
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.tenancy import merchant_of, recently_authenticated
+from stripe_keys import installs, permissions, services
+from stripe_keys.forms import PasteKeyForm
+from stripe_keys.installs import InstallRefused
+from stripe_keys.models import RestrictedKey
+from stripe_keys.sentences import short_account
+from stripe_keys.views import HttpResponseSeeOther, in_words, key_of, person_of
+
+log = logging.getLogger(__name__)
+# How a way back from Stripe can end without a connection: each has its own words in install_return.html.
+OUTCOMES = frozenset({"unstarted", "denied", "state", "signature", "mode", "taken"})
+_FULL_ACCESS = frozenset({"secret_key", "organization_key"})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def connect(request: HttpRequest, mode: str) -> HttpResponse:
+    """Say what the app asks for and why; a POST leads on to Stripe's install page."""
+    merchant, livemode = merchant_of(request), mode == "live"
+    if request.method == "POST":
+        address = installs.install_url(
+            merchant=merchant, user=person_of(request), livemode=livemode, now=timezone.now()
+        )
+        return HttpResponseSeeOther(address)
+    context = {
+        "mode": mode,
+        "other_mode": _other(mode),
+        "permissions": permissions.required(),
+        "prefilled_link": permissions.prefilled_dashboard_link(livemode=livemode),
+    }
+    return render(request, "stripe_keys/connect.html", context)
+
+
+@require_safe
+def install_return(request: HttpRequest) -> HttpResponse:
+    """Take the merchant back from Stripe. Only a signed return with a state of ours binds an account.
+
+    What Stripe put into the address never stays there: every answer to it is a redirect.
+    """
+    merchant_of(request)
+    if "state" in request.GET:
+        return _take_return(request)
+    if set(request.GET) - {"outcome", "mode"}:
+        return _without_connection("unstarted", "")
+    outcome, mode = request.GET.get("outcome", ""), request.GET.get("mode", "")
+    context = {
+        "outcome": outcome if outcome in OUTCOMES else "unstarted",
+        "mode": mode if mode in ("live", "test") else "",
+        "other_mode": _other(mode),
+    }
+    return render(request, "stripe_keys/install_return.html", context)
+
+
+def _take_return(request: HttpRequest) -> HttpResponse:
+    state, mode = request.GET["state"], ""
+    try:
+        started = installs.use_state(state=state, user=person_of(request), now=timezone.now())
+        mode = "live" if started.livemode else "test"
+        returned = installs.take_return(
+            started=started, query=request.GET.dict(), state=state, now=timezone.now()
+        )
+    except InstallRefused as refusal:
+        log.info("install return refused", extra={"code": refusal.code})
+        return _without_connection(refusal.code, mode)
+    if returned.install is None:
+        said = "Stripe says that the app is installed."
+    else:
+        account = short_account(returned.install.stripe_account_id)
+        said = f"Your Stripe account {account} is connected in {mode} mode."
+    messages.success(request, f"{said} One step is left: bring its key.")
+    return HttpResponseSeeOther(reverse("stripe_keys:paste_key", args=[mode]))
+
+
+def _without_connection(outcome: str, mode: str) -> HttpResponse:
+    query = {"outcome": outcome} | ({"mode": mode} if mode else {})
+    return HttpResponseSeeOther(f"{reverse('stripe_keys:install_return')}?{urlencode(query)}")
+
+
+def _other(mode: str) -> str:
+    return "test" if mode == "live" else "live"
+
+
+@sensitive_post_parameters()
+@require_http_methods(["GET", "HEAD", "POST"])
+@recently_authenticated
+def paste_key(request: HttpRequest, mode: str) -> HttpResponse:
+    """Show where the key is found and take it."""
+    merchant_of(request)
+    return _paste(request, mode, replaces=None)
+
+
+@sensitive_post_parameters()
+@require_http_methods(["GET", "HEAD", "POST"])
+@recently_authenticated
+def replace_key(request: HttpRequest, key_id: UUID) -> HttpResponse:
+    """Take a new key of the same account and mode; the old one serves until the new one is proven."""
+    key = key_of(request, key_id)
+    return _paste(request, key.mode, replaces=key)
+
+
+@sensitive_variables()
+def _paste(request: HttpRequest, mode: str, *, replaces: RestrictedKey | None) -> HttpResponse:
+    livemode = mode == "live"
+    if request.method != "POST":
+        return _paste_page(request, PasteKeyForm(livemode=livemode), mode, replaces)
+    form = PasteKeyForm(request.POST, livemode=livemode)
+    if not form.is_valid():
+        _note_refusal(request, form)
+        return _paste_page(request, form, mode, replaces, status=422)
+    try:
+        added = services.add_key(
+            merchant=merchant_of(request),
+            user=person_of(request),
+            secret=form.secret,
+            now=timezone.now(),
+            remote_address=_address_of(request),
+        )
+    except services.TooManyPastes as refusal:
+        form.add_error("key", _too_many(refusal))
+        response = _paste_page(request, form, mode, replaces, status=429)
+        response["Retry-After"] = str(ceil(refusal.retry_after.total_seconds()))
+        return response
+    if added.already_saved:
+        messages.info(request, "You had saved this key already; here it is. Nothing was changed.")
+    elif form.cleaned_note:
+        messages.info(request, form.cleaned_note)
+    return HttpResponseSeeOther(reverse("stripe_keys:key_detail", args=[added.key.pk]))
+
+
+def _too_many(refusal: services.TooManyPastes) -> str:
+    return (
+        f"Too many keys were pasted lately, so we take a break. You can try again in {in_words(refusal.retry_after)}. "
+        "Keys that are saved go on working."
+    )
+
+
+def _note_refusal(request: HttpRequest, form: PasteKeyForm) -> None:
+    """Ops should know that somebody holds a key with all rights in their hands; what it was is not kept."""
+    if form.refusal in _FULL_ACCESS:
+        merchant = merchant_of(request)
+        log.warning(
+            "a full-access key was pasted", extra={"kind": form.refusal, "merchant": str(merchant.pk)}
+        )
+
+
+def _address_of(request: HttpRequest) -> str | None:
+    try:
+        address: str = get_adapter().get_client_ip(request)
+    except PermissionDenied:
+        return None  # behind a local socket nobody has an address
+    return address
+
+
+def _paste_page(
+    request: HttpRequest,
+    form: PasteKeyForm,
+    mode: str,
+    replaces: RestrictedKey | None,
+    *,
+    status: int = 200,
+) -> HttpResponse:
+    context: dict[str, Any] = {
+        "form": form,
+        "mode": mode,
+        "other_mode": _other(mode),
+        "replaces": replaces,
+        "app_settings_url": installs.app_settings_url(livemode=mode == "live"),
+    }
+    return render(request, "stripe_keys/paste_key.html", context, status=status)

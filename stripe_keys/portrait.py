@@ -1,0 +1,223 @@
+"""What the pages show of a key, gathered once: so the page, its live part and a refresh without JavaScript agree."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from accounts.models import User
+from stripe_keys import permissions, sentences
+from stripe_keys.models import PermissionCheck, RestrictedKey, StatusChange, Validation
+
+Status = RestrictedKey.Status
+State = Validation.State
+# A rejection shows after this long and not before, so that its speed does not tell why.
+SHORTEST_CHECK = timedelta(seconds=3)
+SOON = timedelta(minutes=2)
+SLOW = timedelta(seconds=20)
+_WORDS = {
+    "granted": "Granted",
+    "missing": "Missing",
+    "unknown": "Could not be checked",
+    "checking": "Checking",
+    "waiting": "Waiting",
+    "unchecked": "Not checked",
+}
+_TONES = {
+    Status.ACTIVE: "success",
+    Status.LIMITED: "warning",
+    Status.EXPIRED: "danger",
+    Status.REJECTED: "danger",
+}
+
+
+@dataclass(frozen=True)
+class PermissionLine:
+    """One required permission and what is known of it."""
+
+    label: str
+    access: str
+    purpose: str
+    outcome: str
+    word: str
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One line of the timeline."""
+
+    at: datetime
+    what: str
+    why: str
+    who: str
+    tone: str = ""
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """A key as a page shows it; `pace` is how often the page asks again, empty when there is nothing to wait for."""
+
+    key: RestrictedKey
+    pill: tuple[str, str]
+    headline: str
+    notices: list[sentences.Notice]
+    permissions: list[PermissionLine]
+    timeline: list[Moment]
+    pace: str
+    is_slow: bool = False
+    is_anonymous: bool = False
+    version: str = field(default="")
+
+    @property
+    def granted(self) -> int:
+        """How many permissions are granted."""
+        return sum(line.outcome == "granted" for line in self.permissions)
+
+    @property
+    def has_missing(self) -> bool:
+        """Whether Stripe said of a permission that the key lacks it."""
+        return any(line.outcome == "missing" for line in self.permissions)
+
+    @property
+    def is_checking(self) -> bool:
+        """Whether a check is going on or about to begin."""
+        return self.pace == "1s"
+
+    @property
+    def shows_permissions(self) -> bool:
+        """Whether the list of permissions says anything: not for a key that was never let so far."""
+        return any(line.outcome != "unchecked" for line in self.permissions)
+
+    @property
+    def asks_whose(self) -> bool:
+        """Whether the merchant has to say that the account is theirs."""
+        return self.key.status == Status.PENDING and self.key.awaits_account_confirmation
+
+    @property
+    def edit_link(self) -> str:
+        """Stripe's page on which the key's permissions are edited."""
+        return permissions.edit_key_link(self.key.stripe_key_id, livemode=self.key.livemode)
+
+
+def draw(key: RestrictedKey, *, viewer: User, now: datetime) -> Portrait:
+    """The portrait of `key` for `viewer` at the moment `now`."""
+    if key.status == Status.REJECTED and not key.stripe_account_id:
+        return _draw_rejected(key, viewer, now)
+    checks = list(Validation.objects.filter(key=key).order_by("-pk")[:8])
+    open_check = next((one for one in checks if one.state in (State.WAITING, State.CLAIMED)), None)
+    is_open = open_check is not None and open_check.due_at <= now
+    pace = _pace(key, open_check, now)
+    lines = _permission_lines(key, open_check if is_open else None)
+    return Portrait(
+        key=key,
+        pill=sentences.pill(key),
+        headline=sentences.headline(key),
+        notices=[] if is_open and key.status == Status.PENDING else sentences.notices(key, now),
+        permissions=lines,
+        timeline=_timeline(key, viewer),
+        pace=pace,
+        is_slow=is_open and open_check is not None and now - open_check.due_at > SLOW,
+        version=_version(key, open_check, lines, pace),
+    )
+
+
+def _draw_rejected(key: RestrictedKey, viewer: User, now: datetime) -> Portrait:
+    """A rejected key whose account never matched: every cause looks the same, or the form would test stolen keys."""
+    shown = RestrictedKey(
+        pk=key.pk, livemode=key.livemode, last4=key.last4, created_at=key.created_at, added_by=key.added_by
+    )
+    pasted = Moment(key.created_at, "Being checked", "The key was pasted.", _who(key.added_by, viewer))
+    if now - key.created_at < SHORTEST_CHECK:
+        return Portrait(
+            key=shown,
+            pill=sentences.pill(shown),
+            headline=sentences.headline(shown),
+            notices=[],
+            permissions=_lines_of({}, "waiting"),
+            timeline=[pasted],
+            pace="1s",
+            version="early",
+        )
+    shown.status, shown.last_problem = Status.REJECTED, "not_usable"
+    end = Moment(key.created_at + SHORTEST_CHECK, "Rejected", sentences.GENERIC_REJECTION, "", "danger")
+    return Portrait(
+        key=shown,
+        pill=sentences.pill(shown),
+        headline=sentences.headline(shown),
+        notices=sentences.notices(shown, now),
+        permissions=_lines_of({}, "unchecked"),
+        timeline=[end, pasted],
+        pace="",
+        is_anonymous=True,
+        version="rejected",
+    )
+
+
+def _pace(key: RestrictedKey, open_check: Validation | None, now: datetime) -> str:
+    if open_check is None or not key.is_kept:
+        return ""
+    if open_check.due_at <= now:
+        return "1s"
+    return "5s" if open_check.due_at - now <= SOON else ""
+
+
+def _version(key: RestrictedKey, check: Validation | None, lines: list[PermissionLine], pace: str) -> str:
+    """Changes whenever something on the page does, so that a poll without news needs no new page."""
+    parts = [key.status, key.last_problem, pace, "".join(line.outcome[:3] for line in lines)]
+    parts += [
+        f"{check.pk}.{check.state}" if check else "",
+        f"{key.last_checked_at or ''}",
+        f"{key.suspended_at or ''}",
+    ]
+    parts += [f"{key.awaits_account_confirmation}", f"{key.rotated_at or ''}", f"{key.expires_at or ''}"]
+    return "-".join(part.replace(" ", "") for part in parts)
+
+
+# --- Permissions -----------------------------------------------------------------------------------------------------
+
+
+def _permission_lines(key: RestrictedKey, open_check: Validation | None) -> list[PermissionLine]:
+    checks = PermissionCheck.objects.filter(validation__key=key)
+    if open_check is not None:
+        rest = "checking" if open_check.state == State.CLAIMED else "waiting"
+        outcomes = dict(checks.filter(validation=open_check).values_list("permission", "outcome"))
+        return _lines_of(outcomes, rest)
+    newest = checks.order_by("-validation_id").values_list("validation_id", flat=True)[:1]
+    outcomes = dict(checks.filter(validation_id__in=newest).values_list("permission", "outcome"))
+    return _lines_of(outcomes, "unchecked")
+
+
+def _lines_of(outcomes: Mapping[str, str], rest: str) -> list[PermissionLine]:
+    return [
+        PermissionLine(one.label, one.access, one.purpose, outcome, _WORDS[outcome])
+        for one in permissions.required()
+        for outcome in [outcomes.get(one.permission, rest)]
+    ]
+
+
+# --- Timeline --------------------------------------------------------------------------------------------------------
+
+
+def _timeline(key: RestrictedKey, viewer: User) -> list[Moment]:
+    colleagues = set(
+        User.objects.filter(membership__merchant=key.merchant_id).values_list("email", flat=True)
+    )
+    return [_moment(change, viewer, colleagues) for change in key.status_changes.all()[:50]]
+
+
+def _moment(change: StatusChange, viewer: User, colleagues: set[str]) -> Moment:
+    if change.actor == viewer.email:
+        who = "you"
+    elif "@" not in change.actor or change.actor in colleagues:
+        who = change.actor
+    else:
+        who = ""  # staff, or somebody who has left: no business of the merchant's
+    moved = change.from_status != change.to_status or change.to_status == Status.PENDING
+    word = RestrictedKey.Status(change.to_status).label
+    tone = _TONES.get(Status(change.to_status), "") if moved else ""
+    return Moment(change.at, word if moved else change.reason, change.reason if moved else "", who, tone)
+
+
+def _who(user: User | None, viewer: User) -> str:
+    if user is None:
+        return ""
+    return "you" if user.pk == viewer.pk else user.email

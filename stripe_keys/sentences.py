@@ -1,0 +1,287 @@
+"""What the pages say about a key: its status, each problem, and always what to do next."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+
+from stripe_keys import permissions
+from stripe_keys.models import RestrictedKey
+
+Status = RestrictedKey.Status
+LONGEST_OVERLAP = timedelta(days=7)  # Stripe lets a rotated key live no longer than this
+GENERIC_REJECTION = "We could not use this key with the connected account."
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A box on a page; `tone` is info, success, warning or danger."""
+
+    tone: str
+    title: str
+    text: str
+    links: tuple["Link", ...] = ()
+
+
+@dataclass(frozen=True)
+class Link:
+    """A way out of a notice."""
+
+    address: str
+    label: str
+    leads_to_stripe: bool = False
+
+
+def written(moment: datetime) -> str:
+    """A moment in words, in the site's time zone, with its name."""
+    return f"{date_format(localtime(moment), 'j F Y, H:i')} {localtime(moment).tzname()}"
+
+
+def short_account(stripe_account_id: str) -> str:
+    """How we call an account in a sentence: by its last four characters."""
+    return f"acct_…{stripe_account_id[-4:]}"
+
+
+# --- Status ----------------------------------------------------------------------------------------------------------
+
+
+def pill(key: RestrictedKey) -> tuple[str, str]:
+    """The status pill's tone (a name of the style sheet) and word."""
+    if key.status in key.USABLE and key.suspended_at:
+        return "expiring", "Suspended"
+    if key.is_expiring and key.status == Status.ACTIVE:
+        return "expiring", "Expiring"
+    if key.status == Status.PENDING and key.awaits_account_confirmation:
+        return "limited", "Your answer needed"
+    if key.status == Status.PENDING and key.last_problem:
+        return "pending", "Not proven yet"
+    return key.status, key.get_status_display()
+
+
+def headline(key: RestrictedKey) -> str:
+    """One sentence on where the key stands."""
+    if key.status == Status.PENDING and key.awaits_account_confirmation:
+        return "Stripe accepts this key. Before we use it, tell us whether its account is yours."
+    if key.status == Status.PENDING and key.last_problem:
+        return "The key is stored, encrypted, and not in use until it is proven."
+    return {
+        Status.PENDING: "We are asking Stripe whose key this is and what it can do. That takes a few seconds.",
+        Status.ACTIVE: "Stripe accepts this key, and it has every permission we need.",
+        Status.LIMITED: "Stripe accepts this key, but some permissions are missing. What needs them does not work.",
+        Status.REJECTED: "This key is not in use, and we have erased it.",
+        Status.EXPIRED: "This key no longer works at Stripe. We have erased it.",
+        Status.REPLACED: "A newer key took over. We have erased this one.",
+        Status.REMOVED: "This key was removed. We have erased it.",
+    }[Status(key.status)]
+
+
+# --- Notices ---------------------------------------------------------------------------------------------------------
+
+
+def notices(key: RestrictedKey, now: datetime) -> list[Notice]:
+    """Everything that somebody who looks at `key` has to know, the gravest first."""
+    found = [_suspended(key), _ending(key, now), _missing(key), _problem(key), _after_the_end(key)]
+    return [notice for notice in found if notice is not None]
+
+
+def needs_attention(key: RestrictedKey, now: datetime) -> Notice | None:
+    """The gravest thing to do about a key, for the list of keys and the banner; None if all is well."""
+    return next((one for one in notices(key, now) if one.tone in ("danger", "warning")), None)
+
+
+def _suspended(key: RestrictedKey) -> Notice | None:
+    if not (key.suspended_at and key.is_kept):
+        return None
+    return Notice(
+        "warning",
+        "Support has suspended this key",
+        (
+            "It stays stored and checked, but we do not use it. Answer the mail that we sent you, or write to "
+            "us, to have it resumed."
+        ),
+    )
+
+
+def _ending(key: RestrictedKey, now: datetime) -> Notice | None:
+    if not key.is_expiring:
+        return None
+    links = (_app_settings(key), _replace(key))
+    if key.rotated_at is None and key.expires_at is not None:
+        title = f"This key expires on {written(key.expires_at)}"
+        return Notice("warning", title, "Create a new key in Stripe and paste it here before that.", links)
+    if key.expires_at is not None:
+        ends = f"The old one stops working on {written(key.expires_at)}."
+    else:
+        latest = written((key.rotated_at or now) + LONGEST_OVERLAP)
+        ends = (
+            "Stripe did not say when the old one stops working; at most 7 days after the rotation, that is by "
+            f"{latest}."
+        )
+    return Notice(
+        "warning",
+        "This key was rotated in Stripe",
+        (
+            f"Stripe has made a new key in its place. {ends} Copy the new key from the app’s settings page in "
+            "Stripe and paste it here; until then we go on with the old one."
+        ),
+        links,
+    )
+
+
+def _missing(key: RestrictedKey) -> Notice | None:
+    if key.status != Status.LIMITED:
+        return None
+    return Notice(
+        "warning",
+        "Some permissions are missing",
+        (
+            "Add the missing ones to this key in Stripe, then check it again here. The key stays the same; "
+            "nothing has to be pasted."
+        ),
+        (_edit(key),),
+    )
+
+
+def _after_the_end(key: RestrictedKey) -> Notice | None:
+    if key.status == Status.EXPIRED:
+        return Notice(
+            "danger",
+            "This key no longer works",
+            (
+                "Stripe has confirmed that it expired or was deleted, so we cannot reach your Stripe account with "
+                "it. Create a new key on the app’s settings page in Stripe and paste it here."
+            ),
+            (_app_settings(key), _paste(key)),
+        )
+    if key.status == Status.REMOVED:
+        return Notice(
+            "info",
+            "It may still work at Stripe",
+            "We no longer have this key. To make sure that nobody can use it, expire it in Stripe as well.",
+            (Link(permissions.edit_key_link("", livemode=key.livemode), "Keys in Stripe", True),),
+        )
+    return None
+
+
+# --- Problems --------------------------------------------------------------------------------------------------------
+
+_RETRY = "There is nothing for you to do: we try again by ourselves, and the key keeps its status meanwhile."
+_PROBLEMS = {
+    "key_expired": (
+        "danger",
+        "Stripe says that this key has expired",
+        "Create a new key in Stripe and paste it here.",
+    ),
+    "key_refused": (
+        "warning",
+        "Stripe refused this key once",
+        (
+            "That can be a mistake of Stripe’s, so we ask once more before we call the key dead. If you "
+            "deleted or rotated it, paste the new key now."
+        ),
+    ),
+    "not_usable": (
+        "danger",
+        GENERIC_REJECTION,
+        (
+            "Check that you copied it from the app’s settings page of the account that you connected, in "
+            "the right mode, and that it was not rotated or deleted since. Then paste it again."
+        ),
+    ),
+    "other_account": (
+        "danger",
+        "This key belongs to another Stripe account than the key in use",
+        (
+            "A key can only be replaced by one of the same account. Copy the key in the account that you "
+            "connected; to change accounts, remove the key in use first."
+        ),
+    ),
+    "account_unknown": (
+        "warning",
+        "Stripe accepts this key but did not say whose it is",
+        (
+            "Add the permission “Accounts: read” to the key in Stripe, so that we can tell which account "
+            "it belongs to. We look again by ourselves."
+        ),
+    ),
+    "rate_limited": ("info", "Stripe asked us to slow down", _RETRY),
+    "no_connection": ("info", "We could not reach Stripe", _RETRY),
+    "unreadable_answer": ("info", "Stripe’s answer was not readable", _RETRY),
+    "no_answer": ("info", "Stripe did not answer", _RETRY),
+    "check_failed": (
+        "warning",
+        "The last check failed on our side",
+        "We try again within some minutes. If this stays, write to us.",
+    ),
+    "less_than_the_old_key": (
+        "warning",
+        "This key can do less than the one in use, so it does not take over",
+        (
+            "The key in use goes on working. Add the missing permissions to this key in Stripe and check "
+            "it again here, or remove it."
+        ),
+    ),
+}
+PROBLEM_CODES = (*_PROBLEMS, "address_refused")
+
+
+def _problem(key: RestrictedKey) -> Notice | None:
+    """What the last check stumbled over. An expired key's own notice says it all."""
+    if not key.last_problem or key.status in (Status.EXPIRED, Status.REPLACED, Status.REMOVED):
+        return None
+    if key.last_problem == "address_refused":
+        return _address_refused(key)
+    tone, title, text = _PROBLEMS.get(key.last_problem, _PROBLEMS["no_answer"])
+    links = {
+        "key_expired": (_app_settings(key), _paste(key)),
+        "key_refused": (_paste(key),),
+        "not_usable": (_app_settings(key), _paste(key)),
+        "other_account": (_app_settings(key), _paste(key)),
+        "account_unknown": (_edit(key),),
+        "less_than_the_old_key": (_edit(key),),
+    }.get(key.last_problem, ())
+    return Notice(tone, title, text, links)
+
+
+def _address_refused(key: RestrictedKey) -> Notice:
+    addresses = ", ".join(settings.STRIPE_EGRESS_ADDRESSES)
+    ours = (
+        f"Add ours there: {addresses}."
+        if addresses
+        else "Take the limit off, or write to us for our addresses."
+    )
+    return Notice(
+        "warning",
+        "This key does not allow requests from our address",
+        (
+            f"In Stripe the key is limited to certain IP addresses. {ours} We look again by ourselves, and you can "
+            "check it here at once."
+        ),
+        (_edit(key),),
+    )
+
+
+# --- Ways out --------------------------------------------------------------------------------------------------------
+
+
+def _replace(key: RestrictedKey) -> Link:
+    return Link(reverse("stripe_keys:replace_key", args=[key.pk]), "Paste the new key")
+
+
+def _paste(key: RestrictedKey) -> Link:
+    return Link(reverse("stripe_keys:paste_key", args=[key.mode]), "Paste a key")
+
+
+def _edit(key: RestrictedKey) -> Link:
+    return Link(
+        permissions.edit_key_link(key.stripe_key_id, livemode=key.livemode), "Edit the key in Stripe", True
+    )
+
+
+def _app_settings(key: RestrictedKey) -> Link:
+    from stripe_keys.installs import app_settings_url
+
+    return Link(app_settings_url(livemode=key.livemode), "App settings in Stripe", True)

@@ -1,0 +1,36 @@
+"""The merchant's pages about keys, mounted at /stripe/."""
+
+from django.urls import path, register_converter
+
+from stripe_keys import connect_views, views
+
+
+class ModeConverter:
+    """`live` or `test` in an address."""
+
+    regex = "live|test"
+
+    def to_python(self, value: str) -> str:
+        """The mode as it stands."""
+        return value
+
+    def to_url(self, value: str) -> str:
+        """The mode as it stands."""
+        return value
+
+
+register_converter(ModeConverter, "mode")
+
+app_name = "stripe_keys"
+urlpatterns = [
+    path("keys/", views.key_list, name="key_list"),
+    path("connect/<mode:mode>/", connect_views.connect, name="connect"),
+    path("return/", connect_views.install_return, name="install_return"),
+    path("paste/<mode:mode>/", connect_views.paste_key, name="paste_key"),
+    path("keys/<uuid:key_id>/", views.key_detail, name="key_detail"),
+    path("keys/<uuid:key_id>/status/", views.key_status, name="key_status"),
+    path("keys/<uuid:key_id>/check/", views.check_key, name="check_key"),
+    path("keys/<uuid:key_id>/replace/", connect_views.replace_key, name="replace_key"),
+    path("keys/<uuid:key_id>/remove/", views.remove_key, name="remove_key"),
+    path("keys/<uuid:key_id>/confirm-account/", views.confirm_account, name="confirm_account"),
+]

@@ -1,0 +1,179 @@
+"""The list of keys and a key's own page: what is known, what is going on, and what can be done about it."""
+
+from datetime import timedelta
+from math import ceil
+from typing import Any, cast
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.models import User
+from accounts.tenancy import merchant_of, recently_authenticated
+from stripe_keys import installs, portrait, sentences, services
+from stripe_keys.models import RestrictedKey
+
+Status = RestrictedKey.Status
+HISTORY_LENGTH = 50
+
+
+class HttpResponseSeeOther(HttpResponseRedirect):
+    """303: done; look there with a GET."""
+
+    status_code = 303
+
+
+def person_of(request: HttpRequest) -> User:
+    """The signed-in user; the sign-in middleware lets nobody else through."""
+    return cast(User, request.user)
+
+
+def key_of(request: HttpRequest, key_id: UUID) -> RestrictedKey:
+    """The key of that id if it is the user's merchant's; raises Http404 otherwise."""
+    keys: Any = RestrictedKey.objects.visible_to(request.user).select_related(
+        "merchant", "added_by", "replaced_by"
+    )
+    key: RestrictedKey = get_object_or_404(keys, pk=key_id)
+    return key
+
+
+def in_words(wait: timedelta) -> str:
+    """A waiting time as people say it, rounded up."""
+    seconds = max(1, ceil(wait.total_seconds()))
+    if seconds < 100:
+        return f"{seconds} second{'' if seconds == 1 else 's'}"
+    minutes = ceil(seconds / 60)
+    return f"{minutes} minutes" if minutes < 100 else f"{ceil(minutes / 60)} hours"
+
+
+@require_safe
+def key_list(request: HttpRequest) -> HttpResponse:
+    """The merchant's keys in both modes, and whatever needs their attention."""
+    merchant_of(request)
+    now = timezone.now()
+    keys: list[RestrictedKey] = list(
+        RestrictedKey.objects.visible_to(request.user).order_by("-created_at")[: HISTORY_LENGTH + 10]
+    )
+    modes = [_mode_section(mode, [key for key in keys if key.mode == mode], now) for mode in ("live", "test")]
+    return render(request, "stripe_keys/key_list.html", {"modes": modes, "has_keys": bool(keys)})
+
+
+def _mode_section(mode: str, keys: list[RestrictedKey], now: Any) -> dict[str, Any]:
+    """One mode's part of the list: keys in use or on trial first, then those that have ended."""
+    early = now - portrait.SHORTEST_CHECK
+    current = [key for key in keys if key.is_kept]
+    current += [key for key in keys if key.status == Status.REJECTED and key.created_at > early]
+    ended = [key for key in keys if key not in current]
+    if not current and ended and ended[0].status in (Status.EXPIRED, Status.REJECTED):
+        current, ended = ended[:1], ended[1:]
+    return {
+        "mode": mode,
+        "cards": [_card(key, now) for key in current],
+        "ended": [_card(key, now) for key in ended[:HISTORY_LENGTH]],
+    }
+
+
+def _card(key: RestrictedKey, now: Any) -> dict[str, Any]:
+    if key.status == Status.REJECTED and now - key.created_at < portrait.SHORTEST_CHECK:
+        key.status, key.last_problem = Status.PENDING, ""
+    return {"key": key, "pill": sentences.pill(key), "notice": sentences.needs_attention(key, now)}
+
+
+@require_safe
+def key_detail(request: HttpRequest, key_id: UUID) -> HttpResponse:
+    """Everything about one key that may be said, complete without JavaScript."""
+    drawn = portrait.draw(key_of(request, key_id), viewer=person_of(request), now=timezone.now())
+    return render(request, "stripe_keys/key_detail.html", {"portrait": drawn, "key": drawn.key})
+
+
+@require_safe
+def key_status(request: HttpRequest, key_id: UUID) -> HttpResponse:
+    """The part of a key's page that changes. Asked again and again while a check goes on; 204 when there is no news."""
+    key = key_of(request, key_id)
+    if not getattr(request, "htmx", False):
+        return redirect("stripe_keys:key_detail", key_id=key_id)
+    drawn = portrait.draw(key, viewer=person_of(request), now=timezone.now())
+    if request.GET.get("seen") == drawn.version and not drawn.is_slow:
+        return HttpResponse(status=204)
+    context = {"portrait": drawn, "key": drawn.key, "is_partial": True}
+    return render(request, "stripe_keys/_key_status.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def check_key(request: HttpRequest, key_id: UUID) -> HttpResponse:
+    """Have the key checked now, unless it was a moment ago."""
+    key = key_of(request, key_id)
+    if request.method == "POST":
+        try:
+            services.revalidate(key=key, user=person_of(request), now=timezone.now())
+        except services.CheckedJustNow as refusal:
+            wait = in_words(refusal.retry_after)
+            messages.info(request, f"This key was checked a moment ago. You can check it again in {wait}.")
+        except services.NotPossibleNow:
+            messages.warning(request, "This key has ended, so there is nothing left to check.")
+    return _to_key(key)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@recently_authenticated
+def remove_key(request: HttpRequest, key_id: UUID) -> HttpResponse:
+    """Ask whether to remove the key, then do it."""
+    key = key_of(request, key_id)
+    if request.method != "POST":
+        if not key.is_kept:
+            return _to_key(key)
+        return render(request, "stripe_keys/remove_key.html", {"key": key})
+    try:
+        services.remove(key=key, user=person_of(request), now=timezone.now())
+    except services.NotPossibleNow:
+        messages.info(request, "This key had ended already.")
+    else:
+        messages.success(request, f"The key {key.display} was removed and erased here.")
+    return _to_key(key)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@recently_authenticated
+def confirm_account(request: HttpRequest, key_id: UUID) -> HttpResponse:
+    """Take the merchant's word on whether the key's account is theirs: yes binds it, no removes the key."""
+    key = key_of(request, key_id)
+    if request.method != "POST":
+        if not (key.status == Status.PENDING and key.awaits_account_confirmation):
+            return _to_key(key)
+        return render(request, "stripe_keys/confirm_account.html", {"key": key})
+    if request.POST.get("answer") == "no":
+        return _disown(request, key)
+    if request.POST.get("answer") != "yes":
+        return _to_key(key)
+    try:
+        installs.confirm_account(key=key, user=person_of(request), now=timezone.now())
+    except installs.InstallRefused as refusal:
+        messages.error(request, _CONFIRM_REFUSALS.get(refusal.code, _CONFIRM_REFUSALS["stale"]))
+    else:
+        messages.success(request, f"{sentences.short_account(key.stripe_account_id)} is connected.")
+    return _to_key(key)
+
+
+_CONFIRM_REFUSALS = {
+    "stale": "This question is no longer open. Below you see where the key stands now.",
+    "taken": "We could not connect this Stripe account. Write to us if it is yours.",
+}
+
+
+def _disown(request: HttpRequest, key: RestrictedKey) -> HttpResponse:
+    try:
+        services.remove(key=key, user=person_of(request), now=timezone.now())
+    except services.NotPossibleNow:
+        messages.info(request, _CONFIRM_REFUSALS["stale"])
+    else:
+        messages.success(request, "The key was removed and erased here. Nothing was connected.")
+    return _to_key(key)
+
+
+def _to_key(key: RestrictedKey) -> HttpResponse:
+    response = redirect("stripe_keys:key_detail", key_id=key.pk)
+    response.status_code = 303
+    return response
