@@ -1,9 +1,15 @@
-"""A signing secret of the tests' own, and a Stripe whose events arrive here."""
+"""A signing secret of the tests' own, and a Stripe whose events arrive here over real HTTP."""
+
+from collections.abc import Iterator
 
 import pytest
 from pytest_django import Settings
+from pytest_django.live_server_helper import LiveServer
 
 from tests.people import a_signing_secret
+from tests.stripe_keys.conftest import app_known_by_id, at_stripe  # noqa: F401  # fixtures of this folder too
+from tests.stripe_keys.keys import AtStripe
+from tests.webhooks.arrivals import Arrivals
 
 
 @pytest.fixture(autouse=True)
@@ -12,3 +18,27 @@ def signing_secret(settings: Settings) -> str:
     secret = a_signing_secret()
     settings.STRIPE_WEBHOOK_SECRETS = [f"events:{secret}"]
     return secret
+
+
+@pytest.fixture
+def served(transactional_db: None) -> Iterator[str]:
+    """Where a thread of the tests serves this site. pytest-django's own would start before a test's settings hold."""
+    server = LiveServer("127.0.0.1")
+    yield server.url
+    server.stop()
+
+
+@pytest.fixture
+def arrivals(at_stripe: AtStripe, served: str, signing_secret: str) -> Iterator[Arrivals]:  # noqa: F811
+    """Stripe's deliveries to this site."""
+    endpoints = {"we_tests_thin": "thin", "we_tests_snapshot": "snapshot"}
+    for endpoint, payload in endpoints.items():
+        address = f"{served}/webhooks/stripe/"
+        at_stripe.admin.put_endpoint(
+            endpoint, address, payload=payload, mode="both", secrets=[signing_secret]
+        )
+    yield Arrivals(at_stripe.admin)
+    for endpoint, payload in endpoints.items():
+        at_stripe.admin.put_endpoint(endpoint, served, payload=payload, disabled=True)
+    at_stripe.admin.ask("DELETE", "/treatments")
+    at_stripe.admin.switch(connect_fanout=True, related_object=False, api_key_write_approved=False)

@@ -1,0 +1,298 @@
+"""Events about keys, from Stripe's side to ours: each type, and in every order, number and delay."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from pytest_django import Settings
+
+from accounts.models import Notice, User
+from stripe_keys.models import RestrictedKey
+from tests.people import an_owner
+from tests.stripe_keys.keys import AtStripe, StripeKey, checked, paste
+from tests.webhooks.arrivals import Arrivals, after_checks, make_due
+from tests.webhooks.deliveries import a_notification, deliver_event
+from webhooks.models import EventNotification
+from work import engine
+
+Status = RestrictedKey.Status
+IAM = "v2.iam.api_key."
+
+
+@pytest.fixture
+def ada(transactional_db: None) -> User:
+    """Ada, in rows that are committed."""
+    return an_owner("ada@example.com", "Ada's Lamps")
+
+
+@pytest.fixture
+def theirs(ada: User, at_stripe: AtStripe, arrivals: Arrivals) -> StripeKey:
+    """Ada's key as Stripe holds it."""
+    return at_stripe.bound_key(ada)
+
+
+@pytest.fixture
+def key(ada: User, theirs: StripeKey) -> RestrictedKey:
+    """Ada's key as we hold it, active."""
+    pasted = checked(paste(ada, theirs.token))
+    assert (pasted.status, pasted.stripe_key_id) == (Status.ACTIVE, theirs.id)
+    return pasted
+
+
+def history(key: RestrictedKey) -> list[str]:
+    return list(key.status_changes.order_by("pk").values_list("reason", flat=True))
+
+
+def test_created_before_the_paste_changes_nothing(theirs: StripeKey, arrivals: Arrivals) -> None:
+    event = arrivals.of(IAM + "created", theirs.account)
+
+    assert (event.outcome, event.stripe_key_id) == ("unmatched", theirs.id)
+
+
+def test_lost_permission_makes_the_key_limited(
+    key: RestrictedKey, theirs: StripeKey, arrivals: Arrivals
+) -> None:
+    kept = [name for name in arrivals.admin.key(theirs.id)["permissions"] if name != "customer_read"]
+    assert len(kept) < len(arrivals.admin.key(theirs.id)["permissions"])
+    arrivals.admin.change_key(theirs.id, permissions=kept)
+
+    event = arrivals.of(IAM + "permissions_updated", theirs.account)
+
+    assert (event.outcome, event.stripe_key_id) == ("applied", theirs.id)
+    assert after_checks(key).status == Status.LIMITED
+    assert "The key's permissions were changed at Stripe." in history(key)
+
+
+def test_new_name_leads_to_another_look(key: RestrictedKey, theirs: StripeKey, arrivals: Arrivals) -> None:
+    before = key.last_ok_at
+    arrivals.admin.change_key(theirs.id, name="Renamed")
+
+    event = arrivals.of(IAM + "updated", theirs.account)
+
+    assert event.outcome == "applied"
+    after = after_checks(key)
+    assert after.status == Status.ACTIVE
+    assert before is not None
+    assert after.last_ok_at is not None
+    assert after.last_ok_at > before
+
+
+def test_revealed_key_is_noted_in_its_history(
+    key: RestrictedKey, theirs: StripeKey, arrivals: Arrivals
+) -> None:
+    arrivals.admin.emit(IAM + "default_secret_revealed", account=theirs.account, data={"api_key": theirs.id})
+
+    event = arrivals.of(IAM + "default_secret_revealed", theirs.account)
+
+    assert event.outcome == "applied"
+    assert "The key was revealed in the Stripe Dashboard." in history(key)
+
+
+def test_rotation_with_an_overlap_is_told_with_its_end(
+    key: RestrictedKey, theirs: StripeKey, arrivals: Arrivals
+) -> None:
+    arrivals.admin.switch(api_key_write_approved=True)
+    successor = arrivals.admin.rotate_key(theirs.id, overlap=3_600)
+
+    event = arrivals.of(IAM + "rotated", theirs.account)
+
+    assert (event.outcome, event.stripe_key_id, event.new_stripe_key_id) == (
+        "applied",
+        theirs.id,
+        successor["id"],
+    )
+    after = after_checks(key)
+    assert (after.status, after.successor_stripe_key_id) == (Status.ACTIVE, successor["id"])
+    assert after.expires_at is not None
+    assert timedelta(minutes=58) < after.expires_at - timezone.now() < timedelta(minutes=62)
+    assert Notice.objects.filter(dedupe_key__startswith=f"rotated:{key.pk}").count() == 1
+
+
+def test_rotation_is_told_without_its_end_where_stripe_does_not_tell_us(
+    key: RestrictedKey, theirs: StripeKey, arrivals: Arrivals
+) -> None:
+    arrivals.admin.rotate_key(theirs.id, overlap=3_600)
+
+    arrivals.of(IAM + "rotated", theirs.account)
+
+    after = after_checks(key)
+    assert (after.is_expiring, after.expires_at) == (True, None)
+
+
+def test_rotation_without_an_overlap_ends_the_key(
+    key: RestrictedKey, theirs: StripeKey, arrivals: Arrivals
+) -> None:
+    arrivals.admin.rotate_key(theirs.id)
+
+    arrivals.of(IAM + "rotated", theirs.account)
+
+    assert after_checks(key).status == Status.EXPIRED
+
+
+def test_expired_key_is_confirmed_and_ended(
+    key: RestrictedKey, theirs: StripeKey, arrivals: Arrivals
+) -> None:
+    arrivals.admin.expire_key(theirs.id, lag=0)
+
+    event = arrivals.of(IAM + "expired", theirs.account)
+
+    assert event.outcome == "applied"
+    assert after_checks(key).status == Status.EXPIRED
+
+
+def test_expiry_of_another_key_of_the_account_ends_nothing(
+    key: RestrictedKey, theirs: StripeKey, at_stripe: AtStripe, arrivals: Arrivals
+) -> None:
+    other = at_stripe.key(theirs.account)
+    arrivals.admin.expire_key(other.id, lag=0)
+
+    event = arrivals.of(IAM + "expired", theirs.account)
+
+    assert (event.outcome, event.stripe_key_id) == ("unmatched", other.id)
+    assert after_checks(key).status == Status.ACTIVE
+
+
+def test_lie_about_an_expiry_is_not_believed(
+    key: RestrictedKey, theirs: StripeKey, arrivals: Arrivals
+) -> None:
+    arrivals.admin.emit(IAM + "expired", account=theirs.account, data={"api_key": theirs.id})
+
+    arrivals.of(IAM + "expired", theirs.account)
+
+    assert after_checks(key).status == Status.ACTIVE
+
+
+@pytest.mark.parametrize("order", ["oldest", "newest"])
+def test_order_of_arrival_does_not_matter(
+    key: RestrictedKey, theirs: StripeKey, arrivals: Arrivals, order: str
+) -> None:
+    arrivals.admin.add_treatment(kind=IAM, times=None, hold=True)
+    arrivals.admin.change_key(theirs.id, name="Renamed")
+    arrivals.admin.rotate_key(theirs.id, overlap=3_600)
+    arrivals.admin.expire_key(theirs.id, lag=0)
+
+    assert arrivals.admin.release(order) == 3
+    arrivals.all_of(theirs.account)
+
+    after = after_checks(key)
+    assert (after.status, after.successor_stripe_key_id != "") == (Status.EXPIRED, True)
+
+
+def test_same_event_five_times_is_applied_once(
+    key: RestrictedKey, theirs: StripeKey, arrivals: Arrivals
+) -> None:
+    arrivals.admin.add_treatment(kind=IAM, duplicate=4)
+    arrivals.admin.rotate_key(theirs.id, overlap=3_600)
+
+    arrivals.all_of(theirs.account)
+
+    after_checks(key)
+    rotated = EventNotification.objects.filter(type=IAM + "rotated", stripe_account_id=theirs.account)
+    assert rotated.count() == 1
+    assert history(key).count("The key was rotated at Stripe.") == 1
+    assert Notice.objects.filter(dedupe_key__startswith="rotated:").count() == 1
+
+
+def test_late_expiry_of_a_replaced_key_leaves_its_successor_alone(
+    ada: User, key: RestrictedKey, theirs: StripeKey, arrivals: Arrivals
+) -> None:
+    arrivals.admin.add_treatment(kind=IAM, times=None, hold=True)
+    successor = arrivals.admin.rotate_key(theirs.id, overlap=3_600)
+    arrivals.admin.expire_key(theirs.id, lag=0)
+    new = checked(paste(ada, str(successor["token"])))
+    assert new.status == Status.ACTIVE
+
+    arrivals.admin.release()
+    arrivals.all_of(theirs.account)
+
+    assert after_checks(new).status == Status.ACTIVE
+    key.refresh_from_db()
+    assert key.status == Status.REPLACED
+
+
+def test_event_in_an_organisations_context_is_the_last_accounts(
+    key: RestrictedKey, theirs: StripeKey, arrivals: Arrivals
+) -> None:
+    arrivals.admin.emit(
+        IAM + "updated",
+        account=theirs.account,
+        context=f"acct_1PlatformTests00/{theirs.account}",
+        data={"api_key": theirs.id},
+    )
+
+    event = arrivals.of(IAM + "updated", theirs.account)
+
+    assert event.context == f"acct_1PlatformTests00/{theirs.account}"
+    assert event.outcome == "applied"
+
+
+def test_event_that_stripe_will_not_show_has_every_key_of_the_account_looked_at(
+    key: RestrictedKey, theirs: StripeKey
+) -> None:
+    told = a_notification(type=IAM + "expired", context=theirs.account)
+    deliver_event(told)
+
+    engine.drain("events")
+
+    event = EventNotification.objects.get(event_id=told["id"])
+    assert (event.outcome, event.outcome_note) == ("applied", "not_fetched")
+    assert key.validations.filter(state="waiting", reason="event").exists()
+
+
+def test_without_the_apps_own_key_every_key_of_the_account_is_looked_at(
+    key: RestrictedKey, theirs: StripeKey, arrivals: Arrivals, settings: Settings
+) -> None:
+    settings.STRIPE_PLATFORM_KEY_TEST = ""
+    arrivals.admin.expire_key(theirs.id, lag=0)
+
+    event = arrivals.of(IAM + "expired", theirs.account)
+
+    assert (event.outcome, event.outcome_note) == ("applied", "not_fetched")
+    assert after_checks(key).status == Status.EXPIRED
+
+
+def test_related_object_names_the_key_where_the_event_cannot_be_fetched(
+    key: RestrictedKey, theirs: StripeKey, arrivals: Arrivals, settings: Settings
+) -> None:
+    settings.STRIPE_PLATFORM_KEY_TEST = ""
+    arrivals.admin.switch(related_object=True)
+    arrivals.admin.rotate_key(theirs.id, overlap=3_600)
+
+    event = arrivals.of(IAM + "rotated", theirs.account)
+
+    assert event.stripe_key_id == theirs.id
+    key.refresh_from_db()
+    assert key.is_expiring
+
+
+def test_event_waits_while_stripe_does_not_answer(
+    key: RestrictedKey, theirs: StripeKey, arrivals: Arrivals
+) -> None:
+    arrivals.admin.add_fault("error", path="/v2/core/events", times=None)
+    arrivals.admin.expire_key(theirs.id, lag=0)
+
+    waiting = arrivals.of(IAM + "expired", theirs.account)
+    assert (waiting.state, waiting.problem, waiting.attempts) == ("waiting", "StripeUnavailable", 0)
+    assert waiting.due_at > timezone.now()
+
+    arrivals.admin.clear_faults()
+    make_due(waiting)
+    engine.drain("events")
+    waiting.refresh_from_db()
+    assert (waiting.state, waiting.outcome) == ("done", "applied")
+    assert after_checks(key).status == Status.EXPIRED
+
+
+def test_event_that_stripe_has_not_shown_for_days_is_given_up_and_the_keys_looked_at(
+    key: RestrictedKey, theirs: StripeKey, arrivals: Arrivals
+) -> None:
+    arrivals.admin.add_fault("error", path="/v2/core/events", times=None)
+    told = a_notification(context=theirs.account)
+    deliver_event(told)
+    EventNotification.objects.update(created_at=timezone.now() - timedelta(days=4))
+
+    engine.drain("events")
+
+    event = EventNotification.objects.get(event_id=told["id"])
+    assert (event.state, event.problem) == ("dead", "StripeUnavailable")
+    assert key.validations.filter(state="waiting", reason="event").exists()
