@@ -82,7 +82,7 @@ class OpsAdminSite(AdminSite):
             return redirect(_with_next("mfa_reauthenticate", onward))
         return redirect(onward)
 
-    def password_change(
+    def password_change(  # type: ignore[override]  # a redirect instead of Django's page
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Leave the change to allauth, which asks who it is first and ends the other sessions."""

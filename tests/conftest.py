@@ -26,6 +26,13 @@ def plain_static_files(settings: Settings, empty_folder: Path) -> None:
     settings.STATIC_ROOT = str(empty_folder)
 
 
+@pytest.fixture(autouse=True)
+def quick_passwords(request: pytest.FixtureRequest, settings: Settings) -> None:
+    """Hash passwords quickly, except where a process of its own, which knows only real hashes, must check them."""
+    if not request.node.get_closest_marker("processes"):
+        settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 @pytest.fixture
 def ada(db: None) -> User:
     """Ada, who owns a merchant."""

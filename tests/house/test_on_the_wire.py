@@ -76,6 +76,7 @@ CONTENT_SECURITY = {
 }
 
 
+@pytest.mark.processes
 def test_production_answers_as_promised(answers: dict[str, Any]) -> None:
     form, entered = answers["form"], answers["entered"]
 
