@@ -169,8 +169,10 @@ class PostOffice:
                 await response.content.read(65536)
         except TimeoutError:
             problem = "timed out"
-        except aiohttp.ClientError as error:
-            problem = type(error).__name__
+        except aiohttp.ClientConnectorError:
+            problem = "no connection"
+        except aiohttp.ClientError:
+            problem = "connection broken"
         return Attempt(at, status, problem, round(time.perf_counter() - started, 4))
 
     def _client(self) -> aiohttp.ClientSession:

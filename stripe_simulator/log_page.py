@@ -9,8 +9,8 @@ SHOWN = 100
 
 
 def routes() -> list[web.RouteDef]:
-    """Return the route of the log."""
-    return [web.get("/log", show)]
+    """Return the routes of the log; it shows both modes, the address only remembers where one came from."""
+    return [web.get("/log", show), web.get("/test/log", show)]
 
 
 async def show(request: web.Request) -> web.StreamResponse:

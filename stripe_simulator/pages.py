@@ -54,7 +54,8 @@ def prepare(app: web.Application) -> None:
         app, loader=jinja2.FileSystemLoader(HERE / "templates"), autoescape=True
     )
     environment.filters["moment"] = moment
-    environment.filters["permission"] = catalogue.label
+    environment.filters["resource"] = lambda name: catalogue.label(name).rpartition(" ")[0]
+    environment.filters["level"] = lambda name: name.rpartition("_")[2].capitalize()
     app[FLASHES] = {}
     app.router.add_static("/_static/", HERE / "static")
 
