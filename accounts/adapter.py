@@ -2,6 +2,7 @@
 
 import smtplib
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import structlog
 from allauth.account.adapter import DefaultAccountAdapter
@@ -19,6 +20,7 @@ from accounts.models import User
 
 log = structlog.get_logger(__name__)
 
+_LINKS = ("activate_url", "password_reset_url", "signup_url")
 _MAIL_FAILED = "We could not send the mail just now. Please try again in a few minutes."
 
 
@@ -42,15 +44,18 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ca
     def is_safe_url(self, url: str | None) -> bool:
         """Whether to follow `url` after a step of signing in: only to this site, never less secure than now."""
         return url_has_allowed_host_and_scheme(
-            url, allowed_hosts={settings.SITE_HOST, *_host_with_port()}, require_https=settings.SITE_IS_HTTPS
+            url, allowed_hosts={urlsplit(settings.SITE_URL).netloc}, require_https=settings.SITE_IS_HTTPS
         )
 
     def render_mail(
         self, template_prefix: str, email: str, context: dict[str, Any], headers: dict[str, str] | None = None
     ) -> EmailMessage:
-        """Render a mail; subject and body know the site's name and address."""
-        context = {**context, "site_name": settings.SITE_NAME, "site_url": settings.SITE_URL}
-        mail: EmailMessage = super().render_mail(template_prefix, email, context, headers)
+        """Render a mail; its links begin with SITE_URL, whatever host the request was made to."""
+        links = {name: _on_this_site(context[name]) for name in _LINKS if name in context}
+        known = {"site_name": settings.SITE_NAME, "site_url": settings.SITE_URL}
+        mail: EmailMessage = super().render_mail(
+            template_prefix, email, {**context, **known, **links}, headers
+        )
         return mail
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
@@ -66,5 +71,5 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ca
             messages.error(self.request, _MAIL_FAILED)
 
 
-def _host_with_port() -> set[str]:
-    return {settings.SITE_URL.split("://", 1)[-1]}
+def _on_this_site(url: str) -> str:
+    return str(settings.SITE_URL) + urlunsplit(urlsplit(url)._replace(scheme="", netloc=""))

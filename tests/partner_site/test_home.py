@@ -1,0 +1,34 @@
+"""The front page, and where it sends whom."""
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import Merchant
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_stranger_reads_what_this_is(client: Client) -> None:
+    answer = client.get("/")
+
+    assert answer.status_code == 200
+    assert "How your key is kept" in answer.content.decode()
+
+
+def test_a_merchant_goes_to_their_keys(adas_browser: Client) -> None:
+    assert adas_browser.get("/").headers["Location"] == "/stripe/keys/"
+
+
+def test_staff_go_to_the_ops_desk(olgas_browser: Client) -> None:
+    assert olgas_browser.get("/").headers["Location"] == "/ops/"
+
+
+def test_a_member_of_a_closed_merchant_is_told(adas_browser: Client, adas_merchant: Merchant) -> None:
+    Merchant.objects.filter(pk=adas_merchant.pk).update(closed_at=timezone.now())
+
+    assert "belongs to no merchant" in adas_browser.get("/").content.decode()
+
+
+def test_the_front_page_is_only_read(client: Client) -> None:
+    assert client.post("/").status_code == 405

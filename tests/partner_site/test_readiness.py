@@ -1,0 +1,80 @@
+"""What the machines around the site are told."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import Merchant, Notice
+from work.models import WorkerHeartbeat
+
+
+def heartbeat(seconds_ago: float) -> None:
+    WorkerHeartbeat.objects.create(
+        name="here:1", host="here", pid=1, beat_at=timezone.now() - timedelta(seconds=seconds_ago)
+    )
+
+
+def notice(merchant: Merchant, seconds_ago: float, **fields: Any) -> None:
+    due_at = timezone.now() - timedelta(seconds=seconds_ago)
+    Notice.objects.create(
+        merchant=merchant, lane="x", subject="s", body="b", dedupe_key="d", due_at=due_at, **fields
+    )
+
+
+def test_health_asks_no_database(client: Client) -> None:
+    answer = client.get("/healthz")  # without the db mark any query would fail the test
+
+    assert answer.json() == {"up": True}
+
+
+@pytest.mark.django_db
+def test_the_site_is_ready_with_a_worker_and_nothing_late(client: Client) -> None:
+    heartbeat(seconds_ago=5)
+
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 200
+    assert answer.json()["migrated"] is True
+    assert 5 <= answer.json()["worker_heartbeat_age"] < 30
+    assert "notices" in answer.json()["oldest_due_age"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("seconds_ago", [None, 120.0])
+def test_without_a_living_worker_the_site_is_not_ready(client: Client, seconds_ago: float | None) -> None:
+    if seconds_ago is not None:
+        heartbeat(seconds_ago)
+
+    assert client.get("/readyz").status_code == 503
+
+
+def test_work_that_is_late_makes_the_site_not_ready(client: Client, adas_merchant: Merchant) -> None:
+    heartbeat(seconds_ago=1)
+    notice(adas_merchant, seconds_ago=300)
+
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 503
+    assert answer.json()["oldest_due_age"]["notices"] >= 300
+
+
+def test_work_that_is_not_due_yet_or_done_is_not_late(client: Client, adas_merchant: Merchant) -> None:
+    heartbeat(seconds_ago=1)
+    notice(adas_merchant, seconds_ago=-300)
+
+    assert client.get("/readyz").status_code == 200
+
+
+@pytest.mark.django_db
+def test_a_migration_that_is_missing_makes_the_site_not_ready(client: Client) -> None:
+    heartbeat(seconds_ago=1)
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'accounts' AND name LIKE '0003%'")
+
+    answer = client.get("/readyz")
+
+    assert (answer.status_code, answer.json()["migrated"]) == (503, False)
