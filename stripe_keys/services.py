@@ -70,21 +70,12 @@ def add_key(
         TooManyPastes: the merchant or the address has pasted too often.
     """
     Merchant.objects.select_for_update().get(pk=merchant.pk)  # two tabs at once take turns
-    print_of_key = vault.fingerprint(secret)
-    kept = RestrictedKey.objects.kept().filter(fingerprint=print_of_key.digest)
+    key = _new_row(merchant, user, secret, purpose)
+    kept = RestrictedKey.objects.kept().filter(fingerprint=key.fingerprint)
     own = kept.filter(merchant=merchant).first()
     if own is not None:
         return Added(own, already_saved=True)
-    _count_paste(merchant, user, remote_address, print_of_key.digest, now)
-    key = RestrictedKey(
-        merchant=merchant,
-        livemode=secret.livemode,
-        purpose=purpose,
-        last4=secret.last4,
-        fingerprint=print_of_key.digest,
-        fingerprint_key_id=print_of_key.key_id,
-        added_by=user,
-    )
+    _count_paste(key, user, remote_address, now)
     if kept.exists() or not _store(key, secret, user):
         key.status, key.last_problem = Status.REJECTED, "not_usable"
         key.save(force_insert=True)
@@ -95,6 +86,19 @@ def add_key(
         lifecycle.record(key, actor=actor_name(user), reason="The key was pasted.")
         lifecycle.request_validation(key, reason=Validation.Reason.ADDED, now=now, requested_by=user)
     return Added(key, already_saved=False)
+
+
+def _new_row(merchant: Merchant, user: User, secret: Secret, purpose: str) -> RestrictedKey:
+    mark = vault.fingerprint(secret)
+    return RestrictedKey(
+        merchant=merchant,
+        livemode=secret.livemode,
+        purpose=purpose,
+        last4=secret.last4,
+        fingerprint=mark.digest,
+        fingerprint_key_id=mark.key_id,
+        added_by=user,
+    )
 
 
 def _store(key: RestrictedKey, secret: Secret, user: User) -> bool:
@@ -119,18 +123,20 @@ def _give_way(key: RestrictedKey, user: User) -> None:
         )
 
 
-def _count_paste(
-    merchant: Merchant, user: User, remote_address: str | None, fingerprint: bytes, now: datetime
-) -> None:
+def _count_paste(key: RestrictedKey, user: User, remote_address: str | None, now: datetime) -> None:
     hour, day = now - timedelta(hours=1), now - timedelta(days=1)
-    by_merchant = KeySubmission.objects.filter(merchant=merchant)
+    by_merchant = KeySubmission.objects.filter(merchant=key.merchant)
     _refuse_beyond(by_merchant.filter(at__gt=hour), settings.PASTE_LIMIT_PER_HOUR, timedelta(hours=1), now)
     _refuse_beyond(by_merchant.filter(at__gt=day), settings.PASTE_LIMIT_PER_DAY, timedelta(days=1), now)
     if remote_address:
         by_address = KeySubmission.objects.filter(remote_address=remote_address, at__gt=hour)
         _refuse_beyond(by_address, settings.PASTE_LIMIT_PER_ADDRESS_PER_HOUR, timedelta(hours=1), now)
     KeySubmission.objects.create(
-        merchant=merchant, user=user, remote_address=remote_address, fingerprint=fingerprint, at=now
+        merchant=key.merchant,
+        user=user,
+        remote_address=remote_address,
+        fingerprint=key.fingerprint,
+        at=now,
     )
 
 

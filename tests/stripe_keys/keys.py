@@ -7,13 +7,15 @@ from typing import Any
 from django.utils import timezone
 
 from accounts.models import User
-from stripe_keys import installs, services
-from stripe_keys.models import RestrictedKey, StripeInstall
+from stripe_keys import installs, permissions, services, tasks
+from stripe_keys.models import RestrictedKey, StripeInstall, Validation
 from stripe_keys.secret import Secret
 from tests.people import merchant_of
 from tests.simulator import SimulatorProcess
 from work import engine
+from work.models import DueRow
 
+REQUIRED = [one.permission for one in permissions.required()]
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -40,6 +42,19 @@ def checked(key: RestrictedKey) -> RestrictedKey:
     engine.drain("validations")
     key.refresh_from_db()
     return key
+
+
+def check_again(key: RestrictedKey) -> RestrictedKey:
+    """A regular check, due now, done."""
+    RestrictedKey.objects.filter(pk=key.pk).update(next_check_at=timezone.now())
+    Validation.objects.filter(key=key, state=DueRow.State.WAITING).delete()
+    tasks.plan_due_checks()
+    return checked(key)
+
+
+def all_but(*names: str) -> list[str]:
+    """The manifest's permissions without some."""
+    return [name for name in REQUIRED if name not in names]
 
 
 @dataclass(frozen=True)

@@ -174,7 +174,7 @@ def test_suspended_key_is_kept_unusable_and_told(key: RestrictedKey, olga: User)
     key.refresh_from_db()
     assert key.is_kept
     assert not key.is_usable
-    assert key.display in Notice.objects.get().body
+    assert key.last4 in Notice.objects.get().body
     with pytest.raises(services.NotPossibleNow):
         services.suspend(key=key, actor=olga, now=timezone.now())
 

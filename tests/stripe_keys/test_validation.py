@@ -7,27 +7,22 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import Notice, User
-from stripe_keys import installs, permissions, services, tasks
+from stripe_keys import installs, services, tasks
 from stripe_keys.models import KeyEnvelope, PermissionCheck, RestrictedKey, StripeInstall, Validation
 from tests.people import a_restricted_key
-from tests.stripe_keys.keys import AtStripe, StripeKey, bind_account, checked, paste
+from tests.stripe_keys.keys import (
+    REQUIRED,
+    AtStripe,
+    StripeKey,
+    all_but,
+    bind_account,
+    check_again,
+    checked,
+    paste,
+)
 from work.models import DueRow
 
 Status = RestrictedKey.Status
-REQUIRED = [one.permission for one in permissions.required()]
-
-
-def all_but(*names: str) -> list[str]:
-    """The manifest's permissions without some."""
-    return [name for name in REQUIRED if name not in names]
-
-
-def check_again(key: RestrictedKey) -> RestrictedKey:
-    """A regular check, due now, done."""
-    RestrictedKey.objects.filter(pk=key.pk).update(next_check_at=timezone.now())
-    Validation.objects.filter(key=key, state=DueRow.State.WAITING).delete()
-    tasks.plan_due_checks()
-    return checked(key)
 
 
 def outcomes(key: RestrictedKey) -> dict[str, str]:
@@ -207,7 +202,7 @@ def test_expired_at_stripe_ends_the_key_at_once(ada: User, at_stripe: AtStripe) 
 
     assert key.status == Status.EXPIRED
     assert not KeyEnvelope.objects.filter(key=key).exists()
-    assert "expired" in Notice.objects.get().subject.lower()
+    assert key.last4 in Notice.objects.get().subject
 
 
 def test_unexplained_refusal_must_be_seen_twice(ada: User, at_stripe: AtStripe, settings: Settings) -> None:
@@ -238,41 +233,6 @@ def test_refusal_that_was_a_mistake_is_forgotten(ada: User, at_stripe: AtStripe,
     key = check_again(key)
 
     assert (key.status, key.first_refused_at, key.last_problem) == (Status.ACTIVE, None, "")
-
-
-def test_new_key_takes_over_and_the_old_one_is_erased(ada: User, at_stripe: AtStripe) -> None:
-    first = at_stripe.bound_key(ada)
-    old = checked(paste(ada, first.token))
-    rotated = at_stripe.admin.rotate_key(first.id, overlap=3600)
-    new = paste(ada, str(rotated["token"]))
-    old.refresh_from_db()
-    assert old.status == Status.ACTIVE, "the old key serves until the new one is proven"
-
-    new = checked(new)
-
-    old.refresh_from_db()
-    assert (new.status, old.status, old.replaced_by) == (Status.ACTIVE, Status.REPLACED, new)
-    assert not KeyEnvelope.objects.filter(key=old).exists()
-
-
-def test_lesser_key_does_not_take_over_from_an_active_one(ada: User, at_stripe: AtStripe) -> None:
-    first = at_stripe.bound_key(ada)
-    old = checked(paste(ada, first.token))
-    lesser = at_stripe.key(first.account, permissions=all_but("payout_read"))
-
-    new = checked(paste(ada, lesser.token))
-
-    old.refresh_from_db()
-    assert (old.status, new.status, new.last_problem) == (
-        Status.ACTIVE,
-        Status.PENDING,
-        "less_than_the_old_key",
-    )
-
-    at_stripe.admin.expire_key(first.id, lag=0)
-    assert check_again(old).status == Status.EXPIRED
-    new.refresh_from_db()
-    assert new.status == Status.LIMITED, "when the old key dies, the lesser one serves"
 
 
 def test_key_removed_during_its_check_stays_removed(ada: User, at_stripe: AtStripe) -> None:

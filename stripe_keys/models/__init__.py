@@ -1,0 +1,30 @@
+"""A merchant's installs and keys, the envelopes that hold the keys, their checks and their history.
+
+The database keeps the promises: one usable key per merchant, mode and purpose; one merchant per Stripe account and
+mode; a usable key always names its account. The commands in `stripe_keys.services` are the only writers.
+"""
+
+from stripe_keys.models.installs import InstallState, StripeInstall
+from stripe_keys.models.keys import (
+    DEFAULT_PURPOSE,
+    KeyEnvelope,
+    MerchantDataKey,
+    RestrictedKey,
+    RestrictedKeyQuerySet,
+)
+from stripe_keys.models.records import KeySubmission, KeyUse, PermissionCheck, StatusChange, Validation
+
+__all__ = [
+    "DEFAULT_PURPOSE",
+    "InstallState",
+    "KeyEnvelope",
+    "KeySubmission",
+    "KeyUse",
+    "MerchantDataKey",
+    "PermissionCheck",
+    "RestrictedKey",
+    "RestrictedKeyQuerySet",
+    "StatusChange",
+    "StripeInstall",
+    "Validation",
+]

@@ -1,0 +1,178 @@
+"""Restricted keys and the envelopes that hold them."""
+
+import uuid
+from typing import Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from accounts.models import Merchant
+from stripe_keys.models.installs import OfMerchantQuerySet
+
+DEFAULT_PURPOSE = "default"
+
+
+class RestrictedKeyQuerySet(OfMerchantQuerySet["RestrictedKey"]):
+    """Restricted keys by what can be done with them."""
+
+    def kept(self) -> Self:
+        """Keys whose secret is still stored."""
+        return self.filter(status__in=RestrictedKey.KEPT)
+
+    def usable(self) -> Self:
+        """Keys that Stripe accepts (suspended ones included: suspension is ours, not Stripe's)."""
+        return self.filter(status__in=RestrictedKey.USABLE)
+
+
+class RestrictedKey(models.Model):
+    """One restricted API key: its status in life, its health, and what may be said about it. Never the key itself."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending", "Being checked"
+        ACTIVE = "active", "Active"
+        LIMITED = "limited", "Limited"
+        REJECTED = "rejected", "Rejected"
+        EXPIRED = "expired", "Expired"
+        REPLACED = "replaced", "Replaced"
+        REMOVED = "removed", "Removed"
+
+    KEPT = (Status.PENDING, Status.ACTIVE, Status.LIMITED)
+    USABLE = (Status.ACTIVE, Status.LIMITED)
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    merchant = models.ForeignKey(Merchant, on_delete=models.CASCADE, related_name="restricted_keys")
+    livemode = models.BooleanField()
+    purpose = models.CharField(max_length=40, default=DEFAULT_PURPOSE)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING)
+    stripe_account_id = models.CharField(max_length=80, blank=True)
+    stripe_key_id = models.CharField(max_length=120, blank=True)
+    last4 = models.CharField(max_length=4)
+    fingerprint = models.BinaryField(max_length=32)
+    fingerprint_key_id = models.CharField(max_length=40)
+    added_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    created_at = models.DateTimeField(db_default=Now())
+
+    # What Stripe and people have said about it.
+    awaits_account_confirmation = models.BooleanField(default=False)
+    rotated_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    successor_stripe_key_id = models.CharField(max_length=120, blank=True)
+    suspended_at = models.DateTimeField(null=True, blank=True)
+    replaced_by = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+
+    # Health, which never decides about status by itself.
+    last_checked_at = models.DateTimeField(null=True, blank=True)
+    last_ok_at = models.DateTimeField(null=True, blank=True)
+    next_check_at = models.DateTimeField(null=True, blank=True)
+    consecutive_failures = models.PositiveIntegerField(default=0)
+    first_refused_at = models.DateTimeField(null=True, blank=True)
+    last_problem = models.CharField(max_length=60, blank=True)
+
+    objects = RestrictedKeyQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["merchant", "livemode", "purpose"],
+                condition=Q(status__in=["active", "limited"]),
+                name="one_usable_key_per_merchant_mode_and_purpose",
+            ),
+            models.UniqueConstraint(
+                fields=["merchant", "livemode", "purpose"],
+                condition=Q(status="pending"),
+                name="one_pending_key_per_merchant_mode_and_purpose",
+            ),
+            models.UniqueConstraint(
+                fields=["fingerprint"],
+                condition=Q(status__in=["pending", "active", "limited"]),
+                name="a_kept_key_is_stored_once",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status__in=["active", "limited"]) | ~Q(stripe_account_id=""),
+                name="a_usable_key_names_its_account",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_check_at"],
+                condition=Q(status__in=["pending", "active", "limited"]),
+                name="keys_due_for_a_check",
+            ),
+            models.Index(
+                fields=["stripe_key_id"], condition=~Q(stripe_key_id=""), name="keys_by_stripe_key_id"
+            ),
+            models.Index(fields=["stripe_account_id", "livemode"], name="keys_by_account_and_mode"),
+        ]
+
+    def __str__(self) -> str:
+        return self.display
+
+    @property
+    def display(self) -> str:
+        """How Stripe's Dashboard writes it: prefix, dots, last four characters."""
+        return f"rk_{self.mode}_...{self.last4}"
+
+    @property
+    def mode(self) -> str:
+        """`live` or `test`, as addresses and sentences write it."""
+        return "live" if self.livemode else "test"
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the secret is still stored."""
+        return self.status in self.KEPT
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the partner's engineers may call Stripe with it."""
+        return self.status in self.USABLE and self.suspended_at is None
+
+    @property
+    def is_expiring(self) -> bool:
+        """Whether Stripe has said that this key, which still works, will end."""
+        return self.status in self.USABLE and (self.expires_at is not None or self.rotated_at is not None)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether no check is open, so that a page need not ask again."""
+        return not self.validations.filter(
+            state__in=["waiting", "claimed"], due_at__lte=timezone.now()
+        ).exists()
+
+
+class MerchantDataKey(models.Model):
+    """A merchant's data key, wrapped by the key-encryption key `kek_id`; without it their envelopes are noise."""
+
+    merchant = models.ForeignKey(Merchant, on_delete=models.CASCADE, related_name="data_keys")
+    version = models.PositiveIntegerField(default=1)
+    kek_id = models.CharField(max_length=40)
+    wrapped = models.BinaryField(max_length=200)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["merchant", "version"], name="one_data_key_per_merchant_and_version"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"data key {self.version} of {self.merchant}"
+
+
+class KeyEnvelope(models.Model):
+    """The encrypted key (`stripe_keys.vault` reads the bytes). Erasing a key is deleting this row."""
+
+    key = models.OneToOneField(RestrictedKey, on_delete=models.CASCADE, related_name="envelope")
+    envelope = models.BinaryField(max_length=600)
+    created_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"envelope of {self.key}"

@@ -1,0 +1,107 @@
+"""What was found out about a key, what became of it, and who did what with it."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Now
+
+from accounts.models import Merchant
+from stripe_keys.models.keys import RestrictedKey
+from work.models import DueRow
+
+
+class Validation(DueRow):
+    """One check of one key: a due row in its merchant's lane."""
+
+    class Reason(models.TextChoices):
+        ADDED = "added", "Key added"
+        CONFIRMED = "confirmed", "Account confirmed"
+        CHECK_NOW = "check_now", "Check asked for"
+        PERIODIC = "periodic", "Regular check"
+        EVENT = "event", "Stripe reported a change"
+        EXPIRY_EVENT = "expiry_event", "Stripe reported the end of this key"
+        SECOND_LOOK = "second_look", "A refusal is being confirmed"
+        OPS = "ops", "Asked for by support"
+
+    key = models.ForeignKey(RestrictedKey, on_delete=models.CASCADE, related_name="validations")
+    merchant = models.ForeignKey(Merchant, on_delete=models.CASCADE, related_name="+")
+    reason = models.CharField(max_length=14, choices=Reason.choices)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    verdict = models.CharField(max_length=30, blank=True)
+
+    class Meta(DueRow.Meta):
+        pass
+
+    def __str__(self) -> str:
+        return f"{self.get_reason_display()} ({self.state})"
+
+
+class PermissionCheck(models.Model):
+    """What one validation found out about one permission."""
+
+    class Outcome(models.TextChoices):
+        GRANTED = "granted", "Granted"
+        MISSING = "missing", "Missing"
+        UNKNOWN = "unknown", "Could not be checked"
+
+    validation = models.ForeignKey(Validation, on_delete=models.CASCADE, related_name="permission_checks")
+    permission = models.CharField(max_length=60)
+    outcome = models.CharField(max_length=8, choices=Outcome.choices)
+    checked_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["validation", "permission"], name="one_check_per_permission"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.permission}: {self.outcome}"
+
+
+class StatusChange(models.Model):
+    """One line of a key's history: who, why, when. Rows are added and never altered (a trigger refuses it)."""
+
+    key = models.ForeignKey(RestrictedKey, on_delete=models.CASCADE, related_name="status_changes")
+    from_status = models.CharField(max_length=10, blank=True)
+    to_status = models.CharField(max_length=10, choices=RestrictedKey.Status.choices)
+    actor = models.CharField(max_length=200)
+    reason = models.CharField(max_length=300)
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["-at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.from_status or 'new'} → {self.to_status}"
+
+
+class KeyUse(models.Model):
+    """One opening of an envelope: whoever opens a key writes this row first, or does not get the key."""
+
+    key = models.ForeignKey(RestrictedKey, on_delete=models.CASCADE, related_name="uses")
+    actor = models.CharField(max_length=200)
+    reason = models.CharField(max_length=200)
+    at = models.DateTimeField(db_default=Now(), db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.actor}: {self.reason}"
+
+
+class KeySubmission(models.Model):
+    """One well-formed paste, counted against the limits; the fingerprint lets ops see one key tried by many."""
+
+    merchant = models.ForeignKey(Merchant, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    remote_address = models.GenericIPAddressField(null=True)
+    fingerprint = models.BinaryField(max_length=32)
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["merchant", "at"], name="submissions_of_a_merchant"),
+            models.Index(fields=["remote_address", "at"], name="submissions_of_an_address"),
+        ]
+
+    def __str__(self) -> str:
+        return f"paste by {self.user}"
