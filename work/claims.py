@@ -34,8 +34,7 @@ _HEADS = """
         WHERE t.state = 'claimed' AND t.lease_until <= statement_timestamp() {only_lane}
     )"""
 
-# The conditions are repeated beside the lock: a row that changed under us is looked at again, and let go. A row that
-# was taken over too often kills its workers; it is buried here instead of being tried again.
+# The conditions are repeated beside the lock: a row that changed under us is looked at again, and let go.
 _CLAIM = """
     candidates AS (SELECT id, priority, random() AS turn FROM heads ORDER BY priority, turn LIMIT 100),
     picked AS (
@@ -46,16 +45,13 @@ _CLAIM = """
         FOR UPDATE OF t SKIP LOCKED
     )
     UPDATE {table} t SET
-        state = CASE WHEN {poison} THEN 'dead' ELSE 'claimed' END,
-        attempts = CASE WHEN {poison} THEN t.attempts ELSE t.attempts + 1 END,
+        state = 'claimed',
+        attempts = t.attempts + 1,
         fence = t.fence + 1,
-        lease_until = CASE WHEN {poison} THEN NULL ELSE statement_timestamp() + %(lease)s END,
-        claimed_by = CASE WHEN {poison} THEN t.claimed_by ELSE %(claimed_by)s END,
-        finished_at = CASE WHEN {poison} THEN statement_timestamp() END,
-        problem = CASE WHEN {poison} THEN %(poison_problem)s ELSE t.problem END
+        lease_until = statement_timestamp() + %(lease)s,
+        claimed_by = %(claimed_by)s
     FROM picked WHERE t.id = picked.id
     RETURNING {columns}"""
-_POISON = "t.state = 'claimed' AND t.attempts >= %(max_attempts)s"
 
 _WAITING = """
     SELECT lane, priority, EXTRACT(EPOCH FROM statement_timestamp() - ready_at)::float8
@@ -77,23 +73,16 @@ def _sql(model: type[DueRow], tail: str, one_lane: bool) -> str:
     return f"WITH RECURSIVE {lanes}, {_HEADS}{',' if tail is _CLAIM else ''} {tail}".format(
         table=quote(model._meta.db_table),
         columns=", ".join(f"t.{quote(each.column)}" for each in model._meta.concrete_fields if each.column),
-        poison=_POISON,
         only_lane="AND t.lane = %(lane)s" if one_lane else "",
     )
 
 
-def claim_one(queue: Queue[Any], lane: str | None, *, claimed_by: str, poison_problem: str) -> DueRow | None:
-    """Claim the head of one lane, or bury it if it was taken over too often; None when no lane has a head to claim.
+def claim_one(queue: Queue[Any], lane: str | None, *, claimed_by: str) -> DueRow | None:
+    """Claim the head of one lane; None when no lane has a head to claim.
 
     Raises IntegrityError when somebody else claimed another row of the same lane at the same moment.
     """
-    parameters = {
-        "lane": lane,
-        "lease": queue.lease,
-        "max_attempts": queue.max_attempts,
-        "claimed_by": claimed_by[:100],
-        "poison_problem": poison_problem,
-    }
+    parameters = {"lane": lane, "lease": queue.lease, "claimed_by": claimed_by[:100]}
     rows = queue.model._base_manager.raw(_sql(queue.model, _CLAIM, lane is not None), parameters)
     return next(iter(rows), None)
 

@@ -8,7 +8,7 @@ import logging
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -20,7 +20,7 @@ from django.db import (
     connection,
     transaction,
 )
-from django.db.models import QuerySet
+from django.db.models import Func, QuerySet, TextField, Value
 from django.db.models.functions import Now
 
 from work import bell, claims
@@ -48,6 +48,14 @@ __all__ = [
 logger = logging.getLogger(__name__)
 RowT = TypeVar("RowT", bound=DueRow)
 _CONTESTED_TRIES = 5
+# A worker that is frozen inside a transaction must not keep its row for ever: the database ends the transaction.
+_end_if_idle = Func(
+    Value("idle_in_transaction_session_timeout"),
+    Value("30s"),
+    Value(True),  # for this transaction only
+    function="set_config",
+    output_field=TextField(),
+)
 
 
 def claim(queue: Queue[RowT] | str, lane: str | None = None, limit: int = 1) -> list[RowT]:
@@ -61,21 +69,25 @@ def claim(queue: Queue[RowT] | str, lane: str | None = None, limit: int = 1) -> 
         row = _claim_one(queue, lane)
         if row is None:
             break
-        if row.state == DueRow.State.CLAIMED:
+        if row.attempts <= queue.max_attempts:
             claimed.append(row)
+        else:
+            # Whoever held it never came back, time and again: such a row kills its workers.
+            with suppress(LostLease):
+                bury(queue, row, "TakenOverTooOften")
     return claimed
 
 
 def _claim_one(queue: Queue[Any], lane: str | None) -> Any:
-    """One row, claimed or (if it was taken over too often) buried; None if there is nothing to take."""
+    """One claimed row; None if there is nothing to claim.
+
+    The statement commits by itself: a worker that is frozen between two round trips holds no lock that others wait for.
+    """
     worker = f"{socket.gethostname()}:{os.getpid()}"
     for _ in range(_CONTESTED_TRIES):
         try:
-            with transaction.atomic():
-                row = claims.claim_one(queue, lane, claimed_by=worker, poison_problem="TakenOverTooOften")
-                if row is not None and row.state == DueRow.State.DEAD:
-                    _tell_dead(queue, row)
-                return row
+            with transaction.atomic() if connection.in_atomic_block else nullcontext():
+                return claims.claim_one(queue, lane, claimed_by=worker)
         except IntegrityError:
             # Another worker took a different row of this lane at this very moment; the constraint let one of us win.
             continue
@@ -141,7 +153,7 @@ def settle(row: DueRow) -> Iterator[None]:
     Raises LostLease, with everything inside rolled back, when somebody else has taken the row over.
     """
     with transaction.atomic():
-        if not list(_held(row).select_for_update().values_list("pk", flat=True)):
+        if not list(_held(row).select_for_update().values_list("pk", _end_if_idle)):
             raise LostLease
         yield
         _write(row, state=DueRow.State.DONE, finished_at=Now(), problem="")

@@ -46,14 +46,18 @@ def jobs() -> list[Job]:
 
 
 def create_slots() -> None:
-    """Make a due row for the present period of each job, unless somebody has already."""
+    """Make a due row for the present period of each job, unless somebody has already.
+
+    Looks before it inserts: an insert would wait for a worker that is just changing the row, and that may be frozen.
+    """
     table = connection.ops.quote_name(PeriodicSlot._meta.db_table)
     present = "to_timestamp(floor(extract(epoch from statement_timestamp()) / %(seconds)s) * %(seconds)s)"
     with connection.cursor() as cursor:
         for job in jobs():
             cursor.execute(
                 f"INSERT INTO {table} (job, slot, lane, priority, state, attempts, fence, claimed_by, problem)"  # noqa: S608
-                f" VALUES (%(job)s, {present}, %(job)s, 50, 'waiting', 0, 0, '', '')"
+                f" SELECT %(job)s, {present}, %(job)s, 50, 'waiting', 0, 0, '', ''"
+                f" WHERE NOT EXISTS (SELECT FROM {table} WHERE job = %(job)s AND slot = {present})"
                 " ON CONFLICT (job, slot) DO NOTHING",
                 {"job": job.name, "seconds": job.seconds},
             )

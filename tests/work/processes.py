@@ -84,8 +84,7 @@ class Workers:
         for worker in self._started:
             worker.process.kill()
             worker.process.wait()
-            if problem:
-                sys.stderr.write(worker.log.read_text())
+            sys.stderr.write(worker.log.read_text())  # pytest shows it where a test fails
 
 
 def database_url() -> str:

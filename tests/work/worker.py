@@ -32,6 +32,7 @@ register(errand_queue(lease=timedelta(seconds=float(os.environ.get("ERRAND_LEASE
 app = Celery("tests.work.worker", set_as_current=False)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 broker.configure(app)
+app.autodiscover_tasks()
 app.steps["worker"].add(QuickHeartbeat)
 
 

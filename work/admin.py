@@ -1,0 +1,114 @@
+"""What waits, in the ops desk; and the page that every list of rows to act on starts from."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.auth import get_permission_codename
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+
+from partner_site.ops import ReadOnlyAdmin
+from work.engine import revive
+from work.models import PeriodicSlot, WorkerHeartbeat
+
+DUE_ROW_FIELDS = ("state", "due_at", "attempts", "problem", "finished_at", "lease_until", "claimed_by")
+_NAMED_ROWS = 20
+_CARRIED = ("action", "_selected_action", "select_across", "index", "from_page")
+
+
+class OpsPage(ReadOnlyAdmin):
+    """Rows to look at, with actions that call commands: in the list, and as buttons on a row's own page.
+
+    An action is allowed to staff who hold Django's "change" permission for the rows: `permissions=["act"]`.
+    """
+
+    change_form_template = "admin/ops_page.html"
+    list_per_page = 40  # an action posts a field per row, and the site accepts 50 fields
+
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        """Whether this person may do something with these rows, though nobody edits them."""
+        codename = get_permission_codename("change", self.opts)
+        return bool(request.user.has_perm(f"{self.opts.app_label}.{codename}"))
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The row's page, with the actions as buttons."""
+        actions = self.get_actions(request) or {}
+        buttons = [(name, description) for _, name, description in actions.values()]
+        return super().change_view(
+            request, object_id, form_url, {**(extra_context or {}), "page_actions": buttons}
+        )
+
+    def back(self, request: HttpRequest) -> HttpResponse | None:
+        """Where an action ends: the row's page if it was asked for there, else the list."""
+        if "from_page" not in request.POST:
+            return None
+        pk = request.POST["_selected_action"]
+        return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", pk)
+
+    def ask_first(
+        self, request: HttpRequest, rows: QuerySet[Any], *, title: str, consequence: str
+    ) -> HttpResponse | None:
+        """A page that asks whether to go on; None once that was answered with yes."""
+        if request.POST.get("confirmed"):
+            return None
+        named = list(rows[:_NAMED_ROWS])
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": title,
+            "consequence": consequence,
+            "rows": named,
+            "more": rows.count() - len(named),
+            "carried": [(name, value) for name in _CARRIED for value in request.POST.getlist(name)],
+        }
+        return TemplateResponse(request, "admin/confirm_action.html", context)
+
+    def note(self, request: HttpRequest, row: Model, message: str) -> None:
+        """Write into the desk's own log who did what with a row."""
+        self.log_change(request, row, message)
+
+
+class DueRowPage(OpsPage):
+    """Rows that are due at a moment; a dead one can be tried again."""
+
+    actions = ("revive_dead",)
+    ordering = ("-id",)
+
+    @admin.action(description="Try again (dead rows only)", permissions=["act"])
+    def revive_dead(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        """Let dead rows be tried from the beginning."""
+        rows = list(queryset)
+        revived = [row for row in rows if revive(row)]
+        for row in revived:
+            self.note(request, row, "Had it tried again.")
+        messages.info(request, f"{len(revived)} of {len(rows)} will be tried again.")
+        return self.back(request)
+
+
+@admin.register(PeriodicSlot)
+class PeriodicSlotPage(DueRowPage):
+    """Runs of periodic jobs."""
+
+    list_display = ("job", "slot", "state", "attempts", "problem", "finished_at")
+    list_filter = ("state",)
+    search_fields = ("job",)
+    date_hierarchy = "slot"
+    fields = ("job", "slot", *DUE_ROW_FIELDS)
+
+
+@admin.register(WorkerHeartbeat)
+class WorkerHeartbeatPage(ReadOnlyAdmin):
+    """Which workers are alive."""
+
+    list_display = ("name", "host", "pid", "beat_at")
+    search_fields = ("name",)
+    ordering = ("-beat_at",)
+    fields = ("name", "host", "pid", "beat_at")
