@@ -2,12 +2,21 @@
 
 import sys
 
+from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
 from django.views import defaults
 
 _RETRY_AFTER_SECONDS = "5"
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer 413 when more was sent than any form of ours takes, and 400 for every other request that makes no sense."""
+    response: HttpResponse = defaults.bad_request(request, exception)
+    if isinstance(exception, RequestDataTooBig):
+        response.status_code = 413
+    return response
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

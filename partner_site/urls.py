@@ -15,4 +15,5 @@ urlpatterns = [
     path("ops/", admin.site.urls),
 ]
 
+handler400 = "partner_site.errors.bad_request"  # 413 when too much is sent
 handler500 = "partner_site.errors.server_error"  # 503 while the database is away
