@@ -61,6 +61,7 @@ class EventNotification(DueRow):
             *DueRow.Meta.indexes,
             models.Index(fields=["stripe_account_id", "created_at"], name="events_of_an_account"),
             models.Index(fields=["created_at"], name="events_by_arrival"),
+            models.Index(fields=["stripe_key_id"], condition=~Q(stripe_key_id=""), name="events_of_a_key"),
         ]
 
     def __str__(self) -> str:

@@ -4,10 +4,9 @@ import hmac
 import json
 import time
 from hashlib import sha256
-from typing import Any
+from typing import Any, BinaryIO
 
 from django.conf import settings
-from django.http import HttpResponse
 from django.test import Client
 
 from tests.people import some_letters
@@ -80,14 +79,24 @@ def header_for(body: bytes, *, secret: str = "", age: int = 0) -> str:
 
 
 def deliver(
-    body: bytes, *, header: str | None = None, address: str = ADDRESS, **environ: Any
-) -> HttpResponse:
-    """Post `body`, signed unless another `header` is given; `environ` is laid over the request's WSGI environment."""
+    body: bytes,
+    *,
+    header: str | None = None,
+    address: str = ADDRESS,
+    stream: BinaryIO | None = None,
+    **environ: str,
+) -> Any:
+    """Post `body`, signed unless another `header` is given, and return the answer.
+
+    `environ` is laid over the request's WSGI environment; a `stream` stands in for what the body is read from.
+    """
     environ.setdefault("HTTP_STRIPE_SIGNATURE", header_for(body) if header is None else header)
+    environ.setdefault("CONTENT_TYPE", JSON)
+    laid_over: dict[str, Any] = {**environ, **({"wsgi.input": stream} if stream else {})}
     client = Client(enforce_csrf_checks=True)
-    return client.post(address, data=body, **{"content_type": JSON, **environ})
+    return client.post(address, data=body, content_type=laid_over.pop("CONTENT_TYPE"), **laid_over)
 
 
-def deliver_event(event: dict[str, Any]) -> HttpResponse:
+def deliver_event(event: dict[str, Any]) -> Any:
     """Post a well-signed event."""
     return deliver(encoded(event))

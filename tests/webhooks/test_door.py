@@ -104,7 +104,7 @@ def test_one_statement_and_neither_session_nor_cookie(django_assert_num_queries:
     "content_type", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain", ""]
 )
 def test_content_type_does_not_matter(content_type: str) -> None:
-    assert deliver(encoded(a_notification()), content_type=content_type).status_code == 200
+    assert deliver(encoded(a_notification()), CONTENT_TYPE=content_type).status_code == 200
 
 
 def test_one_right_signature_of_two_is_enough() -> None:
@@ -308,14 +308,14 @@ def test_event_without_a_fitting_type_is_refused(kind: object) -> None:
 
 
 def test_ten_megabytes_are_refused_unread() -> None:
-    answer = deliver(b"", header="t=1,v1=x", CONTENT_LENGTH="10485760", **{"wsgi.input": _NotRead()})
+    answer = deliver(b"", header="t=1,v1=x", CONTENT_LENGTH="10485760", stream=_NotRead())
 
     assert answer.status_code == 413
 
 
 @pytest.mark.parametrize("length", ["9" * 5_000, "-1", "+5", "5.0", "\u0665"])
 def test_odd_length_is_refused_unread(length: str) -> None:
-    answer = deliver(b"", header="t=1,v1=x", CONTENT_LENGTH=length, **{"wsgi.input": _NotRead()})
+    answer = deliver(b"", header="t=1,v1=x", CONTENT_LENGTH=length, stream=_NotRead())
 
     assert answer.status_code in (400, 413)
 
@@ -323,9 +323,7 @@ def test_odd_length_is_refused_unread(length: str) -> None:
 def test_body_without_a_length_is_refused() -> None:
     body = encoded(a_notification())
 
-    answer = deliver(
-        body, CONTENT_LENGTH="", HTTP_TRANSFER_ENCODING="chunked", **{"wsgi.input": io.BytesIO(body)}
-    )
+    answer = deliver(body, CONTENT_LENGTH="", HTTP_TRANSFER_ENCODING="chunked", stream=io.BytesIO(body))
 
     assert answer.status_code == 411
 
@@ -334,7 +332,7 @@ def test_body_without_a_length_is_refused() -> None:
 def test_body_that_is_not_as_long_as_announced_is_refused(lie: int) -> None:
     body = encoded(a_notification())
 
-    answer = deliver(body, CONTENT_LENGTH=str(len(body) + lie), **{"wsgi.input": io.BytesIO(body)})
+    answer = deliver(body, CONTENT_LENGTH=str(len(body) + lie), stream=io.BytesIO(body))
 
     assert answer.status_code == 400
 
@@ -350,7 +348,7 @@ def test_thin_notification_ends_at_64_kilobytes_and_a_snapshot_at_a_megabyte() -
 def test_compressed_body_is_refused_and_never_inflated() -> None:
     bomb = gzip.compress(b"0" * 50_000_000)
 
-    answer = deliver(bomb, HTTP_CONTENT_ENCODING="gzip", **{"wsgi.input": _NotRead()})
+    answer = deliver(bomb, HTTP_CONTENT_ENCODING="gzip", stream=_NotRead())
 
     assert answer.status_code == 400
 

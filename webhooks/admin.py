@@ -1,0 +1,129 @@
+"""Events from Stripe in the ops desk: what came, what became of it, and "process it again"."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
+
+from webhooks import handlers, inbox, reading, signature
+from webhooks.models import EventNotification
+from work.admin import DueRowPage
+
+
+class _NamedFilter(admin.SimpleListFilter):
+    """A filter whose choices come from the code or the settings: asking the table for them would read all of it."""
+
+    field = ""
+
+    def names(self) -> Iterable[str]:
+        """The choices."""
+        raise NotImplementedError
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Each name, and whatever else there may be."""
+        return [*((name, name) for name in self.names()), ("", "others")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """The rows of the chosen name."""
+        if self.value() is None:
+            return queryset
+        if self.value():
+            return queryset.filter(**{self.field: self.value()})
+        return queryset.exclude(**{f"{self.field}__in": list(self.names())})
+
+
+class TypeFilter(_NamedFilter):
+    """By type, as far as there is a handler for it."""
+
+    title, parameter_name, field = "type", "event_type", "type"
+
+    def names(self) -> Iterable[str]:
+        """The types that something follows from."""
+        return [handlers.PING, *handlers.HANDLERS]
+
+
+class SecretFilter(_NamedFilter):
+    """By the signing secret that fitted; "others" came with one that is no longer configured."""
+
+    title, parameter_name, field = "signing secret", "secret", "secret_name"
+
+    def names(self) -> Iterable[str]:
+        """The configured secrets."""
+        return [secret.name for secret in signature.signing_secrets()]
+
+
+class OtherBodyFilter(admin.SimpleListFilter):
+    """Ids that came again with another body, which Stripe does not do."""
+
+    title, parameter_name = "other body", "other_body"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """One choice."""
+        return [("yes", "came again with another body")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """The chosen rows."""
+        return queryset.filter(other_bodies__gt=0) if self.value() else queryset
+
+
+@admin.register(EventNotification)
+class EventNotificationPage(DueRowPage):
+    """The inbox."""
+
+    list_display = (
+        "created_at",
+        "type",
+        "stripe_account_id",
+        "livemode",
+        "state",
+        "outcome",
+        "outcome_note",
+        "secret_name",
+    )
+    list_filter = ("state", "outcome", "livemode", TypeFilter, SecretFilter, OtherBodyFilter)
+    search_fields = (
+        "event_id__exact",
+        "stripe_account_id__exact",
+        "stripe_key_id__exact",
+        "new_stripe_key_id__exact",
+    )
+    search_help_text = "A whole event id, account id or key id"
+    date_hierarchy = "created_at"
+    actions = ("process_again",)
+    fieldsets = (
+        (None, {"fields": ("event_id", "type", "livemode", "stripe_account_id", "context", "payload")}),
+        ("What became of it", {"fields": ("state", "outcome", "outcome_note", "stripe_key_id", "new_stripe_key_id",
+                                          "attempts", "problem", "due_at", "finished_at")}),
+        ("How it came", {"fields": ("stripe_created_at", "created_at", "secret_name", "other_bodies", "digest",
+                                    "told")}),
+    )  # fmt: skip
+
+    @admin.display(description="SHA-256 of the body")
+    def digest(self, event: EventNotification) -> str:
+        """The digest in hexadecimal."""
+        return bytes(event.body_sha256).hex()
+
+    @admin.display(description="Body")
+    def told(self, event: EventNotification) -> str:
+        """The body in lines; as it came where it does not read."""
+        try:
+            text = json.dumps(reading.parse(event.body), indent=2)
+        except reading.UnreadableBody:
+            text = event.body
+        return format_html("<pre>{}</pre>", text)
+
+    @admin.action(description="Process again", permissions=["act"])
+    def process_again(
+        self, request: HttpRequest, queryset: QuerySet[EventNotification]
+    ) -> HttpResponse | None:
+        """Have events that are done or dead processed from the beginning."""
+        events = list(queryset)
+        again = [event for event in events if inbox.process_again(event)]
+        for event in again:
+            self.note(request, event, "Had it processed again.")
+        messages.info(request, f"{len(again)} of {len(events)} will be processed again.")
+        return self.back(request)
