@@ -5,9 +5,13 @@ from collections.abc import Callable, Iterator
 import pytest
 import stripe
 
-from tests.simulator import SimulatorProcess
+from tests.postbox import Postbox, open_postbox
+from tests.simulator import SimulatorProcess, secret_like
 
 Client = Callable[..., stripe.StripeClient]
+
+THIN_SECRET = secret_like("whsec_")
+SNAPSHOT_SECRET = secret_like("whsec_")
 
 DEFAULT_SWITCHES = {
     "error_wording": "2026",
@@ -55,3 +59,31 @@ def client(simulator: SimulatorProcess) -> Client:
         )
 
     return make
+
+
+@pytest.fixture
+def thin(simulator: SimulatorProcess) -> Iterator[Postbox]:
+    """A postbox for thin notifications of both modes."""
+    with open_postbox() as box:
+        simulator.admin.put_endpoint("ed_thin", box.url, payload="thin", secrets=[THIN_SECRET])
+        yield box
+        simulator.admin.put_endpoint("ed_thin", box.url, disabled=True)
+
+
+@pytest.fixture
+def snapshots(simulator: SimulatorProcess) -> Iterator[Postbox]:
+    """A postbox for snapshots, live endpoint only."""
+    with open_postbox() as box:
+        simulator.admin.put_endpoint(
+            "we_live", box.url, payload="snapshot", mode="live", secrets=[SNAPSHOT_SECRET]
+        )
+        yield box
+        simulator.admin.put_endpoint("we_live", box.url, payload="snapshot", disabled=True)
+
+
+@pytest.fixture
+def account(simulator: SimulatorProcess) -> str:
+    """Ada's shop, where the app is installed in test mode."""
+    account = simulator.admin.create_account("Ada's shop")
+    simulator.admin.create_install(account)
+    return account

@@ -1,0 +1,310 @@
+"""Events on their way: what the SDK makes of them, retries, and every trouble a post can have."""
+
+import json
+import time
+
+import pytest
+import stripe
+
+from tests.postbox import Letter, Postbox
+from tests.simulator import SimulatorProcess, secret_like, until
+from tests.stripe_simulator.conftest import SNAPSHOT_SECRET, THIN_SECRET, Client
+
+PREVIEW = "2026-04-22.preview"
+
+
+def verifies(letter: Letter, secret: str = THIN_SECRET, tolerance: int | None = 300) -> bool:
+    try:
+        stripe.WebhookSignature.verify_header(letter.body, letter.signature, secret, tolerance)
+    except stripe.SignatureVerificationError:
+        return False
+    return True
+
+
+def types(letters: list[Letter]) -> list[str]:
+    return [json.loads(letter.body)["type"] for letter in letters]
+
+
+# The stock SDK
+
+
+def test_sdk_takes_every_thin_notification(
+    simulator: SimulatorProcess, client: Client, thin: Postbox, account: str
+) -> None:
+    sdk = client(simulator.platform_keys["test"], version=PREVIEW)
+    key = simulator.admin.create_key(account)
+    simulator.admin.change_key(key["id"], name="Another name")
+    simulator.admin.change_key(key["id"], permissions=["charge_read"])
+    simulator.admin.reveal_key(key["id"])
+    successor = simulator.admin.rotate_key(key["id"])
+    simulator.admin.expire_key(successor["id"])
+
+    told = {}
+    for letter in thin.wait_for(6):
+        notification = sdk.parse_event_notification(letter.body, letter.signature, THIN_SECRET)
+        assert notification.context is not None
+        assert str(notification.context) == account
+        assert notification.livemode is False
+        data: stripe.StripeObject = getattr(notification.fetch_event(), "data")  # noqa: B009 - not every type has it
+        told[notification.type] = data.to_dict()
+
+    assert told == {
+        "v2.iam.api_key.created": {"api_key": key["id"]},
+        "v2.iam.api_key.updated": {"api_key": key["id"]},
+        "v2.iam.api_key.permissions_updated": {"api_key": key["id"]},
+        "v2.iam.api_key.default_secret_revealed": {"api_key": key["id"]},
+        "v2.iam.api_key.rotated": {"api_key": key["id"], "new_api_key": successor["id"]},
+        "v2.iam.api_key.expired": {"api_key": successor["id"]},
+    }
+
+
+def test_sdk_takes_snapshots_of_install_and_uninstall(
+    simulator: SimulatorProcess, snapshots: Postbox
+) -> None:
+    account = simulator.admin.create_account("Ada's shop")
+    install = simulator.admin.create_install(account)
+    simulator.admin.uninstall(install["id"])
+
+    events = {}
+    for letter in snapshots.wait_for(4):
+        event = stripe.Webhook.construct_event(letter.body, letter.signature, SNAPSHOT_SECRET)
+        assert event.account == account
+        assert event["context"] == simulator.platform_account
+        events[event.type] = event.data.object
+
+    assert set(events) == {
+        "account.application.authorized",
+        "account.application.deauthorized",
+        "apps.install.created",
+        "apps.install.deleted",
+    }
+    assert events["account.application.authorized"]["id"].startswith("ca_")
+    assert events["apps.install.created"]["id"] == install["id"]
+
+
+def test_ping_has_no_context(simulator: SimulatorProcess, thin: Postbox) -> None:
+    simulator.admin.ping("ed_thin")
+
+    body = json.loads(thin.wait_for(1)[0].body)
+    assert body["type"] == "v2.core.event_destination.ping"
+    assert "context" not in body
+    assert body["related_object"]["id"] == "ed_thin"
+
+
+@pytest.mark.parametrize("included", [False, True])
+def test_related_object_is_a_switch(
+    included: bool, simulator: SimulatorProcess, thin: Postbox, account: str
+) -> None:
+    simulator.admin.switch(related_object=included)
+
+    key = simulator.admin.create_key(account)
+
+    body = json.loads(thin.wait_for(1)[0].body)
+    assert "data" not in body
+    assert body.get("related_object", {}).get("id") == (key["id"] if included else None)
+
+
+# Who hears what
+
+
+def test_without_fan_out_the_app_hears_nothing(
+    simulator: SimulatorProcess, client: Client, thin: Postbox, account: str
+) -> None:
+    simulator.admin.switch(connect_fanout=False)
+
+    simulator.admin.create_key(account)
+
+    assert simulator.admin.events(account=account, kind="v2.iam") == []
+    assert simulator.admin.deliveries(endpoint="ed_thin") == []
+    with pytest.raises(stripe.PermissionError):
+        client(simulator.platform_keys["test"], context=account).raw_request("get", "/v2/core/events")
+
+
+def test_account_without_the_app_is_silent(simulator: SimulatorProcess, thin: Postbox) -> None:
+    simulator.admin.create_key(simulator.admin.create_account())
+
+    assert simulator.admin.deliveries(endpoint="ed_thin") == []
+
+
+def test_live_events_stay_away_from_test_endpoints(
+    simulator: SimulatorProcess, thin: Postbox, account: str
+) -> None:
+    simulator.admin.put_endpoint("ed_thin", thin.url, mode="test", secrets=[THIN_SECRET])
+    simulator.admin.create_install(account, livemode=True)
+
+    simulator.admin.create_key(account, livemode=True)
+    simulator.admin.create_key(account)
+
+    thin.wait_for(1)
+    assert [json.loads(letter.body)["livemode"] for letter in thin.letters] == [False]
+
+
+# Signatures
+
+
+def test_only_test_events_carry_v0(simulator: SimulatorProcess, thin: Postbox, account: str) -> None:
+    simulator.admin.create_install(account, livemode=True)
+
+    simulator.admin.emit("v2.custom.one", account=account, livemode=True)
+    simulator.admin.emit("v2.custom.two", account=account, livemode=False)
+
+    with_v0 = {json.loads(letter.body)["livemode"]: ",v0=" in letter.signature for letter in thin.wait_for(2)}
+    assert with_v0 == {True: False, False: True}
+
+
+def test_two_secrets_make_two_signatures(simulator: SimulatorProcess, thin: Postbox, account: str) -> None:
+    older = secret_like("whsec_")
+    simulator.admin.put_endpoint("ed_thin", thin.url, secrets=[THIN_SECRET, older])
+
+    simulator.admin.create_key(account)
+
+    letter = thin.wait_for(1)[0]
+    assert letter.signature.count("v1=") == 2
+    assert verifies(letter, THIN_SECRET)
+    assert verifies(letter, older)
+
+
+def test_each_attempt_is_signed_anew(simulator: SimulatorProcess, thin: Postbox, account: str) -> None:
+    simulator.admin.switch(webhook_retry_seconds=[1.2])
+    thin.answers = [500]
+
+    simulator.admin.create_key(account)
+
+    first, second = thin.wait_for(2)
+    assert first.body == second.body
+    assert first.signature != second.signature
+    assert verifies(second)
+
+
+# Retries
+
+
+@pytest.mark.parametrize("status", [302, 400, 404, 500, 503])
+def test_any_answer_but_2xx_is_tried_again(
+    status: int, simulator: SimulatorProcess, thin: Postbox, account: str
+) -> None:
+    thin.answers = [status, status]
+
+    simulator.admin.create_key(account)
+
+    until(lambda: simulator.admin.deliveries(endpoint="ed_thin", state="delivered"))
+    [delivery] = simulator.admin.deliveries(endpoint="ed_thin")
+    assert [attempt["status"] for attempt in delivery["attempts"]] == [status, status, 200]
+    assert {letter.path for letter in thin.letters} == {"/hooks/"}
+
+
+def test_delivery_gives_up_at_the_end_of_the_ladder(
+    simulator: SimulatorProcess, thin: Postbox, account: str
+) -> None:
+    thin.answers = [500] * 10
+
+    simulator.admin.create_key(account)
+
+    [delivery] = until(lambda: simulator.admin.deliveries(endpoint="ed_thin", state="failed"))
+    assert len(delivery["attempts"]) == 4
+
+
+def test_disabled_endpoint_ends_the_retries(simulator: SimulatorProcess, thin: Postbox, account: str) -> None:
+    simulator.admin.switch(webhook_retry_seconds=[0.5] * 20)
+    thin.answers = [500] * 20
+    simulator.admin.create_key(account)
+    thin.wait_for(1)
+
+    simulator.admin.put_endpoint("ed_thin", thin.url, secrets=[THIN_SECRET], disabled=True)
+
+    until(lambda: simulator.admin.deliveries(endpoint="ed_thin", state="stopped"))
+
+
+def test_failed_delivery_can_be_sent_again(simulator: SimulatorProcess, thin: Postbox, account: str) -> None:
+    simulator.admin.switch(webhook_retry_seconds=[])
+    thin.answers = [500]
+    simulator.admin.create_key(account)
+    [delivery] = until(lambda: simulator.admin.deliveries(endpoint="ed_thin", state="failed"))
+
+    simulator.admin.resend(delivery["id"])
+
+    until(lambda: simulator.admin.deliveries(endpoint="ed_thin", state="delivered"))
+
+
+# Trouble
+
+
+def one_letter(simulator: SimulatorProcess, box: Postbox, account: str, **treatment: object) -> Letter:
+    simulator.admin.emit("v2.custom.event", account=account, treatment=treatment)
+    return box.wait_for(1)[0]
+
+
+def test_stale_delivery_fails_by_its_age_alone(
+    simulator: SimulatorProcess, thin: Postbox, account: str
+) -> None:
+    letter = one_letter(simulator, thin, account, age=400)
+
+    assert not verifies(letter)
+    assert verifies(letter, tolerance=None)
+
+
+def test_future_delivery_is_truly_signed(simulator: SimulatorProcess, thin: Postbox, account: str) -> None:
+    letter = one_letter(simulator, thin, account, age=-400)
+
+    assert int(letter.signature.partition(",")[0].removeprefix("t=")) > time.time() + 300
+    assert verifies(letter)
+
+
+@pytest.mark.parametrize("trouble", ["wrong_secret", "alter", "unsigned"])
+def test_forged_delivery_does_not_verify(
+    trouble: str, simulator: SimulatorProcess, thin: Postbox, account: str
+) -> None:
+    assert not verifies(one_letter(simulator, thin, account, **{trouble: True}))
+
+
+def test_duplicates_have_one_id(simulator: SimulatorProcess, thin: Postbox, account: str) -> None:
+    simulator.admin.emit("v2.custom.event", account=account, treatment={"duplicate": 2})
+
+    assert len({json.loads(letter.body)["id"] for letter in thin.wait_for(3)}) == 1
+
+
+def test_other_mode_is_turned_round(simulator: SimulatorProcess, thin: Postbox, account: str) -> None:
+    letter = one_letter(simulator, thin, account, other_mode=True)
+
+    assert json.loads(letter.body)["livemode"] is True
+    assert verifies(letter)
+
+
+def test_held_deliveries_come_in_the_order_asked_for(
+    simulator: SimulatorProcess, thin: Postbox, account: str
+) -> None:
+    simulator.admin.add_treatment(hold=True, times=None)
+    for number in range(4):
+        simulator.admin.emit(f"v2.custom.number{number}", account=account)
+    simulator.admin.ask("DELETE", "/treatments")
+
+    released = simulator.admin.release("newest")
+
+    assert released == 4
+    assert types(thin.wait_for(4)) == [f"v2.custom.number{number}" for number in (3, 2, 1, 0)]
+
+
+def test_lost_event_can_still_be_listed(
+    simulator: SimulatorProcess, client: Client, thin: Postbox, account: str
+) -> None:
+    simulator.admin.add_treatment(drop=True)
+
+    key = simulator.admin.create_key(account)
+
+    [delivery] = simulator.admin.deliveries(endpoint="ed_thin")
+    assert delivery["state"] == "dropped"
+    listed = client(simulator.platform_keys["test"], context=account).v2.core.events.list()
+    assert listed.data[0]["data"]["api_key"] == key["id"]
+
+
+def test_any_text_can_be_delivered(simulator: SimulatorProcess, thin: Postbox) -> None:
+    simulator.admin.deliver_raw("ed_thin", "[1, 2")
+
+    letter = thin.wait_for(1)[0]
+    assert letter.body == b"[1, 2"
+    assert verifies(letter)
+
+
+def test_treatment_of_an_unknown_name_is_refused(simulator: SimulatorProcess) -> None:
+    with pytest.raises(Exception, match="no delivery treatment named sideways"):
+        simulator.admin.add_treatment(sideways=True)
