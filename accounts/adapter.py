@@ -6,6 +6,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import structlog
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.internal.flows.login import record_authentication
 from allauth.account.internal.flows.signup import prevent_enumeration
 from allauth.core.exceptions import ImmediateHttpResponse
 from django.conf import settings
@@ -36,6 +37,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ca
             with transaction.atomic():
                 saved: User = super().save_user(request, user, form, commit)
                 services.open_merchant(user=saved, name=form.cleaned_data["company"])
+            # They chose the password just now: for the next minutes nobody needs to ask for it again.
+            record_authentication(request, saved, method="password")
         except IntegrityError:
             answer = prevent_enumeration(request, email=form.cleaned_data["email"])
             raise ImmediateHttpResponse(answer) from None

@@ -49,6 +49,13 @@ def test_the_link_in_the_mail_verifies_and_signs_in(client: Client, mailoutbox: 
     assert client.session["_auth_user_id"] == str(User.objects.get().pk)
 
 
+def test_who_chose_a_password_just_now_is_not_asked_for_it_again(client: Client, mailoutbox: Outbox) -> None:
+    sign_up(client)
+    client.post(link_in(mailoutbox[0]))
+
+    assert client.get("/stripe/paste/test/").status_code == 200
+
+
 def test_opening_the_link_alone_confirms_nothing(client: Client, mailoutbox: Outbox) -> None:
     sign_up(client)
 
