@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import stripe
+
 from tests.simulator import until
 
 
@@ -20,6 +22,14 @@ class Letter:
     @property
     def signature(self) -> str:
         return self.headers.get("stripe-signature", "")
+
+    def verifies(self, secret: str, tolerance: int | None = 300) -> bool:
+        """Say whether the stock SDK accepts the signature; without a tolerance it does not look at the age."""
+        try:
+            stripe.WebhookSignature.verify_header(self.body, self.signature, secret, tolerance)
+        except stripe.SignatureVerificationError:
+            return False
+        return True
 
 
 @dataclass
