@@ -267,8 +267,7 @@ class KeySubmissionPage(ReadOnlyAdmin):
             KeySubmission.objects.filter(fingerprint=OuterRef("fingerprint")).order_by().values("fingerprint")
         )
         counted = same.annotate(count=Count("merchant", distinct=True)).values("count")
-        rows: QuerySet[Any] = super().get_queryset(request)
-        return rows.annotate(merchant_count=Subquery(counted))
+        return cast(QuerySet[Any], super().get_queryset(request).annotate(merchant_count=Subquery(counted)))
 
     @admin.display(ordering="merchant_count")
     def merchants_with_this_key(self, submission: Any) -> int:

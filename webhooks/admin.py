@@ -13,6 +13,8 @@ from webhooks import handlers, inbox, reading, signature
 from webhooks.models import EventNotification
 from work.admin import DueRowPage
 
+_OTHERS = "others"
+
 
 class _NamedFilter(admin.SimpleListFilter):
     """A filter whose choices come from the code or the settings: asking the table for them would read all of it."""
@@ -25,15 +27,15 @@ class _NamedFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Each name, and whatever else there may be."""
-        return [*((name, name) for name in self.names()), ("", "others")]
+        return [*((name, name) for name in self.names()), (_OTHERS, _OTHERS)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """The rows of the chosen name."""
         if self.value() is None:
             return queryset
-        if self.value():
-            return queryset.filter(**{self.field: self.value()})
-        return queryset.exclude(**{f"{self.field}__in": list(self.names())})
+        if self.value() == _OTHERS:
+            return queryset.exclude(**{f"{self.field}__in": list(self.names())})
+        return queryset.filter(**{self.field: self.value()})
 
 
 class TypeFilter(_NamedFilter):

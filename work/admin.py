@@ -40,8 +40,7 @@ class OpsPage(ReadOnlyAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """The row's page, with the actions as buttons."""
-        actions = self.get_actions(request) or {}
-        buttons = [(name, description) for _, name, description in actions.values()]
+        buttons = [action[1:] for action in self.get_actions(request).values() if action]
         return super().change_view(
             request, object_id, form_url, {**(extra_context or {}), "page_actions": buttons}
         )

@@ -37,7 +37,7 @@ def now(drift: int = 0) -> str:
 def deliver_with_moment(moment: str) -> int:
     """A delivery whose signature is right for `moment`."""
     body = encoded(a_notification())
-    return deliver(body, header=f"t={moment},v1={signature(body, moment=moment)}").status_code
+    return int(deliver(body, header=f"t={moment},v1={signature(body, moment=moment)}").status_code)
 
 
 class _NotRead(io.BytesIO):

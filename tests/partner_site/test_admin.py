@@ -1,0 +1,177 @@
+"""Every page of the ops desk, walked: it opens for ops, for nobody else, and shows nothing secret."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from django.conf import settings
+from django.contrib import admin
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import Merchant, User
+from accounts.services import ensure_user, make_staff
+from stripe_keys.models import KeyUse, PermissionCheck, RestrictedKey, Validation
+from tests import people
+from tests.stripe_keys.keys import bind_account, paste
+from tests.webhooks.deliveries import a_notification, a_snapshot, deliver_event
+from work.models import PeriodicSlot, WorkerHeartbeat
+
+OPS_MODELS = {
+    "stripe_keys": {
+        "restrictedkey",
+        "stripeinstall",
+        "validation",
+        "statuschange",
+        "keyuse",
+        "keysubmission",
+    },
+    "webhooks": {"eventnotification"},
+    "work": {"periodicslot", "workerheartbeat"},
+}
+NEVER_SHOWN = {"keyenvelope", "merchantdatakey", "installstate", "authenticator", "session"}
+SEARCHES = ("ada", "acct_1AdasAccount0000", "%", "'", "\x00", "x" * 500, "evt_1", "🙂")
+
+
+@pytest.fixture
+def token() -> str:
+    """Ada's key."""
+    return people.a_restricted_key()
+
+
+@pytest.fixture
+def full_desk(ada: User, token: str) -> RestrictedKey:
+    """A row of everything that the ops desk shows."""
+    bind_account(ada, "acct_1AdasAccount0000")
+    key = paste(ada, token, remote_address="127.0.0.1")
+    KeyUse.objects.create(key=key, actor="validation worker", reason="Key added")
+    check = Validation.objects.get(key=key)
+    PermissionCheck.objects.create(validation=check, permission="customer_read", outcome="missing")
+    deliver_event(
+        a_notification(context="acct_1AdasAccount0000", reason={"note": "<script>alert(1)</script>"})
+    )
+    deliver_event(a_snapshot(account="acct_1AdasAccount0000"))
+    PeriodicSlot.objects.create(job="plan-due-checks", slot=timezone.now(), lane="plan-due-checks")
+    WorkerHeartbeat.objects.create(name="celery@here:1", host="here", pid=1, beat_at=timezone.now())
+    return key
+
+
+def pages() -> Iterator[str]:
+    """The address of every list, every row's page and its history, and a search for odd things in every list."""
+    yield reverse("admin:index")
+    for label in {model._meta.app_label for model in admin.site._registry}:
+        yield reverse("admin:app_list", args=[label])
+    for model in admin.site._registry:
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+        yield reverse(f"{name}_changelist")
+        yield reverse(f"{name}_changelist") + "?e=1"
+        for row in model._base_manager.all()[:3]:
+            yield reverse(f"{name}_change", args=[row.pk])
+            yield reverse(f"{name}_history", args=[row.pk])
+
+
+def test_the_desk_has_exactly_these_pages() -> None:
+    registered = {(model._meta.app_label, str(model._meta.model_name)) for model in admin.site._registry}
+
+    for label, names in OPS_MODELS.items():
+        assert {name for app, name in registered if app == label} == names
+    assert not {name for _, name in registered} & NEVER_SHOWN
+
+
+def test_every_page_opens_for_ops_and_shows_nothing_secret(
+    olgas_browser: Client, full_desk: RestrictedKey, token: str
+) -> None:
+    secrets = {
+        token,
+        token[8:],
+        bytes(full_desk.fingerprint).hex(),
+        bytes(full_desk.envelope.envelope).hex(),
+        settings.SECRET_KEY,
+        settings.STRIPE_PLATFORM_KEY_TEST,
+        settings.STRIPE_PLATFORM_KEY_LIVE,
+        *(entry.partition(":")[2] for entry in settings.STRIPE_WEBHOOK_SECRETS),
+        *(entry.partition(":")[2] for entry in settings.KEY_ENCRYPTION_KEYS),
+        people.TOTP_SECRET,
+    }
+    for page in pages():
+        answer = olgas_browser.get(page, follow=True)
+
+        assert answer.status_code == 200, page
+        text = answer.content.decode()
+        assert not [secret for secret in secrets if secret and secret in text], page
+        assert "<script>alert" not in text, page
+        assert "fingerprint" not in text, page
+
+
+@pytest.mark.parametrize("search", SEARCHES, ids=ascii)
+def test_every_list_can_be_searched_for_anything(
+    olgas_browser: Client, full_desk: RestrictedKey, search: str
+) -> None:
+    for model, page in admin.site._registry.items():
+        address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+
+        answer = olgas_browser.get(address, {"q": search})
+
+        assert answer.status_code == 200, (model, page)
+
+
+def test_every_page_stays_shut_for_strangers_merchants_and_staff_without_a_second_factor(
+    full_desk: RestrictedKey, eves_browser: Client
+) -> None:
+    hasty = ensure_user(email="hasty@example.com", password=people.PASSWORD)
+    make_staff(user=hasty, superuser=True)
+    browsers = [Client(), eves_browser, people.a_client_of(hasty)]
+
+    answers = {browser.get(page).status_code for browser in browsers for page in pages()}
+
+    assert answers <= {302, 403, 404}
+
+
+def test_every_row_stays_shut_for_staff_without_rights(full_desk: RestrictedKey) -> None:
+    newcomer = people.an_ops_person("newcomer@example.com")
+    newcomer.groups.clear()
+    User.objects.filter(pk=newcomer.pk).update(is_superuser=False)
+    browser = people.a_client_of(newcomer, second_factor=True)
+
+    answers = {page: browser.get(page).status_code for page in pages() if page != reverse("admin:index")}
+
+    assert set(answers.values()) <= {403, 404}
+
+
+def test_merchants_do_not_even_reach_the_sign_in_of_the_desk(adas_browser: Client) -> None:
+    assert adas_browser.get(reverse("admin:index"), follow=True).status_code == 403
+
+
+def test_lists_need_few_queries_however_many_rows_there_are(
+    olgas_browser: Client,
+    full_desk: RestrictedKey,
+    adas_merchant: Merchant,
+    django_assert_max_num_queries: object,
+) -> None:
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    def queries(address: str) -> int:
+        with CaptureQueriesContext(connection) as seen:
+            assert olgas_browser.get(address).status_code == 200
+        return len(seen)
+
+    names = [f"admin:{app}_{name}_changelist" for app, models in OPS_MODELS.items() for name in models]
+    few = {name: queries(reverse(name)) for name in names}
+    for number in range(5):
+        key = RestrictedKey.objects.create(
+            merchant=adas_merchant, livemode=False, status="removed", last4=f"{number:04}", fingerprint=b"x"
+        )
+        for _ in range(2):
+            KeyUse.objects.create(key=key, actor="x", reason="x")
+            Validation.objects.create(
+                key=key, merchant=adas_merchant, lane=str(adas_merchant.pk), reason="periodic"
+            )
+            key.status_changes.create(to_status="removed", actor="x", reason="x")
+        deliver_event(a_notification())
+        PeriodicSlot.objects.create(
+            job="plan-due-checks", slot=timezone.now() - timedelta(hours=number + 1), lane="x"
+        )
+
+    assert {name: queries(reverse(name)) for name in names} == few
