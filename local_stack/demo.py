@@ -88,14 +88,16 @@ def running_environment(folder: Path = FOLDER) -> dict[str, str]:
 
 
 def _serve(stack: Stack, people: Mapping[str, str]) -> NoReturn:
+    had_terminal = os.isatty(1)
     _say("Starting PostgreSQL, Redis, the local Stripe, the mail catcher, the site and its worker ...")
     stack.start()
     write_private(stack.folder / RUNNING, as_lines(stack.environment))
     _let_people_in(stack, people)
     _say(_welcome(stack, people))
-    while True:
+    while os.isatty(1) or not had_terminal:  # a closed terminal need not tell us: `ssh -t host make demo`
         threading.Event().wait(1)
         stack.check()
+    raise Interrupted
 
 
 def _let_people_in(stack: Stack, people: Mapping[str, str]) -> None:
@@ -176,7 +178,9 @@ def _end_by_exception() -> None:
 
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, end)
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # `nohup make demo` wants to outlive its terminal
+    if (
+        signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
+    ):  # `nohup make demo` wants to outlive its terminal
         signal.signal(signal.SIGHUP, end)
 
 
