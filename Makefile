@@ -54,6 +54,10 @@ shell: venv-demo ## a Django shell in the running demo
 psql: venv-demo ## a PostgreSQL prompt in the running demo
 	@exec $(STACK) psql
 
+.PHONY: compose-env
+compose-env: venv-demo ## write .env with random secrets for `docker compose --profile demo up`
+	@$(STACK) compose-env
+
 .PHONY: lock
 LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade) pyproject.toml

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from local_stack import browser, demo
+from local_stack import browser, compose, demo
 from local_stack.environment import Addresses, fresh_secrets, production_environment, site_environment
 from local_stack.postgres import program
 from local_stack.problems import StackError
@@ -37,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs.add_parser("demo-code", help="the ops user's six digits, now")
     verbs.add_parser("psql", help="a PostgreSQL prompt in the running demo")
     verbs.add_parser("browser", help="make sure that there is a browser for the tests")
+    verbs.add_parser("compose-env", help="write .env for `docker compose --profile demo up`")
     run_as = verbs.add_parser("run-as", help="run a command with an environment made for it")
     run_as.add_argument("kind", choices=["test", "production", "demo"])
     run_as.add_argument("command", nargs=argparse.REMAINDER)
@@ -56,6 +57,8 @@ def _do(options: argparse.Namespace) -> int:
             os.execv(program("psql"), ["psql", address])  # noqa: S606 - a list, never a shell
         case "browser":
             browser.ensure_browser()
+        case "compose-env":
+            compose.write_environment()
         case "run-as":
             return _run_as(options.kind, options.command)
     return 0

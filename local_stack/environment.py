@@ -24,11 +24,12 @@ def app_id() -> str:
 
 
 def fresh_secrets() -> dict[str, str]:
-    """A new value for every secret the site reads, shaped as the real ones are."""
+    """A new value for every secret the site reads, and the app's id at Stripe, shaped as the real ones are."""
     return {
         "SECRET_KEY": secrets.token_urlsafe(64),
         "KEY_ENCRYPTION_KEYS": f"local-1:{_random_key()}",
         "FINGERPRINT_KEYS": f"local-1:{_random_key()}",
+        "STRIPE_APP_OBJECT_ID": "app_1" + random_letters(16),
         "STRIPE_APP_SIGNING_SECRETS": "absec_" + random_letters(32),
         "STRIPE_WEBHOOK_SECRETS": f"thin:whsec_{random_letters(32)},snapshot:whsec_{random_letters(32)}",
         "STRIPE_PLATFORM_KEY_LIVE": "sk_live_" + random_letters(32),

@@ -28,7 +28,7 @@ def programs(ports: Ports, *, simulator_config: Path) -> tuple[Program, ...]:
 def answers(name: str, ports: Ports) -> bool:
     """Whether that process (any but the worker, which listens nowhere) answers now that it is well."""
     port, path = {
-        "web": (ports.site, "/readyz"),
+        "web": (ports.site, "/healthz"),
         "simulator": (ports.simulator, "/_simulator/health"),
         "mail": (ports.mail, "/health"),
     }[name]

@@ -15,8 +15,12 @@ def write_simulator_config(
     simulator_url: str,
     site_secrets: Mapping[str, str],
     changes: Mapping[str, object],
+    webhooks_to: str | None = None,
 ) -> None:
-    """Write it (mode 0600). The ids in an older file stay; addresses and secrets are written anew, then `changes`."""
+    """Write it (mode 0600). The ids in an older file stay; addresses and secrets are written anew, then `changes`.
+
+    Webhooks go to the site's address, unless the simulator reaches it by another: `webhooks_to`.
+    """
     old = json.loads(path.read_text()) if path.exists() else {}
     secrets_by_name = dict(entry.split(":", 1) for entry in site_secrets["STRIPE_WEBHOOK_SECRETS"].split(","))
     config = {
@@ -24,11 +28,11 @@ def write_simulator_config(
         "public_url": simulator_url,
         "manifest": str(MANIFEST),
         "allowed_redirect_uris": [f"{site_url}/stripe/return/"],
-        "app": old.get("app")
-        or {
-            "object_id": "app_1" + random_letters(16),
+        "app": {
             "client_id": "ca_" + random_letters(32),
             "channel_link": "chnlink_1" + random_letters(16),
+            **old.get("app", {}),
+            "object_id": site_secrets["STRIPE_APP_OBJECT_ID"],
         },
         "signing_secrets": site_secrets["STRIPE_APP_SIGNING_SECRETS"].split(","),
         "platform": {
@@ -39,8 +43,8 @@ def write_simulator_config(
             },
         },
         "webhook_endpoints": [
-            _endpoint("ed_test_61Thin", site_url, "thin", secrets_by_name["thin"]),
-            _endpoint("we_1Snapshot", site_url, "snapshot", secrets_by_name["snapshot"]),
+            _endpoint("ed_test_61Thin", webhooks_to or site_url, "thin", secrets_by_name["thin"]),
+            _endpoint("we_1Snapshot", webhooks_to or site_url, "snapshot", secrets_by_name["snapshot"]),
         ],
         **changes,
     }
