@@ -11,6 +11,8 @@ from accounts.models import Merchant, User
 from tests import people
 from tests.simulator import SimulatorProcess
 
+pytest_plugins = ["tests.browser.stage"]
+
 
 @pytest.fixture(scope="session")
 def empty_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

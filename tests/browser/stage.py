@@ -1,0 +1,196 @@
+"""The stage for tests with a browser: the whole site as real processes, and a real Chromium that looks at it.
+
+A plugin (tests/conftest.py names it), because two folders share the one stack: it is started once, at the first test
+that asks for it. The browser lives as long as a module: Playwright keeps an event loop running meanwhile, and Django
+refuses database work beside one, so the tests of other modules must not meet it.
+"""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from local_stack.browser import find_browser
+from local_stack.folders import LOCAL, PROJECT
+from local_stack.ports import free_ports
+from local_stack.processes import Stack
+from tests.browser.watching import Watch
+from tests.simulator import SimulatorAdmin
+
+CHROMIUM_ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+PATIENCE_MILLISECONDS = 20_000  # of every wait in a browser; the machine may be busy
+FAILURES = LOCAL / "failed-pages"
+SITE_ENVIRONMENT = {
+    "LOG_LEVEL": "DEBUG",  # what would leak, leaks here
+    # Everybody comes from one address, and a minute of waiting is a minute of nothing seen.
+    "PASTE_LIMIT_PER_ADDRESS_PER_HOUR": "1000",
+    "PASTE_LIMIT_PER_HOUR": "100",
+    "PASTE_LIMIT_PER_DAY": "100",
+    "KEY_CONFIRM_DEAD_AFTER_SECONDS": "2",
+    "KEY_EXPIRY_LAG_SECONDS": "1",
+}
+SIMULATOR = {"expire_lag_seconds": 0.2, "api_key_write_approved": True, "webhook_retry_seconds": [0.3] * 20}
+_BATCH = 8
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody who owns a merchant on the stack, and signs in with `password`."""
+
+    email: str
+    merchant: str
+    password: str = field(repr=False)
+
+
+class Cast:
+    """Opens merchants on the stack, a few at once because each command takes a second to begin."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._waiting: list[Person] = []
+
+    def owner(self) -> Person:
+        """Somebody new, with a merchant that has no key yet."""
+        if not self._waiting:
+            ended = subprocess.run(
+                [sys.executable, "-m", "tests.browser.casting", str(_BATCH)],
+                cwd=PROJECT,
+                env=self._stack.environment,
+                capture_output=True,
+                text=True,
+                check=True,
+                timeout=60,
+            )
+            self._waiting = [Person(**who) for who in json.loads(ended.stdout)]
+        return self._waiting.pop()
+
+
+class Visits:
+    """Opens pages, each in a browser profile of its own that is watched."""
+
+    def __init__(self, chromium: Browser, stack: Stack) -> None:
+        self._chromium = chromium
+        self._stack = stack
+        self.opened: list[tuple[BrowserContext, Watch]] = []
+
+    def __call__(self, *, javascript: bool = True, **wishes: Any) -> Page:
+        """A new visitor's page; `wishes` are Playwright's (viewport, color_scheme, …)."""
+        context = self._chromium.new_context(
+            base_url=self._stack.site_url,
+            java_script_enabled=javascript,
+            locale="en-GB",
+            timezone_id="UTC",
+            **wishes,
+        )
+        context.set_default_timeout(PATIENCE_MILLISECONDS)
+        context.grant_permissions(["clipboard-read", "clipboard-write"], origin=self._stack.simulator_url)
+        self.opened.append((context, Watch(context)))
+        return context.new_page()
+
+    def watch_of(self, page: Page) -> Watch:
+        """Whoever watches this page's browser."""
+        return next(watch for context, watch in self.opened if context is page.context)
+
+    @property
+    def complaints(self) -> list[str]:
+        """Everything anybody's browser complained about."""
+        return [complaint for _, watch in self.opened for complaint in watch.complaints]
+
+    def picture(self, folder: Path, name: str) -> list[Path]:
+        """Take a picture of every open page."""
+        folder.mkdir(parents=True, exist_ok=True)
+        taken = []
+        for page in [page for context, _ in self.opened for page in context.pages]:
+            path = folder / f"{name}-{len(taken) + 1}.png"
+            page.screenshot(path=path, full_page=True)
+            taken.append(path)
+        return taken
+
+    def close(self) -> None:
+        """End every visit."""
+        for context, _ in self.opened:
+            context.close()
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The whole site as processes on free ports, shared by every test of the session."""
+    folder = tmp_path_factory.mktemp("stack")
+    with Stack(folder, ports=free_ports(), environment=SITE_ENVIRONMENT, simulator=SIMULATOR) as running:
+        yield running
+
+
+@pytest.fixture
+def at_stripes(stack: Stack) -> Iterator[SimulatorAdmin]:
+    """The door behind Stripe's back; faults set through it are gone afterwards."""
+    admin = SimulatorAdmin(stack.simulator_url)
+    yield admin
+    admin.clear_faults()
+
+
+@pytest.fixture(scope="session")
+def cast(stack: Stack) -> Cast:
+    """Who plays in the journeys."""
+    return Cast(stack)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """The browser itself."""
+    path = find_browser()
+    if path is None:
+        pytest.fail("There is no Chromium or Chrome on this machine; `make browser` installs one.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_ARGUMENTS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium: Browser, stack: Stack, request: pytest.FixtureRequest) -> Iterator[Visits]:
+    """Opens pages. The test fails if any browser complained; a failed test leaves pictures of its pages."""
+    visits = Visits(chromium, stack)
+    try:
+        yield visits
+        failed = request.node.stash.get(_FAILED, False)
+        if failed or visits.complaints:
+            name = re.sub(r"[^\w-]+", "-", request.node.name)
+            taken = [str(path.relative_to(PROJECT)) for path in visits.picture(FAILURES, name)]
+            sys.stderr.write(f"Pictures of the pages: {', '.join(taken)}\n")
+        if visits.complaints:
+            pytest.fail("The browser complained:\n" + "\n".join(visits.complaints), pytrace=False)
+    finally:
+        visits.close()
+
+
+@pytest.fixture
+def page(visit: Callable[[], Page]) -> Page:
+    """One visitor's page."""
+    return visit()
+
+
+_FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[Any]:
+    """Let the fixtures know how their test went."""
+    report = yield
+    if report.when == "call":
+        item.stash[_FAILED] = report.failed
+    return report
