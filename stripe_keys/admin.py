@@ -1,27 +1,20 @@
-"""Keys, installs, checks and history in the ops desk: everything about a key except the key."""
+"""Restricted keys in the ops desk: everything about a key except the key. What belongs to keys is in admin_records."""
 
 from typing import Any, cast
 
-from django.contrib import admin, messages
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from accounts.models import Merchant, User
-from partner_site.ops import ReadOnlyAdmin
-from stripe_keys import services
-from stripe_keys.models import (
-    KeySubmission,
-    KeyUse,
-    PermissionCheck,
-    RestrictedKey,
-    StatusChange,
-    StripeInstall,
-    Validation,
+from accounts.models import User
+from stripe_keys import (
+    admin_records,  # noqa: F401  # registers its pages
+    services,
 )
-from work.admin import DUE_ROW_FIELDS, DueRowPage, OpsPage
+from stripe_keys.models import RestrictedKey, StatusChange, Validation
+from work.admin import OpsPage, short
 
-_KEY_SEARCH = ("key__stripe_key_id", "key__last4", "key__stripe_account_id", "key__merchant__name")
 _NEWEST = 15
 
 
@@ -74,15 +67,7 @@ class ValidationsOfKey(OfAKey):
 class RestrictedKeyPage(OpsPage):
     """Restricted keys; nobody, staff included, sees one."""
 
-    list_display = (
-        "display",
-        "merchant",
-        "stripe_account_id",
-        "status",
-        "suspended",
-        "last_checked_at",
-        "last_problem",
-    )
+    list_display = ("display", "merchant", "account", "standing", "checked", "last_problem")
     list_filter = ("status", "livemode", ("suspended_at", admin.EmptyFieldListFilter), "last_problem")
     list_select_related = ("merchant",)
     search_fields = (
@@ -98,7 +83,7 @@ class RestrictedKeyPage(OpsPage):
     actions = ("check_now", "suspend", "resume")
     inlines = (HistoryOfKey, ValidationsOfKey)
     fieldsets = (
-        (None, {"fields": ("display", "merchant", "livemode", "purpose", "status", "suspended_at")}),
+        (None, {"fields": ("display", "merchant", "mode", "purpose", "status", "suspended_at")}),
         ("At Stripe", {"fields": ("stripe_account_id", "stripe_key_id", "rotated_at", "expires_at",
                                   "successor_stripe_key_id")}),
         ("Health", {"fields": ("last_checked_at", "last_ok_at", "next_check_at", "consecutive_failures",
@@ -112,17 +97,36 @@ class RestrictedKeyPage(OpsPage):
         """The key as Stripe's Dashboard writes it."""
         return key.display
 
-    @admin.display(boolean=True)
-    def suspended(self, key: RestrictedKey) -> bool:
-        """Whether support refuses to let it be used."""
-        return key.suspended_at is not None
+    @admin.display
+    def mode(self, key: RestrictedKey) -> str:
+        """Live or test."""
+        return key.mode
+
+    @admin.display(ordering="stripe_account_id")
+    def account(self, key: RestrictedKey) -> str:
+        """The Stripe account it is of."""
+        return key.stripe_account_id or "-"
+
+    @admin.display(description="Status", ordering="status")
+    def standing(self, key: RestrictedKey) -> str:
+        """Its status, and whether support refuses to let it be used."""
+        return f"{key.get_status_display()}{', suspended' if key.suspended_at else ''}"
+
+    @admin.display(description="Last checked", ordering="last_checked_at")
+    def checked(self, key: RestrictedKey) -> str:
+        """When it was last looked at."""
+        return short(key.last_checked_at)
+
+    def offers(self, row: RestrictedKey) -> set[str]:
+        """A check, and the suspension or its end, while the key is kept."""
+        return {"check_now", "resume" if row.suspended_at else "suspend"} if row.is_kept else set()
 
     @admin.action(description="Check now", permissions=["act"])
     def check_now(self, request: HttpRequest, queryset: QuerySet[RestrictedKey]) -> HttpResponse | None:
         """Have the keys checked at once; those whose life has ended cannot be."""
         keys = self._plain(queryset)
         count = services.recheck_for_ops(keys=keys, actor=_staff(request), now=timezone.now())
-        messages.info(request, f"{count} of {keys.count()} will be checked now.")
+        self.tell(request, count, keys.count(), "will be checked now")
         return self.back(request)
 
     @admin.action(description="Suspend …", permissions=["act"])
@@ -159,7 +163,7 @@ class RestrictedKeyPage(OpsPage):
             except services.NotPossibleNow:
                 continue
             count += 1
-        messages.info(request, f"{count} of {len(keys)} {done}.")
+        self.tell(request, count, len(keys), done)
         return self.back(request)
 
     @staticmethod
@@ -170,106 +174,3 @@ class RestrictedKeyPage(OpsPage):
 
 def _staff(request: HttpRequest) -> User:
     return cast(User, request.user)  # the desk lets nobody else in
-
-
-@admin.register(StripeInstall)
-class StripeInstallPage(ReadOnlyAdmin):
-    """Which Stripe account belongs to which merchant."""
-
-    list_display = (
-        "stripe_account_id",
-        "livemode",
-        "merchant",
-        "status",
-        "proof",
-        "installed_at",
-        "uninstalled_at",
-    )
-    list_filter = ("status", "livemode", "proof")
-    list_select_related = ("merchant",)
-    search_fields = ("stripe_account_id", "merchant__name", "merchant__memberships__user__email")
-    date_hierarchy = "installed_at"
-    ordering = ("-installed_at",)
-
-
-class PermissionsOfValidation(admin.TabularInline[PermissionCheck, Validation]):
-    """What one check found out about each permission."""
-
-    model = PermissionCheck
-    fields = readonly_fields = ("permission", "outcome", "checked_at")
-    extra = max_num = 0
-    can_delete = False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never."""
-        return False
-
-
-@admin.register(Validation)
-class ValidationPage(DueRowPage):
-    """Checks of keys: those that wait, those that were made, and the dead."""
-
-    list_display = ("created_at", "key", "merchant", "reason", "state", "verdict", "due_at", "problem")
-    list_filter = ("state", "reason", "verdict")
-    list_select_related = ("key", "merchant")
-    search_fields = _KEY_SEARCH
-    date_hierarchy = "created_at"
-    inlines = (PermissionsOfValidation,)
-    fields = ("key", "merchant", "reason", "requested_by", "verdict", "created_at", *DUE_ROW_FIELDS)
-
-
-@admin.register(StatusChange)
-class StatusChangePage(ReadOnlyAdmin):
-    """The history of every key."""
-
-    list_display = ("at", "key", "merchant", "from_status", "to_status", "actor", "reason")
-    list_filter = ("to_status", "from_status")
-    list_select_related = ("key__merchant",)
-    search_fields = (*_KEY_SEARCH, "actor")
-    date_hierarchy = "at"
-
-    @admin.display(ordering="key__merchant__name")
-    def merchant(self, change: StatusChange) -> Merchant:
-        """Whose key it is."""
-        return change.key.merchant
-
-
-@admin.register(KeyUse)
-class KeyUsePage(ReadOnlyAdmin):
-    """Who opened which key, and why."""
-
-    list_display = ("at", "key", "merchant", "actor", "reason")
-    list_select_related = ("key__merchant",)
-    search_fields = (*_KEY_SEARCH, "actor")
-    date_hierarchy = "at"
-    ordering = ("-id",)
-
-    @admin.display(ordering="key__merchant__name")
-    def merchant(self, use: KeyUse) -> Merchant:
-        """Whose key it is."""
-        return use.key.merchant
-
-
-@admin.register(KeySubmission)
-class KeySubmissionPage(ReadOnlyAdmin):
-    """Pastes of the last weeks; one key tried for several merchants is somebody testing stolen keys."""
-
-    list_display = ("at", "merchant", "user", "remote_address", "merchants_with_this_key")
-    list_select_related = ("merchant", "user")
-    search_fields = ("merchant__name", "user__email", "remote_address")
-    date_hierarchy = "at"
-    ordering = ("-id",)
-    fields = ("at", "merchant", "user", "remote_address", "merchants_with_this_key")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """With the number of merchants that the same key was pasted for."""
-        same = (
-            KeySubmission.objects.filter(fingerprint=OuterRef("fingerprint")).order_by().values("fingerprint")
-        )
-        counted = same.annotate(count=Count("merchant", distinct=True)).values("count")
-        return cast(QuerySet[Any], super().get_queryset(request).annotate(merchant_count=Subquery(counted)))
-
-    @admin.display(ordering="merchant_count")
-    def merchants_with_this_key(self, submission: Any) -> int:
-        """For how many merchants the same key was pasted."""
-        return int(submission.merchant_count)

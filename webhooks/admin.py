@@ -4,14 +4,14 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 
 from webhooks import handlers, inbox, reading, signature
 from webhooks.models import EventNotification
-from work.admin import DueRowPage
+from work.admin import DueRowPage, mode, short
 
 _OTHERS = "others"
 
@@ -76,16 +76,7 @@ class OtherBodyFilter(admin.SimpleListFilter):
 class EventNotificationPage(DueRowPage):
     """The inbox."""
 
-    list_display = (
-        "created_at",
-        "type",
-        "stripe_account_id",
-        "livemode",
-        "state",
-        "outcome",
-        "outcome_note",
-        "secret_name",
-    )
+    list_display = ("arrived", "type", "became", "account", "mode")
     list_filter = ("state", "outcome", "livemode", TypeFilter, SecretFilter, OtherBodyFilter)
     search_fields = (
         "event_id__exact",
@@ -97,12 +88,34 @@ class EventNotificationPage(DueRowPage):
     date_hierarchy = "created_at"
     actions = ("process_again",)
     fieldsets = (
-        (None, {"fields": ("event_id", "type", "livemode", "stripe_account_id", "context", "payload")}),
+        (None, {"fields": ("event_id", "type", "mode", "stripe_account_id", "context", "payload")}),
         ("What became of it", {"fields": ("state", "outcome", "outcome_note", "stripe_key_id", "new_stripe_key_id",
                                           "attempts", "problem", "due_at", "finished_at")}),
         ("How it came", {"fields": ("stripe_created_at", "created_at", "secret_name", "other_bodies", "digest",
                                     "told")}),
     )  # fmt: skip
+
+    @admin.display(ordering="id")
+    def arrived(self, event: EventNotification) -> str:
+        """When it reached us."""
+        return short(event.created_at)
+
+    @admin.display(ordering="stripe_account_id")
+    def account(self, event: EventNotification) -> str:
+        """The account it is about."""
+        return event.stripe_account_id or "-"
+
+    @admin.display(ordering="livemode")
+    def mode(self, event: EventNotification) -> str:
+        """Live or test, as the event itself says."""
+        return mode(event.livemode)
+
+    @admin.display(description="What became of it", ordering="outcome")
+    def became(self, event: EventNotification) -> str:
+        """The outcome with its note; before there is one, the state with its problem."""
+        said = event.get_outcome_display() or event.get_state_display()
+        note = event.outcome_note or event.problem
+        return f"{said} ({note})" if note else said
 
     @admin.display(description="SHA-256 of the body")
     def digest(self, event: EventNotification) -> str:
@@ -118,6 +131,10 @@ class EventNotificationPage(DueRowPage):
             text = event.body
         return format_html("<pre>{}</pre>", text)
 
+    def offers(self, row: EventNotification) -> set[str]:
+        """To process it again, once it has come to an end."""
+        return {"process_again"} if row.state in (row.State.DONE, row.State.DEAD) else set()
+
     @admin.action(description="Process again", permissions=["act"])
     def process_again(
         self, request: HttpRequest, queryset: QuerySet[EventNotification]
@@ -127,5 +144,5 @@ class EventNotificationPage(DueRowPage):
         again = [event for event in events if inbox.process_again(event)]
         for event in again:
             self.note(request, event, "Had it processed again.")
-        messages.info(request, f"{len(again)} of {len(events)} will be processed again.")
+        self.tell(request, len(again), len(events), "will be processed again")
         return self.back(request)

@@ -1,8 +1,10 @@
 """What waits, in the ops desk; and the page that every list of rows to act on starts from."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.contrib.auth import get_permission_codename
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -11,11 +13,21 @@ from django.template.response import TemplateResponse
 
 from partner_site.ops import ReadOnlyAdmin
 from work.engine import revive
-from work.models import PeriodicSlot, WorkerHeartbeat
+from work.models import DueRow, PeriodicSlot, WorkerHeartbeat
 
 DUE_ROW_FIELDS = ("state", "due_at", "attempts", "problem", "finished_at", "lease_until", "claimed_by")
 _NAMED_ROWS = 20
 _CARRIED = ("action", "_selected_action", "select_across", "index", "from_page")
+
+
+def short(moment: datetime | None) -> str:
+    """A moment as lists show it: day and time of day, UTC, without the year."""
+    return moment.astimezone(UTC).strftime("%d %b %H:%M:%S") if moment else "-"
+
+
+def mode(livemode: bool | None) -> str:
+    """`live` or `test`; Django's own green tick and red cross would look like good and bad."""
+    return "-" if livemode is None else "live" if livemode else "test"
 
 
 class OpsPage(ReadOnlyAdmin):
@@ -32,6 +44,10 @@ class OpsPage(ReadOnlyAdmin):
         codename = get_permission_codename("change", self.opts)
         return bool(request.user.has_perm(f"{self.opts.app_label}.{codename}"))
 
+    def offers(self, row: Any) -> set[str]:
+        """Which actions make sense for the row; its page has a button for each."""
+        return set()
+
     def change_view(
         self,
         request: HttpRequest,
@@ -39,11 +55,19 @@ class OpsPage(ReadOnlyAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """The row's page, with the actions as buttons."""
-        buttons = [action[1:] for action in self.get_actions(request).values() if action]
+        """The row's page, with the actions that make sense as buttons."""
+        row = self.get_object(request, unquote(object_id))
+        offered = self.offers(row) if row is not None else set()
+        actions = [action[1:] for action in self.get_actions(request).values() if action]
+        buttons = [(name, description) for name, description in actions if name in offered]
         return super().change_view(
             request, object_id, form_url, {**(extra_context or {}), "page_actions": buttons}
         )
+
+    def tell(self, request: HttpRequest, count: int, total: int, what: str) -> None:
+        """Say for how many of the chosen rows an action did something."""
+        level = messages.SUCCESS if count else messages.WARNING
+        messages.add_message(request, level, f"{count} of {total} {what}.")
 
     def back(self, request: HttpRequest) -> HttpResponse | None:
         """Where an action ends: the row's page if it was asked for there, else the list."""
@@ -81,6 +105,10 @@ class DueRowPage(OpsPage):
     actions = ("revive_dead",)
     ordering = ("-id",)
 
+    def offers(self, row: Any) -> set[str]:
+        """To try a dead row again."""
+        return {"revive_dead"} if row.state == DueRow.State.DEAD else set()
+
     @admin.action(description="Try again (dead rows only)", permissions=["act"])
     def revive_dead(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
         """Let dead rows be tried from the beginning."""
@@ -88,7 +116,7 @@ class DueRowPage(OpsPage):
         revived = [row for row in rows if revive(row)]
         for row in revived:
             self.note(request, row, "Had it tried again.")
-        messages.info(request, f"{len(revived)} of {len(rows)} will be tried again.")
+        self.tell(request, len(revived), len(rows), "will be tried again")
         return self.back(request)
 
 

@@ -52,6 +52,18 @@ def test_check_now_makes_a_check_due_in_the_name_of_who_asked(
     assert (check.reason, check.requested_by) == ("ops", olga)
 
 
+def test_keys_page_offers_what_makes_sense(olgas_browser: Client, key: RestrictedKey) -> None:
+    def offered() -> list[str]:
+        page = olgas_browser.get(page_of(key))
+        return [name for name, _ in page.context["page_actions"]]
+
+    assert offered() == ["check_now", "suspend"]
+    RestrictedKey.objects.update(suspended_at=key.created_at)
+    assert offered() == ["check_now", "resume"]
+    RestrictedKey.objects.update(status="removed")
+    assert offered() == []
+
+
 def test_check_now_on_the_keys_own_page_comes_back_to_it(olgas_browser: Client, key: RestrictedKey) -> None:
     assert "Check now" in olgas_browser.get(page_of(key)).content.decode()
 

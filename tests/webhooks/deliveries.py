@@ -72,9 +72,14 @@ def signature(body: bytes, *, secret: str = "", moment: str = "") -> str:
     return hmac.new((secret or the_secret()).encode(), moment.encode() + b"." + body, sha256).hexdigest()
 
 
+def now(drift: int = 0) -> str:
+    """The present moment as a header writes it, or one `drift` seconds from it."""
+    return str(int(time.time()) + drift)
+
+
 def header_for(body: bytes, *, secret: str = "", age: int = 0) -> str:
     """The header that Stripe would send with `body`, `age` seconds ago."""
-    moment = str(int(time.time()) - age)
+    moment = now(-age)
     return f"t={moment},v1={signature(body, secret=secret, moment=moment)}"
 
 
