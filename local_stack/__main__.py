@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from local_stack import browser, compose, demo
 from local_stack.environment import Addresses, fresh_secrets, production_environment, site_environment
@@ -32,6 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="local_stack")
     verbs = parser.add_subparsers(dest="verb", required=True)
+    parser.add_argument(
+        "--demo-folder", type=Path, default=demo.FOLDER, help="where the demo keeps everything"
+    )
     verbs.add_parser("demo", help="run the whole site here until Ctrl-C")
     verbs.add_parser("demo-reset", help="forget the demo's data")
     verbs.add_parser("demo-code", help="the ops user's six digits, now")
@@ -47,27 +51,28 @@ def _parser() -> argparse.ArgumentParser:
 def _do(options: argparse.Namespace) -> int:
     match options.verb:
         case "demo":
-            demo.run(environment=os.environ)
+            demo.run(options.demo_folder, environment=os.environ)
         case "demo-reset":
-            demo.reset()
+            demo.reset(options.demo_folder)
         case "demo-code":
-            print(demo.current_code())
+            print(demo.current_code(options.demo_folder))
         case "psql":
-            address = demo.running_environment()["DATABASE_URL"]
+            address = demo.running_environment(options.demo_folder)["DATABASE_URL"]
             os.execv(program("psql"), ["psql", address])  # noqa: S606 - a list, never a shell
         case "browser":
             browser.ensure_browser()
         case "compose-env":
             compose.write_environment()
         case "run-as":
-            return _run_as(options.kind, options.command)
+            return _run_as(options)
     return 0
 
 
-def _run_as(kind: str, command: list[str]) -> int:
+def _run_as(options: argparse.Namespace) -> int:
     """Run a command for the running demo, or with throw-away servers and random secrets; its exit code."""
+    kind, command = options.kind, options.command
     if kind == "demo":
-        return _call(command, demo.running_environment())
+        return _call(command, demo.running_environment(options.demo_folder))
     with ThrowAwayServers(environment=os.environ) as servers:
         addresses = Addresses(
             site="https://partner.example.com" if kind == "production" else "http://127.0.0.1:8000",

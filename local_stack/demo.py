@@ -36,7 +36,7 @@ class Interrupted(BaseException):
     """Somebody wants the demo to end: Ctrl-C, SIGTERM or a closed terminal. Not an error, hence no Exception."""
 
 
-def run(*, environment: Mapping[str, str], folder: Path = FOLDER) -> None:
+def run(folder: Path = FOLDER, *, environment: Mapping[str, str]) -> None:
     """Start it, say where it is and who may sign in, and stay until told to end; StackError when it cannot run.
 
     `environment` may choose the ports (PORT, SIMULATOR_PORT, MAIL_PORT, SMTP_PORT) and give DATABASE_URL, REDIS_URL.

@@ -54,7 +54,7 @@ class Ports:
         chosen = []
         for name, variable in _VARIABLES.items():
             text = environment.get(variable) or str(defaults[name])
-            if not (text.isdecimal() and 0 < int(text) < 65536):
+            if not (text.isascii() and text.isdecimal() and 0 < int(text) < 65536):
                 raise StackError(f"{variable} is {text!r}; a port is a number from 1 to 65535.")
             chosen.append(int(text))
         if len(set(chosen)) < len(chosen):

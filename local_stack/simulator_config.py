@@ -37,10 +37,7 @@ def write_simulator_config(
         "signing_secrets": site_secrets["STRIPE_APP_SIGNING_SECRETS"].split(","),
         "platform": {
             "account": old.get("platform", {}).get("account") or "acct_1" + random_letters(16),
-            "keys": {
-                "live": site_secrets["STRIPE_PLATFORM_KEY_LIVE"],
-                "test": site_secrets["STRIPE_PLATFORM_KEY_TEST"],
-            },
+            "keys": {mode: site_secrets[f"STRIPE_PLATFORM_KEY_{mode.upper()}"] for mode in ("live", "test")},
         },
         "webhook_endpoints": [
             _endpoint("ed_test_61Thin", webhooks_to or site_url, "thin", secrets_by_name["thin"]),
