@@ -28,6 +28,9 @@ def holds_a_key(text: str) -> bool:
     return _KEY_SHAPED.search(text) is not None
 
 
+OUR_EXTRAS = ("key", "merchant", "code", "kind")
+
+
 class ScrubbedFormatter(structlog.stdlib.ProcessorFormatter):
     """Formats a record, then removes key-shaped strings from the finished line."""
 
@@ -42,6 +45,8 @@ def _before_rendering() -> list[structlog.typing.Processor]:
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
+        # Our own `extra={"key": …}` and no other: Django's holds the request, whose address may carry a state.
+        structlog.stdlib.ExtraAdder(allow=OUR_EXTRAS),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
     ]

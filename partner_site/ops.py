@@ -54,6 +54,7 @@ class OpsAdminSite(AdminSite):
     site_header = "Ops desk"
     site_title = "Ops desk"
     index_title = "What the site knows"
+    enable_nav_sidebar = False  # the lists are wide
 
     def __init__(self, name: str = "admin") -> None:
         super().__init__(name)

@@ -98,3 +98,13 @@ def test_loggers_that_quote_bodies_speak_only_of_trouble() -> None:
 
     for name in ("stripe", "urllib3", "requests", "django.db.backends"):
         assert loggers[name]["level"] == "WARNING"
+
+
+def test_our_own_extras_are_logged_and_others_are_not() -> None:
+    record = a_record("refused")
+    record.merchant, record.request = "M-1", "<WSGIRequest: GET '/stripe/return/?state=…'>"
+
+    line = json.loads(lines_of(record))
+
+    assert line["merchant"] == "M-1"
+    assert "request" not in line
