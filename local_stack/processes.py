@@ -46,7 +46,7 @@ class Stack:
     - `folder`: everything it writes (data, logs, configuration, sockets); made if missing, readable by its owner alone.
     - `ports`: `free_ports()` in tests; `Ports()` are the demo's.
     - `environment`: variables for the site that win over the stack's own. With DATABASE_URL or REDIS_URL in it, that
-      server is used and none is started (see `local_stack.databases.fresh_database`).
+      server is used and none is started.
     - `site_secrets`: the values of `environment.fresh_secrets()`; random unless given.
     - `simulator`: entries of the local Stripe's configuration that win, such as `{"expire_lag_seconds": 0.2}`.
     - `durable`: keep the data safe over crashes, and between starts on the same folder; slower.
