@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts.models import User
 from stripe_keys import (
     admin_records,  # noqa: F401  # registers its pages
+    sentences,
     services,
 )
 from stripe_keys.models import RestrictedKey, StatusChange, Validation
@@ -63,12 +64,26 @@ class ValidationsOfKey(OfAKey):
         return ", ".join(f"{check.permission} {check.outcome}" for check in checks) or "-"
 
 
+class ProblemFilter(admin.SimpleListFilter):
+    """By what the last check stumbled over; keys without a problem are not a choice without a name."""
+
+    title, parameter_name = "last problem", "problem"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Every problem that there are words for."""
+        return [(code, code.replace("_", " ")) for code in sorted(sentences.PROBLEM_CODES)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """The keys with the chosen problem."""
+        return queryset.filter(last_problem=self.value()) if self.value() else queryset
+
+
 @admin.register(RestrictedKey)
 class RestrictedKeyPage(OpsPage):
     """Restricted keys; nobody, staff included, sees one."""
 
     list_display = ("display", "merchant", "account", "standing", "checked", "last_problem")
-    list_filter = ("status", "livemode", ("suspended_at", admin.EmptyFieldListFilter), "last_problem")
+    list_filter = ("status", "livemode", ("suspended_at", admin.EmptyFieldListFilter), ProblemFilter)
     list_select_related = ("merchant",)
     search_fields = (
         "stripe_account_id",
