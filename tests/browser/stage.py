@@ -9,13 +9,13 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from local_stack.browser import find_browser
 from local_stack.folders import LOCAL, PROJECT
@@ -67,17 +67,44 @@ class Cast:
     def owner(self) -> Person:
         """Somebody new, with a merchant that has no key yet."""
         if not self._waiting:
-            ended = subprocess.run(
-                [sys.executable, "-m", "tests.browser.casting", str(_BATCH)],
-                cwd=PROJECT,
-                env=self._stack.environment,
-                capture_output=True,
-                text=True,
-                check=True,
-                timeout=60,
-            )
-            self._waiting = [Person(**who) for who in json.loads(ended.stdout)]
+            self._waiting = [
+                Person(**who) for who in told_by(self._stack, "tests.browser.casting", str(_BATCH))
+            ]
         return self._waiting.pop()
+
+
+def told_by(stack: Stack, module: str, *arguments: str) -> Any:
+    """Run a module of ours beside the stack's processes, with their environment; what it prints, read as JSON."""
+    ended = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=PROJECT,
+        env=stack.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    if ended.returncode != 0:
+        raise RuntimeError(f"{module} ended with {ended.returncode}:\n{ended.stderr}")
+    return json.loads(ended.stdout)
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """What `tests.browser.seeding` has prepared: owners by first name, ids of keys by state."""
+
+    people: dict[str, Person]
+    keys: dict[str, str]
+
+    @classmethod
+    def on(cls, stack: Stack) -> "Gallery":
+        """Have it prepared, once per stack."""
+        told = told_by(stack, "tests.browser.seeding", stack.simulator_url)
+        return cls({name: Person(**who) for name, who in told["people"].items()}, told["keys"])
+
+    def page_of(self, state: str) -> str:
+        """The address of the key in this state."""
+        return f"/stripe/keys/{self.keys[state]}/"
 
 
 class Visits:
@@ -102,9 +129,11 @@ class Visits:
         self.opened.append((context, Watch(context)))
         return context.new_page()
 
-    def watch_of(self, page: Page) -> Watch:
-        """Whoever watches this page's browser."""
-        return next(watch for context, watch in self.opened if context is page.context)
+    def allow(self, page: Page, *statuses: int) -> None:
+        """From now on, answers with these statuses are no complaint of this page's browser."""
+        for context, watch in self.opened:
+            if context is page.context:
+                watch.allow(*statuses)
 
     @property
     def complaints(self) -> list[str]:
@@ -114,7 +143,7 @@ class Visits:
     def picture(self, folder: Path, name: str) -> list[Path]:
         """Take a picture of every open page."""
         folder.mkdir(parents=True, exist_ok=True)
-        taken = []
+        taken: list[Path] = []
         for page in [page for context, _ in self.opened for page in context.pages]:
             path = folder / f"{name}-{len(taken) + 1}.png"
             page.screenshot(path=path, full_page=True)
@@ -149,12 +178,19 @@ def cast(stack: Stack) -> Cast:
     return Cast(stack)
 
 
+@pytest.fixture(scope="session")
+def gallery(stack: Stack) -> Gallery:
+    """Merchants with a key in every state; to be looked at, not changed."""
+    return Gallery.on(stack)
+
+
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """The browser itself."""
     path = find_browser()
     if path is None:
         pytest.fail("There is no Chromium or Chrome on this machine; `make browser` installs one.")
+    expect.set_options(timeout=PATIENCE_MILLISECONDS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_ARGUMENTS))
         yield browser
@@ -188,7 +224,7 @@ _FAILED = pytest.StashKey[bool]()
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[Any]:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Let the fixtures know how their test went."""
     report = yield
     if report.when == "call":

@@ -1,7 +1,5 @@
 """What a browser complains about while a test uses it; each test ends with nobody having complained."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Request, Response, WebError
@@ -30,20 +28,18 @@ class Watch:
         context.on("requestfailed", self._unanswered)
         context.on("request", self._asked)
 
-    @contextmanager
-    def expecting(self, *statuses: int) -> Iterator[None]:
-        """Within this block, answers with these statuses are no complaint."""
+    def allow(self, *statuses: int) -> None:
+        """From now on, answers with these statuses are no complaint."""
         self._expected |= set(statuses)
-        try:
-            yield
-        finally:
-            self._expected -= set(statuses)
 
     def _heard(self, message: ConsoleMessage) -> None:
         text = message.text
         if message.type not in ("error", "warning"):
             return
-        if text.startswith(_REFUSED_RESOURCE) and int(text.removeprefix(_REFUSED_RESOURCE)[:3]) in self._expected:
+        if (
+            text.startswith(_REFUSED_RESOURCE)
+            and int(text.removeprefix(_REFUSED_RESOURCE)[:3]) in self._expected
+        ):
             return
         self.complaints.append(f"console {message.type}: {text} ({message.location.get('url', '')})")
 

@@ -42,7 +42,9 @@ def install(page: Page, stack: Stack) -> None:
     page.get_by_role("button", name="Continue to Stripe").click()
     expect(page).to_have_url(re.compile(re.escape(stack.simulator_url)))
     dashboard.install(page)
-    expect(page.get_by_text(re.compile(r"Your Stripe account acct_….{4} is connected in test mode"))).to_be_visible()
+    expect(
+        page.get_by_text(re.compile(r"Your Stripe account acct_….{4} is connected in test mode"))
+    ).to_be_visible()
 
 
 def copy_from_app_settings(page: Page) -> str:
@@ -85,7 +87,9 @@ def paste_and_watch(page: Page, key: str, at_stripes: SimulatorAdmin) -> None:
 def hear_of_rotation(page: Page, stack: Stack, email: str, *, ends: datetime) -> None:
     """A mail says when the old key ends, and so does a banner on every page; it leads on to the key."""
     written = f"{ends.day} {ends:%B %Y, %H:%M} UTC"
-    assert f"The old key stops working on {written}." in site.mail_to(stack, email, about="was rotated")["text"]
+    assert (
+        f"The old key stops working on {written}." in site.mail_to(stack, email, about="was rotated")["text"]
+    )
     page.goto("/accounts/email/")
     expect(page.get_by_text("This key was rotated in Stripe")).to_be_visible()
     page.get_by_role("link", name="See what to do").click()
