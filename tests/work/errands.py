@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import connection, models
 
@@ -21,6 +21,8 @@ class Errand(DueRow):
 
     kind = models.CharField(max_length=20, default="write")
     released = models.BooleanField(default=False)
+
+    objects: "ClassVar[models.Manager[Errand]]" = models.Manager()
 
     class Meta(DueRow.Meta):
         app_label = "errands"
@@ -37,6 +39,8 @@ class Effect(models.Model):
     what = models.CharField(max_length=20)
     pid = models.IntegerField()
     overlapped = models.BooleanField(default=False)
+
+    objects: "ClassVar[models.Manager[Effect]]" = models.Manager()
 
     class Meta:
         app_label = "errands"

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, connection, transaction
 from django.db.models import ExpressionWrapper, F, fields
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -156,8 +156,6 @@ def test_claimers_of_one_lane_with_different_heads_do_not_both_win(errands: "Que
     held, release = threading.Event(), threading.Event()
 
     def claim_slowly() -> int:
-        from django.db import transaction
-
         try:
             with transaction.atomic():
                 found = len(claim(errands))
@@ -181,6 +179,29 @@ def test_claimers_of_one_lane_with_different_heads_do_not_both_win(errands: "Que
         release.set()
 
         assert (first.result(10), second.result(10)) == (1, 0)
+
+
+def test_row_that_is_locked_holds_nobody_up(errands: "Queue[Errand]") -> None:
+    put("locked", priority=1), put("free")
+    held, release = threading.Event(), threading.Event()
+
+    def lock() -> None:
+        try:
+            with transaction.atomic():
+                list(Errand.objects.select_for_update().filter(lane="locked"))
+                held.set()
+                release.wait(5)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as thread:
+        locked = thread.submit(lock)
+        assert held.wait(10)
+        rows = claim(errands, limit=5)
+        release.set()
+        locked.result(10)
+
+    assert [row.lane for row in rows] == ["free"]
 
 
 def test_many_threads_never_share_a_lane_and_do_everything_once(errands: "Queue[Errand]") -> None:

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.db.models.functions import Now
 
 from tests.work.conftest import COMMITTING
@@ -246,3 +246,14 @@ def test_queue_of_a_model_without_the_constraint_is_refused() -> None:
 def test_queue_is_registered_once() -> None:
     with pytest.raises(ImproperlyConfigured, match="registered already"):
         engine.register(engine.queues()["periodic"])
+
+
+def test_database_ends_the_transaction_of_a_worker_frozen_while_it_settles(errands: "Queue[Errand]") -> None:
+    put()
+    row = claim(errands)[0]
+
+    with settle(row), connection.cursor() as cursor:
+        cursor.execute("SHOW idle_in_transaction_session_timeout")
+        inside = cursor.fetchone()
+
+    assert inside == ("30s",)

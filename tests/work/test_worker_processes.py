@@ -198,7 +198,6 @@ def no_database() -> Iterator[None]:
     name = connection.settings_dict["NAME"]
     settings = connection.settings_dict
     connection.close()
-    connection.close_pool()
     with psycopg.connect(
         host=settings["HOST"],
         port=settings["PORT"] or None,
