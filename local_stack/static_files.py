@@ -4,12 +4,13 @@ import hashlib
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from local_stack.folders import LOCAL, PROJECT
 
-KEPT = 4  # a running demo may still serve an older state
+KEPT_SECONDS = 7 * 24 * 60 * 60  # a demo that still runs may serve an older state
 
 
 def collected(collect: Callable[[Path], object], *, cache: Path = LOCAL / "static") -> Path:
@@ -29,15 +30,16 @@ def collected(collect: Callable[[Path], object], *, cache: Path = LOCAL / "stati
                 raise
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-    for old in sorted(cache.iterdir(), key=lambda path: path.stat().st_mtime)[:-KEPT]:
-        shutil.rmtree(old, ignore_errors=True)
+    for old in cache.iterdir():
+        if old.stat().st_mtime < time.time() - KEPT_SECONDS:
+            shutil.rmtree(old, ignore_errors=True)
     return folder
 
 
 def _state_of_sources() -> str:
     digest = hashlib.sha256((PROJECT / "requirements" / "base.txt").read_bytes())
     digest.update((PROJECT / "partner_site" / "settings.py").read_bytes())
-    for path in sorted(PROJECT.glob("*/static/**/*")):
+    for path in sorted(PROJECT.glob("[!.]*/static/**/*")):  # not what was collected into .local/
         status = path.stat()
         digest.update(f"{path.relative_to(PROJECT)} {status.st_mtime_ns} {status.st_size}\n".encode())
     return digest.hexdigest()[:16]

@@ -1,6 +1,8 @@
 """Ports, codes and environments: what the demo is put together from."""
 
 import base64
+import os
+import shutil
 import socket
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 
 from local_stack.environment import as_lines, fresh_secrets, from_lines
 from local_stack.folders import (
+    LOCAL,
     LONGEST_SOCKET_NAME,
     LONGEST_SOCKET_PATH,
     private_folder,
@@ -116,6 +119,29 @@ def test_static_files_are_collected_once(tmp_path: Path) -> None:
     assert len(calls) == 1
     assert len(folders) == 1
     assert list(tmp_path.iterdir()) == list(folders)
+
+
+def test_what_was_collected_does_not_count_as_a_source(tmp_path: Path) -> None:
+    def collect(folder: Path) -> None:
+        (folder / "site.css").touch()
+
+    cache = LOCAL / "static" / tmp_path.name
+    try:
+        folders = {collected(collect, cache=cache) for _ in range(3)}
+    finally:
+        shutil.rmtree(cache)
+
+    assert len(folders) == 1
+
+
+def test_what_nobody_used_for_long_is_tidied_away(tmp_path: Path) -> None:
+    old = tmp_path / "old"
+    old.mkdir()
+    os.utime(old, (0, 0))
+
+    kept = collected(lambda folder: None, cache=tmp_path)
+
+    assert list(tmp_path.iterdir()) == [kept]
 
 
 def test_an_interrupted_collection_leaves_nothing(tmp_path: Path) -> None:
