@@ -96,7 +96,9 @@ def take_return(*, started: InstallState, query: dict[str, str], state: str, now
     """
     if query.get("error"):
         raise InstallRefused("denied")
-    if (query.get("livemode") == "false") == started.livemode and "livemode" in query:
+    if (
+        query.get("livemode") != "false"
+    ) != started.livemode:  # Stripe marks test installs and says nothing in live
         raise InstallRefused("mode")
     signed = query.get("install_signature", "")
     if not signed:

@@ -77,7 +77,9 @@ def test_previous_signing_secret_still_counts(ada: User, settings: Settings) -> 
 def test_unsigned_return_binds_nothing(ada: User) -> None:
     state = begin(ada)
 
-    returned = come_back(ada, state, {"state": state, "user_id": "usr_1", "account_id": ACCOUNT})
+    returned = come_back(
+        ada, state, {"state": state, "user_id": "usr_1", "account_id": ACCOUNT, "livemode": "false"}
+    )
 
     assert returned.install is None
     assert not StripeInstall.objects.exists()
@@ -101,6 +103,21 @@ def test_altered_declined_or_other_mode_returns_are_refused(
     with pytest.raises(InstallRefused, match=code):
         come_back(ada, state, signed_query(settings, state, **changes))
     assert not StripeInstall.objects.exists()
+
+
+def test_install_in_live_mode_carries_no_mark_and_binds_live_only(ada: User, settings: Settings) -> None:
+    live, test = begin(ada, livemode=True), begin(ada)
+
+    for state in (live, test):
+        query = signed_query(settings, state)
+        del query["livemode"]
+        if state == live:
+            assert come_back(ada, state, query).livemode
+        else:
+            with pytest.raises(InstallRefused, match="mode"):
+                come_back(ada, state, query)
+
+    assert StripeInstall.objects.get().livemode
 
 
 def test_signed_account_of_odd_shape_is_refused(ada: User, settings: Settings) -> None:
