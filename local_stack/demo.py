@@ -26,8 +26,8 @@ LET_IN = "people-let-in"
 MERCHANT_EMAIL, MERCHANT_NAME = "ada@example.com", "Ada's Lamps"
 OPS_EMAIL = "olga@example.com"
 STRIPE_ACCOUNTS = [
-    {"id": "acct_1AdasLampsDemo", "name": MERCHANT_NAME, "email": MERCHANT_EMAIL},
     {"id": "acct_1EvesRopesDemo", "name": "Eve's Ropes", "email": "eve@example.com"},
+    {"id": "acct_1AdasLampsDemo", "name": MERCHANT_NAME, "email": MERCHANT_EMAIL},  # the newest is proposed first
 ]
 _GIVEN_BY_THE_USER = ("DATABASE_URL", "DATABASE_URL_FILE", "REDIS_URL", "REDIS_URL_FILE")
 

@@ -61,6 +61,8 @@ def site_environment(kind: str, addresses: Addresses, site_secrets: Mapping[str,
         "STRIPE_INSTALL_BASE": addresses.stripe,
         "STRIPE_DASHBOARD_BASE": addresses.stripe,
         "STRIPE_APP_ID": app_id(),
+        # A hint to the local Stripe's install page, where the person chooses the mode.
+        "STRIPE_INSTALL_PATH_TEST": "/apps/install/link/{app_id}?livemode=false",
         **site_secrets,
     }
 
@@ -78,7 +80,8 @@ def production_environment(addresses: Addresses) -> dict[str, str]:
         "FINGERPRINT_KEYS": f"{letters}:{_random_key()}",
     }
     environment = site_environment("production", addresses, site_secrets)
-    return {name: value for name, value in environment.items() if not name.endswith("_BASE")}
+    ours = ("_BASE", "_PATH_TEST")
+    return {name: value for name, value in environment.items() if not name.endswith(ours)}
 
 
 def as_lines(variables: Mapping[str, str]) -> str:
