@@ -10,6 +10,7 @@ from django.db.models import ExpressionWrapper, F, fields
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from tests.waiting import eventually
 from tests.work.conftest import COMMITTING
 from tests.work.errands import Effect, Errand, errand_queue, let_lease_end, put
 from work.engine import Queue, claim, drain, settle
@@ -150,6 +151,15 @@ def test_row_that_kills_its_workers_is_parked_and_its_lane_goes_on(errands: "Que
     assert Effect.objects.filter(errand=poison.pk, what="buried").count() == 1
 
 
+def somebody_waits_for_a_lock() -> bool:
+    """Whether a session of the test database is blocked by another one."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return cursor.fetchone() is not None
+
+
 def test_claimers_of_one_lane_with_different_heads_do_not_both_win(errands: "Queue[Errand]") -> None:
     """The first claimer has not committed when a more urgent row makes the second look at another head."""
     put("a")
@@ -176,6 +186,7 @@ def test_claimers_of_one_lane_with_different_heads_do_not_both_win(errands: "Que
         assert held.wait(10)
         put("a", priority=1)
         second = threads.submit(claim_meanwhile)
+        eventually(somebody_waits_for_a_lock)
         release.set()
 
         assert (first.result(10), second.result(10)) == (1, 0)
