@@ -12,7 +12,7 @@ _RETRY_AFTER_SECONDS = "5"
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer 413 when more was sent than any form of ours takes, and 400 for every other request that makes no sense."""
+    """Answer 413 when more was sent than any form of ours takes, and 400 for any other senseless request."""
     response: HttpResponse = defaults.bad_request(request, exception)
     if isinstance(exception, RequestDataTooBig):
         response.status_code = 413

@@ -100,8 +100,8 @@ class Portrait:
 
 def draw(key: RestrictedKey, *, viewer: User, now: datetime) -> Portrait:
     """The portrait of `key` for `viewer` at the moment `now`."""
-    if key.status == Status.REJECTED and not key.stripe_account_id:
-        return _draw_rejected(key, viewer, now)
+    if is_anonymous(key):
+        return _draw_rejected(as_shown(key, now), viewer, now)
     checks = list(Validation.objects.filter(key=key).order_by("-pk")[:8])
     open_check = next((one for one in checks if one.state in (State.WAITING, State.CLAIMED)), None)
     is_open = open_check is not None and open_check.due_at <= now
@@ -120,13 +120,33 @@ def draw(key: RestrictedKey, *, viewer: User, now: datetime) -> Portrait:
     )
 
 
-def _draw_rejected(key: RestrictedKey, viewer: User, now: datetime) -> Portrait:
-    """A rejected key whose account never matched: every cause looks the same, or the form would test stolen keys."""
-    shown = RestrictedKey(
-        pk=key.pk, livemode=key.livemode, last4=key.last4, created_at=key.created_at, added_by=key.added_by
+def is_anonymous(key: RestrictedKey) -> bool:
+    """Whether it is a rejected key whose account never matched: nothing may be told about it."""
+    return key.status == Status.REJECTED and not key.stripe_account_id and key.last_problem != "never_proven"
+
+
+def as_shown(key: RestrictedKey, now: datetime) -> RestrictedKey:
+    """The key as pages may show it: of an anonymous one only what its owner knew before, and that not at once.
+
+    Every cause must look the same, or the form would tell which of a thief's keys are good for something.
+    """
+    if not is_anonymous(key):
+        return key
+    is_early = now - key.created_at < SHORTEST_CHECK
+    return RestrictedKey(
+        pk=key.pk,
+        livemode=key.livemode,
+        last4=key.last4,
+        created_at=key.created_at,
+        added_by=key.added_by,
+        status=Status.PENDING if is_early else Status.REJECTED,
+        last_problem="" if is_early else "not_usable",
     )
-    pasted = Moment(key.created_at, "Being checked", "The key was pasted.", _who(key.added_by, viewer))
-    if now - key.created_at < SHORTEST_CHECK:
+
+
+def _draw_rejected(shown: RestrictedKey, viewer: User, now: datetime) -> Portrait:
+    pasted = Moment(shown.created_at, "The key was pasted.", "", _who(shown.added_by, viewer))
+    if shown.status == Status.PENDING:
         return Portrait(
             key=shown,
             pill=sentences.pill(shown),
@@ -137,8 +157,7 @@ def _draw_rejected(key: RestrictedKey, viewer: User, now: datetime) -> Portrait:
             pace="1s",
             version="early",
         )
-    shown.status, shown.last_problem = Status.REJECTED, "not_usable"
-    end = Moment(key.created_at + SHORTEST_CHECK, "Rejected", sentences.GENERIC_REJECTION, "", "danger")
+    end = Moment(shown.created_at + SHORTEST_CHECK, "Rejected", sentences.GENERIC_REJECTION, "", "danger")
     return Portrait(
         key=shown,
         pill=sentences.pill(shown),
@@ -211,7 +230,7 @@ def _moment(change: StatusChange, viewer: User, colleagues: set[str]) -> Moment:
         who = change.actor
     else:
         who = ""  # staff, or somebody who has left: no business of the merchant's
-    moved = change.from_status != change.to_status or change.to_status == Status.PENDING
+    moved = change.from_status != change.to_status
     word = RestrictedKey.Status(change.to_status).label
     tone = _TONES.get(Status(change.to_status), "") if moved else ""
     return Moment(change.at, word if moved else change.reason, change.reason if moved else "", who, tone)

@@ -216,6 +216,14 @@ _PROBLEMS = {
         "The last check failed on our side",
         "We try again within some minutes. If this stays, write to us.",
     ),
+    "never_proven": (
+        "warning",
+        "This key could not be proven in time, so we gave it up",
+        (
+            "Stripe did not answer us about it, or the question whose account it is stayed open. Paste the key "
+            "again to try anew."
+        ),
+    ),
     "less_than_the_old_key": (
         "warning",
         "This key can do less than the one in use, so it does not take over",
@@ -240,6 +248,7 @@ def _problem(key: RestrictedKey) -> Notice | None:
         "key_refused": (_paste(key),),
         "not_usable": (_app_settings(key), _paste(key)),
         "other_account": (_app_settings(key), _paste(key)),
+        "never_proven": (_paste(key),),
         "account_unknown": (_edit(key),),
         "less_than_the_old_key": (_edit(key),),
     }.get(key.last_problem, ())

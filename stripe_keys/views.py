@@ -54,18 +54,15 @@ def key_list(request: HttpRequest) -> HttpResponse:
     """The merchant's keys in both modes, and whatever needs their attention."""
     merchant_of(request)
     now = timezone.now()
-    keys: list[RestrictedKey] = list(
-        RestrictedKey.objects.visible_to(request.user).order_by("-created_at")[: HISTORY_LENGTH + 10]
-    )
+    newest = RestrictedKey.objects.visible_to(request.user).select_related("added_by").order_by("-created_at")
+    keys = [portrait.as_shown(key, now) for key in newest[: HISTORY_LENGTH + 10]]
     modes = [_mode_section(mode, [key for key in keys if key.mode == mode], now) for mode in ("live", "test")]
     return render(request, "stripe_keys/key_list.html", {"modes": modes, "has_keys": bool(keys)})
 
 
 def _mode_section(mode: str, keys: list[RestrictedKey], now: Any) -> dict[str, Any]:
     """One mode's part of the list: keys in use or on trial first, then those that have ended."""
-    early = now - portrait.SHORTEST_CHECK
     current = [key for key in keys if key.is_kept]
-    current += [key for key in keys if key.status == Status.REJECTED and key.created_at > early]
     ended = [key for key in keys if key not in current]
     if not current and ended and ended[0].status in (Status.EXPIRED, Status.REJECTED):
         current, ended = ended[:1], ended[1:]
@@ -77,8 +74,6 @@ def _mode_section(mode: str, keys: list[RestrictedKey], now: Any) -> dict[str, A
 
 
 def _card(key: RestrictedKey, now: Any) -> dict[str, Any]:
-    if key.status == Status.REJECTED and now - key.created_at < portrait.SHORTEST_CHECK:
-        key.status, key.last_problem = Status.PENDING, ""
     return {"key": key, "pill": sentences.pill(key), "notice": sentences.needs_attention(key, now)}
 
 

@@ -1,8 +1,8 @@
-"""The paste form's cleaning: what is accepted and named, and what is refused in which words. Nothing here needs Stripe."""
+"""The paste form's cleaning: what is accepted and named, and what is refused for which reason."""
 
 import pytest
 
-from stripe_keys.forms import REFUSALS
+from stripe_keys.paste_refusals import REFUSALS
 from stripe_keys.pasting import NotOneKey, read_pasted
 from tests.people import a_restricted_key, a_secret_key, a_signing_secret, some_letters
 

@@ -1,0 +1,55 @@
+"""The mails about keys: each says what happened, when, and what to do, in plain text."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.template.loader import render_to_string
+from django.utils import timezone
+
+from stripe_keys.models import RestrictedKey
+
+KEY_URL = "https://partner.example.com/stripe/keys/1/"
+PASTE_URL = "https://partner.example.com/stripe/paste/live/"
+MAILS = ["rotated", "expired", "limited", "uninstalled", "suspended"]
+
+
+def mail(what: str, **fields: Any) -> tuple[str, str]:
+    context = {
+        "site_name": "Ben & Ada's",
+        "key": RestrictedKey(livemode=True, last4="9xYz", **fields),
+        "key_url": KEY_URL,
+        "replace_url": PASTE_URL,
+        "missing": ["Disputes", "Charges and refunds"],
+    }
+    subject = render_to_string(f"stripe_keys/mail/{what}_subject.txt", context).strip()
+    return subject, render_to_string(f"stripe_keys/mail/{what}.txt", context)
+
+
+@pytest.mark.parametrize("what", MAILS)
+def test_each_mail_is_plain_and_leads_to_the_key(what: str) -> None:
+    subject, body = mail(what)
+
+    assert "\n" not in subject
+    assert len(subject) < 100
+    assert KEY_URL in body
+    assert "&amp;" not in subject + body
+    assert "&#x27;" not in subject + body
+    assert "{" not in body
+
+
+def test_rotation_names_the_end_when_it_is_known() -> None:
+    _, body = mail("rotated", rotated_at=timezone.now(), expires_at=datetime(2027, 3, 4, 5, 6, tzinfo=UTC))
+
+    assert "stops working on 4 March 2027, 05:06 UTC" in body
+    assert PASTE_URL in body
+
+
+def test_rotation_names_the_latest_end_when_it_is_not() -> None:
+    _, body = mail("rotated", rotated_at=datetime(2027, 3, 4, 5, 6, tzinfo=UTC))
+
+    assert "at most 7 days after the rotation, which was on 4 March 2027, 05:06 UTC" in body
+
+
+def test_a_limited_key_names_what_is_missing() -> None:
+    assert "Disputes, Charges and refunds" in mail("limited")[1]
