@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from django.core.management import call_command
-from django.db import connection
+from django.db import OperationalError, connection
 
 from local_stack.ports import free_port
 from local_stack.redis_server import RedisServer
@@ -177,6 +177,7 @@ def test_worker_survives_an_outage_of_the_database(workers: Workers) -> None:
     eventually(WorkerHeartbeat.objects.exists, timeout=20)
     with no_database():
         eventually(lambda: worker.said("no beat for now"), timeout=15)
+    eventually(database_answers)
     errand = put()
 
     eventually(lambda: is_done(errand), timeout=15)
@@ -190,6 +191,15 @@ def test_worker_of_the_site_beats_and_is_healthy(workers: Workers) -> None:
     eventually(lambda: WorkerHeartbeat.objects.filter(pid=worker.pid).exists(), timeout=20)
 
     call_command("worker_health")
+
+
+def database_answers() -> bool:
+    """Whether this process, whose connections were ended too, has one again."""
+    try:
+        connection.ensure_connection()
+    except OperationalError:
+        return False
+    return True
 
 
 @contextmanager
