@@ -97,6 +97,8 @@ DATABASES["default"]["OPTIONS"] = {
     # A view waits two seconds for a connection, then answers 503; it never hangs behind an exhausted pool.
     "pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL_MAX", default=24), "timeout": 2},
     "connect_timeout": 3,
+    # A process frozen inside a transaction must not hold its locks for ever.
+    "options": "-c idle_in_transaction_session_timeout=60s",
 }
 REDIS_URL = env("REDIS_URL")
 CACHES = {
