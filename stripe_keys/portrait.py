@@ -106,6 +106,7 @@ def draw(key: RestrictedKey, *, viewer: User, now: datetime) -> Portrait:
     open_check = next((one for one in checks if one.state in (State.WAITING, State.CLAIMED)), None)
     is_open = open_check is not None and open_check.due_at <= now
     pace = _pace(key, open_check, now)
+    is_slow = is_open and open_check is not None and now - open_check.due_at > SLOW
     lines = _permission_lines(key, open_check if is_open else None)
     return Portrait(
         key=key,
@@ -115,8 +116,8 @@ def draw(key: RestrictedKey, *, viewer: User, now: datetime) -> Portrait:
         permissions=lines,
         timeline=_timeline(key, viewer),
         pace=pace,
-        is_slow=is_open and open_check is not None and now - open_check.due_at > SLOW,
-        version=_version(key, open_check, lines, pace),
+        is_slow=is_slow,
+        version=_version(key, open_check, lines, f"{pace}{'-slow' if is_slow else ''}"),
     )
 
 

@@ -91,7 +91,7 @@ def key_status(request: HttpRequest, key_id: UUID) -> HttpResponse:
     if not getattr(request, "htmx", False):
         return redirect("stripe_keys:key_detail", key_id=key_id)
     drawn = portrait.draw(key, viewer=person_of(request), now=timezone.now())
-    if request.GET.get("seen") == drawn.version and not drawn.is_slow:
+    if request.GET.get("seen") == drawn.version:
         return HttpResponse(status=204)
     context = {"portrait": drawn, "key": drawn.key, "is_partial": True}
     return render(request, "stripe_keys/_key_status.html", context)
