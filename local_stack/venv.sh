@@ -46,15 +46,17 @@ ensure_venv_module() {
 
 is_current && exit 0
 
-mkdir -p .local
+python="$(find_python)"
+ensure_venv_module
+
+mkdir -p .local 2>/dev/null && (: >.local/venv.lock) 2>/dev/null \
+    || stop "$PWD/.local cannot be written: it belongs to somebody else, or the disk is full."
 if command -v flock >/dev/null; then # somebody may be installing in another terminal
     exec 9>.local/venv.lock
     flock 9
     is_current && exit 0
 fi
 
-python="$(find_python)"
-ensure_venv_module
 if ! is_ours; then # none yet, made by another Python that is gone, or made in a folder that was moved
     say "Making $venv with $("$python" --version) ..."
     rm -rf "$venv"
