@@ -59,7 +59,7 @@ compose-env: venv-demo ## write .env with random secrets for `docker compose --p
 	@$(STACK) compose-env
 
 .PHONY: lock
-LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+LOCK := .venv/bin/uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade) pyproject.toml
 lock: venv ## write the pins anew from pyproject.toml (UPGRADE=1: newest versions)
 	$(LOCK) -o requirements/base.txt

@@ -25,9 +25,9 @@ RUNNING = "running.env"
 LET_IN = "people-let-in"
 MERCHANT_EMAIL, MERCHANT_NAME = "ada@example.com", "Ada's Lamps"
 OPS_EMAIL = "olga@example.com"
-STRIPE_ACCOUNTS = [
+STRIPE_ACCOUNTS = [  # the last one is proposed first
     {"id": "acct_1EvesRopesDemo", "name": "Eve's Ropes", "email": "eve@example.com"},
-    {"id": "acct_1AdasLampsDemo", "name": MERCHANT_NAME, "email": MERCHANT_EMAIL},  # the newest is proposed first
+    {"id": "acct_1AdasLampsDemo", "name": MERCHANT_NAME, "email": MERCHANT_EMAIL},
 ]
 _GIVEN_BY_THE_USER = ("DATABASE_URL", "DATABASE_URL_FILE", "REDIS_URL", "REDIS_URL_FILE")
 
