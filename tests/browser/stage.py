@@ -5,11 +5,15 @@ that asks for it. The browser lives as long as a module: Playwright keeps an eve
 refuses database work beside one, so the tests of other modules must not meet it.
 """
 
+import fcntl
 import json
 import re
+import secrets
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -156,11 +160,31 @@ class Visits:
             context.close()
 
 
+@contextmanager
+def stack_in_a_folder_of_its_own() -> Iterator[Stack]:
+    """The whole site as processes on free ports; afterwards nothing is left of it.
+
+    Not in pytest's temporary folder: whenever another pytest starts, that is closed to all but its owner again, and
+    where we are root PostgreSQL, which runs as somebody else, then loses its files. A run that was killed leaves its
+    folder behind; as it is named and locked like those of `local_stack.servers`, their next run removes it.
+    """
+    folder = LOCAL / "test" / f"run-{secrets.token_hex(4)}"
+    folder.mkdir(parents=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            with Stack(
+                folder / "stack", ports=free_ports(), environment=SITE_ENVIRONMENT, simulator=SIMULATOR
+            ) as running:
+                yield running
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The whole site as processes on free ports, shared by every test of the session."""
-    folder = tmp_path_factory.mktemp("stack")
-    with Stack(folder, ports=free_ports(), environment=SITE_ENVIRONMENT, simulator=SIMULATOR) as running:
+def stack() -> Iterator[Stack]:
+    """The whole site as processes, shared by every test of the session."""
+    with stack_in_a_folder_of_its_own() as running:
         yield running
 
 

@@ -1,0 +1,43 @@
+"""A browser without pages: forms by HTTP, every answer kept."""
+
+import re
+from typing import Any
+
+import requests
+
+_CSRF = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
+
+
+class PlainBrowser:
+    """Posts forms with their CSRF token, as one person; `answers` has every answer, headers included."""
+
+    def __init__(self, base_url: str) -> None:
+        self.base_url = base_url
+        self.answers: list[bytes] = []
+        self._session = requests.Session()
+
+    def get(self, address: str, **more: Any) -> requests.Response:
+        """Ask for a page; redirects are followed."""
+        return self._keep(self._session.get(self.base_url + address, timeout=20, **more))
+
+    def post(self, address: str, fields: dict[str, str], **more: Any) -> requests.Response:
+        """Send a form that was opened just before."""
+        token = _CSRF.search(self.get(address).text)
+        assert token is not None, address
+        return self.post_blindly(address, {"csrfmiddlewaretoken": token[1], **fields}, **more)
+
+    def post_blindly(self, address: str, data: Any, **more: Any) -> requests.Response:
+        """Send anything."""
+        return self._keep(self._session.post(self.base_url + address, data=data, timeout=20, **more))
+
+    def sign_in(self, email: str, password: str) -> None:
+        """Sign in with a password."""
+        self.post("/accounts/login/", {"login": email, "password": password})
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._session.close()
+
+    def _keep(self, last: requests.Response) -> requests.Response:
+        self.answers += [repr(each.headers).encode() + each.content for each in (*last.history, last)]
+        return last
