@@ -94,7 +94,7 @@ def key_changed(
 @transaction.atomic
 def account_changed(*, stripe_account_id: str, livemode: bool, now: datetime) -> int:
     """Something changed at an account and Stripe did not tell us which key: look at all of them. Returns how many."""
-    keys = RestrictedKey.objects.kept().select_for_update(of=("self",))
+    keys = RestrictedKey.objects.kept().locked_in_turn()
     keys = keys.filter(stripe_account_id=stripe_account_id, livemode=livemode)
     for key in keys:
         lifecycle.request_validation(key, reason=Validation.Reason.EVENT, now=now)
@@ -103,7 +103,7 @@ def account_changed(*, stripe_account_id: str, livemode: bool, now: datetime) ->
 
 def _kept_keys(stripe_account_id: str, livemode: bool, stripe_key_id: str) -> list[RestrictedKey]:
     """The kept keys of that Stripe key id; otherwise those of the account whose own id Stripe never told us."""
-    of_account = RestrictedKey.objects.kept().select_for_update(of=("self",)).select_related("merchant")
+    of_account = RestrictedKey.objects.kept().locked_in_turn().select_related("merchant")
     of_account = of_account.filter(stripe_account_id=stripe_account_id, livemode=livemode)
     named = list(of_account.filter(stripe_key_id=stripe_key_id)) if stripe_key_id else []
     return named or list(of_account.filter(stripe_key_id=""))
@@ -166,7 +166,7 @@ def app_uninstalled(
             status=StripeInstall.Status.UNINSTALLED, uninstalled_at=reported_at
         )
         concerned += 1
-        keys = RestrictedKey.objects.kept().select_for_update(of=("self",)).select_related("merchant")
+        keys = RestrictedKey.objects.kept().locked_in_turn().select_related("merchant")
         for key in keys.filter(
             merchant=install.merchant_id, stripe_account_id=stripe_account_id, livemode=livemode
         ):

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Count, Min, Q, QuerySet
+from django.db.models import Count, Min, QuerySet
 
 from accounts.models import Merchant, User
 from stripe_keys import lifecycle, takeover, vault
@@ -69,13 +69,16 @@ def add_key(
     Raises:
         TooManyPastes: the merchant or the address has pasted too often.
     """
-    Merchant.objects.select_for_update().get(pk=merchant.pk)  # two tabs at once take turns
+    # Two tabs at once take turns. Not the stronger lock: whoever holds a key and adds a check of it, which names the
+    # merchant, would wait for us while we wait for the key.
+    Merchant.objects.select_for_update(no_key=True).get(pk=merchant.pk)
     key = _new_row(merchant, user, secret, purpose)
     kept = RestrictedKey.objects.kept().filter(fingerprint=key.fingerprint)
     own = kept.filter(merchant=merchant).first()
     if own is not None:
         return Added(own, already_saved=True)
     _count_paste(key, user, remote_address, now)
+    _give_way(key, user)  # whatever comes of the new key: a difference would tell whose it is
     if kept.exists() or not _store(key, secret, user):
         key.status, key.last_problem = Status.REJECTED, "not_usable"
         key.save(force_insert=True)
@@ -105,7 +108,6 @@ def _store(key: RestrictedKey, secret: Secret, user: User) -> bool:
     """Write the pending row and its envelope; False if another merchant stored the same key at this very moment."""
     try:
         with transaction.atomic():
-            _give_way(key, user)
             key.save(force_insert=True)
             KeyEnvelope.objects.create(key=key, envelope=vault.encrypt(key, secret))
     except IntegrityError:
@@ -177,26 +179,29 @@ def remove(*, key: RestrictedKey, user: User, now: datetime) -> None:
     Raises:
         NotPossibleNow: it has ended already.
     """
+    installs = StripeInstall.objects.filter(
+        merchant=key.merchant_id, livemode=key.livemode, status=StripeInstall.Status.INSTALLED
+    )
+    list(installs.select_for_update(of=("self",)))  # before the key, as Stripe's reports lock them
     key = lifecycle.locked(key)
     if not key.is_kept:
         raise NotPossibleNow
     lifecycle.move(key, Status.REMOVED, actor=actor_name(user), reason="The merchant removed it.")
-    of_account = {
-        "merchant": key.merchant,
-        "stripe_account_id": key.stripe_account_id,
-        "livemode": key.livemode,
-    }
-    if not RestrictedKey.objects.kept().filter(**of_account).exists():
-        StripeInstall.objects.filter(
-            **of_account, proof=StripeInstall.Proof.MERCHANT, status=StripeInstall.Status.INSTALLED
-        ).update(status=StripeInstall.Status.UNINSTALLED, uninstalled_at=now)
+    account = key.stripe_account_id
+    of_account = RestrictedKey.objects.kept().filter(
+        merchant=key.merchant_id, stripe_account_id=account, livemode=key.livemode
+    )
+    if not of_account.exists():
+        installs.filter(stripe_account_id=account, proof=StripeInstall.Proof.MERCHANT).update(
+            status=StripeInstall.Status.UNINSTALLED, uninstalled_at=now
+        )
 
 
 @transaction.atomic
 def recheck_for_ops(*, keys: QuerySet[RestrictedKey], actor: User, now: datetime) -> int:
     """Have each kept key among `keys` checked now, without the merchants' cool-down; returns how many."""
     count = 0
-    for key in keys.filter(Q(status__in=RestrictedKey.KEPT)).select_for_update(of=("self",)):
+    for key in RestrictedKey.objects.kept().filter(pk__in=keys.values("pk")).locked_in_turn():
         lifecycle.request_validation(key, reason=Validation.Reason.OPS, now=now, requested_by=actor)
         count += 1
     return count

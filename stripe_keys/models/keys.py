@@ -26,6 +26,10 @@ class RestrictedKeyQuerySet(OfMerchantQuerySet["RestrictedKey"]):
         """Keys that Stripe accepts (suspended ones included: suspension is ours, not Stripe's)."""
         return self.filter(status__in=RestrictedKey.USABLE)
 
+    def locked_in_turn(self) -> Self:
+        """The same keys, locked the newest first, as a new key locks the one that it takes over from."""
+        return self.order_by("-created_at", "-pk").select_for_update(of=("self",))
+
 
 class RestrictedKey(models.Model):
     """One restricted API key: its status in life, its health, and what may be said about it. Never the key itself."""

@@ -110,6 +110,17 @@ def test_key_of_another_merchant_is_rejected_without_a_word_about_them(ada: User
     assert "ada" not in str(list(eves.status_changes.values())).lower()
 
 
+def test_key_of_another_merchant_ends_one_that_waits_like_any_other(ada: User, eve: User) -> None:
+    token = a_restricted_key()
+    paste(ada, token)
+    waiting = paste(eve, a_restricted_key())
+
+    paste(eve, token)
+
+    waiting.refresh_from_db()
+    assert waiting.status == Status.REMOVED
+
+
 def test_too_many_pastes_of_a_merchant_are_refused(ada: User, ben: User, settings: Settings) -> None:
     for _ in range(settings.PASTE_LIMIT_PER_HOUR):
         paste(ada, a_restricted_key())
