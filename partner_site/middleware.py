@@ -1,15 +1,32 @@
 """What every answer of the site tells the browser besides its page."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 
 _NO_FEATURES = "camera=(), microphone=(), geolocation=(), payment=(), usb=(), clipboard-read=()"
+_CHARSET = re.compile(r';\s*charset\s*\*?\s*=\s*("[^"]*"|[^;]*)', re.ASCII | re.IGNORECASE)
 _SIGN_OUT_VIEWS = frozenset({"account_logout", "admin:logout"})
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+def read_as_utf8(application: WSGIApplication) -> WSGIApplication:
+    """Let `application` read every request as UTF-8, as browsers send it, whatever charset its sender claims.
+
+    Python knows codecs that are no charsets, and some that quote what they cannot read. Django would decode query and
+    form with them while it builds the request, where nothing of ours could answer yet: a bare 500, or a logged form.
+    """
+
+    def reading(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        environ["CONTENT_TYPE"] = _CHARSET.sub("", environ.get("CONTENT_TYPE", ""))
+        return application(environ, start_response)
+
+    return reading
 
 
 def private_pages(get_response: GetResponse) -> GetResponse:

@@ -4,8 +4,10 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from partner_site.middleware import read_as_utf8
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "partner_site.settings")
-application = get_wsgi_application()
+application = read_as_utf8(get_wsgi_application())
 
 from partner_site.startup import prepare_process  # noqa: E402  # needs Django to be set up
 

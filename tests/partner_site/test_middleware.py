@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from django.core.handlers.wsgi import WSGIHandler
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
@@ -11,7 +12,7 @@ from psycopg_pool import PoolTimeout
 from pytest_django import Settings
 
 from accounts.models import User
-from partner_site.middleware import private_pages
+from partner_site.middleware import private_pages, read_as_utf8
 from tests import people
 
 STRANGER_PAGES = ["/accounts/login/", "/accounts/signup/", "/healthz", "/no/such/page/"]
@@ -30,6 +31,26 @@ def test_pages_stay_out_of_caches_and_search_engines(client: Client, address: st
     assert response["X-Robots-Tag"] == "noindex"
     assert response["Cross-Origin-Resource-Policy"] == "same-origin"
     assert "clipboard-read=()" in response["Permissions-Policy"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "charset", ["charset=idna", 'Charset*="rot13"', "charset = undefined", "charset=ascii"]
+)
+@pytest.mark.parametrize("form", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=b"])
+def test_a_form_in_an_odd_charset_is_read_as_utf8(rf: RequestFactory, form: str, charset: str) -> None:
+    body = 'login=%FF\r\n--b\r\nContent-Disposition: form-data; name="login"\r\n\r\nä\r\n--b--\r\n'.encode()
+    asked = rf.generic("POST", "/accounts/login/?next=%FF", body).environ
+    heard: list[str] = []
+
+    def start_response(status: str, *_: object) -> Callable[[bytes], object]:
+        heard.append(status)
+        return print
+
+    page = read_as_utf8(WSGIHandler())(asked | {"CONTENT_TYPE": f"{form}; {charset}"}, start_response)
+
+    assert heard == ["403 Forbidden"]  # it came as far as the check of its CSRF token
+    assert b"<h1" in b"".join(page)
 
 
 def test_a_strangers_home_page_may_be_found(rf: RequestFactory) -> None:
