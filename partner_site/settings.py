@@ -103,7 +103,12 @@ DATABASES["default"]["OPTIONS"] = {
 REDIS_URL = env("REDIS_URL")
 CACHES = {
     # Sign-in limits must hold while Redis is away, so they live in PostgreSQL.
-    "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache_entries"},
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "cache_entries",
+        # Beyond so many Django throws a third away: with its 300, anybody with many addresses resets the limits.
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    },
     # Whether a bell is already hanging: worth a moment's wait at most, and losing it costs nothing.
     "bells": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",

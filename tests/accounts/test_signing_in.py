@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
+from django.core.cache import caches
 from django.core.mail import EmailMessage
 from django.test import Client
 
@@ -56,6 +57,19 @@ def test_after_five_wrong_passwords_the_right_one_waits(client: Client, ada: Use
 
     assert "Too many failed login attempts" in answer.content.decode()
     assert not is_signed_in(client)
+
+
+def test_the_limit_holds_while_a_thousand_others_sign_in(client: Client, ada: User) -> None:
+    for _ in range(5):
+        sign_in(client, password="not her password at all")
+    for number in range(1_000):
+        caches["default"].set(
+            f"~{number}", [], timeout=300
+        )  # sorts behind: Django throws the first third away
+
+    answer = sign_in(client)
+
+    assert "Too many failed login attempts" in answer.content.decode()
 
 
 @pytest.mark.parametrize(
