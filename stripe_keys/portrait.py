@@ -100,10 +100,13 @@ class Portrait:
 
 def draw(key: RestrictedKey, *, viewer: User, now: datetime) -> Portrait:
     """The portrait of `key` for `viewer` at the moment `now`."""
-    if is_anonymous(key):
-        return _draw_rejected(as_shown(key, now), viewer, now)
     checks = list(Validation.objects.filter(key=key).order_by("-pk")[:8])
     open_check = next((one for one in checks if one.state in (State.WAITING, State.CLAIMED)), None)
+    if open_check is None:
+        # The last check may have ended after `key` was read: a page that waits for nothing must not show it as it was.
+        key.refresh_from_db(from_queryset=RestrictedKey.objects.select_related("added_by", "replaced_by"))
+    if is_anonymous(key):
+        return _draw_rejected(as_shown(key, now), viewer, now)
     is_open = open_check is not None and open_check.due_at <= now
     pace = _pace(key, open_check, now)
     is_slow = is_open and open_check is not None and now - open_check.due_at > SLOW

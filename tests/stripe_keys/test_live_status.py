@@ -7,9 +7,11 @@ from html import unescape
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import User
-from stripe_keys.models import Validation
+from stripe_keys import portrait
+from stripe_keys.models import RestrictedKey, Validation
 from tests.stripe_keys.rows import ALL_GRANTED, a_check, a_key, page_of, status_of
 
 pytestmark = pytest.mark.django_db
@@ -89,3 +91,15 @@ def test_the_live_part_alone_leads_to_the_page(adas_browser: Client, ada: User) 
     response = adas_browser.get(reverse("stripe_keys:key_status", args=[key.pk]))
 
     assert response["Location"] == reverse("stripe_keys:key_detail", args=[key.pk])
+
+
+def test_a_check_that_ends_while_the_page_is_drawn_is_shown_as_ended(ada: User) -> None:
+    key = a_key(ada, "pending")
+    check = a_check(key, {}, state=Validation.State.CLAIMED)
+    read_before = RestrictedKey.objects.get(pk=key.pk)
+    RestrictedKey.objects.filter(pk=key.pk).update(status="active", stripe_account_id="acct_1ReadTooEarly0")
+    Validation.objects.filter(pk=check.pk).update(state=Validation.State.DONE, lease_until=None)
+
+    drawn = portrait.draw(read_before, viewer=ada, now=timezone.now())
+
+    assert (drawn.pill, drawn.pace) == (("active", "Active"), "")
