@@ -7,9 +7,11 @@ happens outside any transaction; an end is written only if the row's fence is st
 import logging
 import os
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 from django.db import (
@@ -48,6 +50,7 @@ __all__ = [
 logger = logging.getLogger(__name__)
 RowT = TypeVar("RowT", bound=DueRow)
 _CONTESTED_TRIES = 5
+_OUTAGE_PAUSE_SECONDS = 1.0
 # A worker that is frozen inside a transaction must not keep its row for ever: the database ends the transaction.
 _end_if_idle = Func(
     Value("idle_in_transaction_session_timeout"),
@@ -135,15 +138,29 @@ def _run(queue: Queue[Any], row: Any) -> None:
     except LostLease:
         raise
     except Postpone as wish:
-        postpone(row, wish.delay, wish.problem)
+        _surely(queue, partial(postpone, row, wish.delay, wish.problem))
     except GiveUp as end:
-        bury(queue, row, end.problem)
+        _surely(queue, partial(bury, queue, row, end.problem))
     except Exception as problem:  # whatever it was, the row must not be lost
-        fail(queue, row, problem_of(problem))
+        _surely(queue, partial(fail, queue, row, problem_of(problem)))
     else:
         if row.state == DueRow.State.CLAIMED:
             with settle(row):
                 pass
+
+
+def _surely(queue: Queue[Any], write_end: Callable[[], None]) -> None:
+    """Write how a run ended, trying again while the database is away, so that its lane need not wait for the lease."""
+    end = time.monotonic() + queue.lease.total_seconds()
+    while True:
+        try:
+            write_end()
+        except (OperationalError, InterfaceError):
+            if time.monotonic() > end or activity.closing.wait(_OUTAGE_PAUSE_SECONDS):
+                raise
+            close_old_connections()
+        else:
+            return
 
 
 @contextmanager

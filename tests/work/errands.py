@@ -108,6 +108,11 @@ def _give_up(errand: Errand) -> None:
     raise GiveUp("NothingToDo")
 
 
+def _lose_the_connection(errand: Errand) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+
 def _forget_to_settle(errand: Errand) -> None:
     leave_effect(errand, "begun")
 
@@ -120,6 +125,7 @@ _KINDS = {
     "fail": _fail,
     "postpone": _postpone,
     "give up": _give_up,
+    "lose the connection": _lose_the_connection,
     "forget to settle": _forget_to_settle,
 }
 

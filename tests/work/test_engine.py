@@ -130,6 +130,15 @@ def test_failure_is_tried_again_later_and_tells_no_outside_text(
     assert "stranger" not in caplog.text
 
 
+def test_row_is_handed_back_when_the_database_returns(errands: "Queue[Errand]") -> None:
+    row = put(kind="lose the connection")
+
+    drain("errands")
+
+    row.refresh_from_db()
+    assert (row.state, row.lease_until, row.problem) == ("waiting", None, "OperationalError")
+
+
 def test_row_is_dead_at_the_ceiling_and_says_so(errands: "Queue[Errand]") -> None:
     row = put(kind="fail")
     queue = errand_queue(backoff=lambda attempts: timedelta(0))
