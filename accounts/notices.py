@@ -91,4 +91,5 @@ QUEUE = Queue(
     process=send,
     task_name="accounts.tasks.drain_notices",
     lease=timedelta(seconds=90),
+    takes_over_early=False,
 )

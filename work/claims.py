@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import connection
 
-from work.models import DueRow
+from work.models import DueRow, WorkerHeartbeat
 from work.queues import Queue
 
 # A loose index scan: one index probe per lane, however many rows the lane holds.
@@ -58,6 +58,19 @@ _WAITING = """
     FROM heads ORDER BY priority, random()"""
 
 
+# Only workers have heartbeats, so the claims of a shell or a web process keep their whole lease.
+_RELEASE_OF_SILENT = """
+    UPDATE {table} t SET lease_until = statement_timestamp()
+    FROM {heartbeats} silent
+    WHERE t.state = 'claimed' AND t.lease_until > statement_timestamp()
+      AND t.claimed_by = silent.host || ':' || silent.pid
+      AND NOT EXISTS (
+        SELECT FROM {heartbeats} beating
+        WHERE beating.host = silent.host AND beating.pid = silent.pid
+          AND beating.beat_at > statement_timestamp() - make_interval(secs => %(silent_for)s)
+      )"""
+
+
 @dataclass(frozen=True)
 class WaitingLane:
     """A lane whose head could be claimed now, and for how many seconds it could have been already."""
@@ -92,3 +105,17 @@ def waiting_lanes(queue: Queue[Any]) -> list[WaitingLane]:
     with connection.cursor() as cursor:
         cursor.execute(_sql(queue.model, _WAITING, one_lane=False))
         return [WaitingLane(*row) for row in cursor.fetchall()]
+
+
+def release_rows_of_silent_workers(queue: Queue[Any], *, silent_for: float) -> int:
+    """End the leases of workers that have not beaten for `silent_for` seconds; returns how many rows that frees.
+
+    Whoever is not dead but frozen loses nothing but the row: the fence refuses what it writes later.
+    """
+    quote = connection.ops.quote_name
+    statement = _RELEASE_OF_SILENT.format(
+        table=quote(queue.model._meta.db_table), heartbeats=quote(WorkerHeartbeat._meta.db_table)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(statement, {"silent_for": silent_for})
+        return cursor.rowcount

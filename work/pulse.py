@@ -30,6 +30,7 @@ class Thresholds:
     overdue: float = 15.0
     stuck: float = 8.0
     asleep: float = 5.0
+    silent: float = 10.0
     rings_per_tick: int = 64
 
 
@@ -96,6 +97,8 @@ class Pulse:
 
     def _look_after(self, queue: Queue[Any]) -> float:
         """Ring for the lanes that wait, and work on them here when no bell is heard; returns the longest wait."""
+        if queue.takes_over_early and self._may_judge_others():
+            claims.release_rows_of_silent_workers(queue, silent_for=self.thresholds.silent)
         waiting = claims.waiting_lanes(queue)
         if not waiting:
             return 0.0
@@ -107,6 +110,10 @@ class Pulse:
         if activity.seconds_since_bell(queue.name) > self.thresholds.bell_lost:
             self._lend_a_hand(queue)
         return max(each.waited for each in waiting)
+
+    def _may_judge_others(self) -> bool:
+        """After an outage or a sleep everybody's beats are old: others get the time that we had to beat again."""
+        return time.monotonic() - self._awake_since > self.thresholds.silent
 
     def _lend_a_hand(self, queue: Queue[Any]) -> None:
         """Drain the queue in a thread of this process, one thread per queue at most."""

@@ -53,7 +53,8 @@ class Queue(Generic[RowT]):
     (a `process` that returns without settling is settled for it). `lease` must be longer than `process` may take:
     time limits do not exist in a thread pool, the lease is the limit. `task_name` is the Celery task that drains the
     queue; with `per_lane` it is rung with the lane as its one argument. `on_dead(row)` runs in the transaction that
-    buries.
+    buries. A row whose worker's heart has stopped is taken over before its lease ends, unless `takes_over_early` is
+    false: right where the fence cannot undo what a merely slow worker does (a mail is sent twice).
     """
 
     name: str
@@ -65,6 +66,7 @@ class Queue(Generic[RowT]):
     max_attempts: int = 5
     backoff: Callable[[int], timedelta] = field(default=doubling_backoff)
     on_dead: Callable[[RowT], None] | None = None
+    takes_over_early: bool = True
 
 
 _queues: dict[str, Queue[Any]] = {}
