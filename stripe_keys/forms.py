@@ -103,4 +103,4 @@ class PasteKeyForm(forms.Form):
         if not parts:
             return ""
         listed = " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
-        return f"We removed {listed} before saving the key."
+        return f"Before saving the key we removed {listed}."

@@ -141,7 +141,7 @@ def test_what_was_cleaned_off_is_named(adas_browser: Client, wrapper: str, said:
     response = paste(adas_browser, wrapper.format(token))
 
     assert response.status_code == 303
-    assert f"We removed {said}" in words_of(adas_browser.get(response["Location"]))
+    assert f"Before saving the key we removed {said}" in words_of(adas_browser.get(response["Location"]))
     assert RestrictedKey.objects.get().last4 == token[-4:]
 
 
