@@ -14,6 +14,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from accounts.models import Membership, Merchant, Notice, User
+from partner_site.ops import SteadyAdmin
 from work.engine import revive
 
 for _model in (EmailAddress, Authenticator, UserSession, Group):
@@ -43,7 +44,7 @@ class MembershipInline(LookOnly, admin.TabularInline[Membership, Any]):
 
 
 @admin.register(Merchant)
-class MerchantAdmin(LookOnly, admin.ModelAdmin[Merchant]):
+class MerchantAdmin(LookOnly, SteadyAdmin):
     """Merchants; only the name can be corrected."""
 
     list_display = ("name", "created_at", "closed_at", "id")
@@ -56,7 +57,7 @@ class MerchantAdmin(LookOnly, admin.ModelAdmin[Merchant]):
 
 
 @admin.register(User)
-class UserAdmin(LookOnly, admin.ModelAdmin[User]):
+class UserAdmin(LookOnly, SteadyAdmin):
     """Users; a superuser may keep one from signing in. Staff are made by the command `add_staff`."""
 
     list_display = ("email", "merchant", "is_active", "is_staff", "last_login")
@@ -88,7 +89,7 @@ class UserAdmin(LookOnly, admin.ModelAdmin[User]):
 
 
 @admin.register(Notice)
-class NoticeAdmin(LookOnly, admin.ModelAdmin[Notice]):
+class NoticeAdmin(LookOnly, SteadyAdmin):
     """What merchants were told, and whether the mail server took it."""
 
     list_display = ("created_at", "merchant", "subject", "state", "attempts", "problem")

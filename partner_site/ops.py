@@ -1,16 +1,25 @@
 """The ops desk (Django's admin at /ops/): staff only, with a second factor used within the hour."""
 
+import logging
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from functools import wraps
+from itertools import chain
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from django.contrib import messages
 from django.contrib.admin import AdminSite, ModelAdmin
 from django.contrib.admin.apps import AdminConfig
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ERROR_FLAG
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.contrib.auth.decorators import login_not_required
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, FieldError, PermissionDenied, ValidationError
+from django.db import DataError, NotSupportedError, ProgrammingError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.response import SimpleTemplateResponse
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 
@@ -20,6 +29,21 @@ else:
     _AnyModelAdmin = ModelAdmin
 
 SECOND_FACTOR_LASTS_SECONDS = 60 * 60
+# What Django and PostgreSQL raise for a filter that cannot be read. Not what they raise while the database is away.
+_UNREADABLE = (
+    ArithmeticError,
+    LookupError,
+    TypeError,
+    ValueError,
+    FieldError,
+    ValidationError,
+    DataError,
+    NotSupportedError,
+    ProgrammingError,
+)
+
+_View = TypeVar("_View", bound=Callable[..., Any])
+logger = logging.getLogger(__name__)
 
 
 def has_fresh_second_factor(request: HttpRequest) -> bool:
@@ -48,6 +72,21 @@ def _with_next(view_name: str, onward: str) -> str:
     return f"{reverse(view_name)}?{urlencode({REDIRECT_FIELD_NAME: onward})}"
 
 
+def _without_nul(view: _View) -> _View:
+    """Let `view` see no NUL, which PostgreSQL refuses wherever a question or a form would carry it: 400."""
+
+    @wraps(view)
+    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        sent = chain(
+            *(chain([name], values) for form in (request.GET, request.POST) for name, values in form.lists())
+        )
+        if "\0" in request.path or any("\0" in str(each) for each in sent):
+            raise BadRequest("NUL in a request to the ops desk")
+        return view(request, *args, **kwargs)
+
+    return cast(_View, checked)
+
+
 class OpsAdminSite(AdminSite):
     """Django's admin behind allauth's sign-in and a second factor, without the bulk delete."""
 
@@ -63,6 +102,10 @@ class OpsAdminSite(AdminSite):
     def has_permission(self, request: HttpRequest) -> bool:
         """Staff who have proven a second factor in this session within the hour."""
         return is_staff(request) and has_second_factor(request) and has_fresh_second_factor(request)
+
+    def admin_view(self, view: _View, cacheable: bool = False) -> _View:
+        """Every page of the desk: for those it is open to, and for questions without a NUL."""
+        return super().admin_view(_without_nul(view), cacheable)
 
     @login_not_required
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
@@ -99,10 +142,58 @@ class OpsAdminSite(AdminSite):
         return reverse("admin:index")
 
 
-class ReadOnlyAdmin(_AnyModelAdmin):
+class SteadyAdmin(_AnyModelAdmin):
+    """An ops page whose list answers whatever it is asked: with rows, with the way back to all rows, or with 400.
+
+    Django answers so to most filters that cannot be read, but not to those that fail only when PostgreSQL, or the
+    template, gets to them. Every `admin.py` starts from it.
+    """
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """The list as it was asked for; Django sends whoever asks for an unreadable one to all rows, with `e=1`."""
+        try:
+            return super().get_changelist_instance(request)
+        except (IncorrectLookupParameters, *_UNREADABLE) as problem:
+            _blame_the_question(request, problem)
+            raise IncorrectLookupParameters from problem
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The list, or what an action on the chosen rows comes to; 400 when a row is chosen that no row can be."""
+        if request.method == "POST":
+            self._read_selection(request)
+        response = super().changelist_view(request, extra_context)
+        if isinstance(response, SimpleTemplateResponse):
+            try:
+                response.render()  # some filters are first asked by the template
+            except _UNREADABLE as problem:
+                _blame_the_question(request, problem)
+                return redirect(f"{request.path}?{ERROR_FLAG}=1")
+        return response
+
+    def _read_selection(self, request: HttpRequest) -> None:
+        for value in request.POST.getlist(ACTION_CHECKBOX_NAME):
+            try:
+                self.opts.pk.to_python(value)
+            except ValidationError as problem:
+                raise BadRequest("A chosen row has no id that a row could have") from problem
+
+
+def _blame_the_question(request: HttpRequest, problem: Exception) -> None:
+    """Note that a list failed over its question. A list that asks nothing has failed by itself: raise that again."""
+    asked = request.GET.keys() - {ERROR_FLAG}
+    if not asked:
+        raise problem
+    logger.warning("An ops list could not be read: %s", type(problem).__name__)
+    if ERROR_FLAG in request.GET:  # Django would take the database for broken
+        raise BadRequest("A list of the ops desk was asked for what it cannot read") from problem
+
+
+class ReadOnlyAdmin(SteadyAdmin):
     """An ops page that shows rows and changes none; what staff may do are actions that call a command.
 
-    Every `admin.py` starts from it. Rows that are promises (history, envelopes, events) cannot be edited by hand, and
+    Rows that are promises (history, envelopes, events) cannot be edited by hand, and
     nothing is deleted except by the command that also tells history about it.
     """
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.utils import unquote
+from django.contrib.admin.utils import quote, unquote
 from django.contrib.auth import get_permission_codename
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -70,11 +70,11 @@ class OpsPage(ReadOnlyAdmin):
         messages.add_message(request, level, f"{count} of {total} {what}.")
 
     def back(self, request: HttpRequest) -> HttpResponse | None:
-        """Where an action ends: the row's page if it was asked for there, else the list."""
-        if "from_page" not in request.POST:
+        """Where an action ends: the row's page if it was asked for there, with that row alone chosen; else the list."""
+        chosen = request.POST.getlist("_selected_action")
+        if "from_page" not in request.POST or len(chosen) != 1:
             return None
-        pk = request.POST["_selected_action"]
-        return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", pk)
+        return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", quote(chosen[0]))
 
     def ask_first(
         self, request: HttpRequest, rows: QuerySet[Any], *, title: str, consequence: str

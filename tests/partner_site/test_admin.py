@@ -31,7 +31,7 @@ OPS_MODELS = {
     "work": {"periodicslot", "workerheartbeat"},
 }
 NEVER_SHOWN = {"keyenvelope", "merchantdatakey", "installstate", "authenticator", "session"}
-SEARCHES = ("ada", "acct_1AdasAccount0000", "%", "'", "\x00", "x" * 500, "evt_1", "🙂")
+SEARCHES = ("ada", "acct_1AdasAccount0000", "%", "'", "x" * 500, "evt_1", "🙂")
 
 
 @pytest.fixture

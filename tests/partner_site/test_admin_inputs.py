@@ -1,0 +1,241 @@
+"""Whatever a list of the ops desk is asked, by hand-made addresses and forms too, it answers, and never with 500."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.contrib.admin import ModelAdmin, SimpleListFilter
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import Merchant, Notice, User
+from partner_site.ops import SteadyAdmin
+from stripe_keys.models import RestrictedKey
+from tests import people
+from tests.stripe_keys.keys import bind_account, paste
+from tests.webhooks.deliveries import a_notification, deliver_event
+from work.models import PeriodicSlot, WorkerHeartbeat
+
+HUGE = "9" * 30
+VALUES: list[str | list[str]] = [
+    "\x00",
+    "",
+    "0",
+    "99999999",
+    HUGE,
+    "9" * 5000,
+    "nan",
+    "🙂",
+    "%s%n'\"\\",
+    "9999-12-31T23:59:59-12:00",
+    ["1", "\x00"],
+    ["2024", "x", HUGE],
+]
+SELECTIONS = [
+    "",
+    " ",
+    "\x00",
+    "x",
+    "-1",
+    "0",
+    HUGE,
+    "🙂",
+    "../..",
+    "1.5",
+    "00000000-0000-0000-0000-000000000000",
+]
+EVERY_LIST = ["q", "p", "o", "all", "e", "_facets", "_popup", "_to_field", "_changelist_filters", "no_such", "id",
+              "pk", "id__in", "lane", "problem", "type", "secret"]  # fmt: skip
+CLEAR = {200, 302, 400}
+
+
+@pytest.fixture
+def desk(ada: User, olgas_browser: Client) -> Client:
+    """Olga's browser, with a row in most lists; it is told of a 500 as any other browser is."""
+    bind_account(ada, "acct_1AdasAccount0000")
+    paste(ada, people.a_restricted_key(), remote_address="127.0.0.1")
+    deliver_event(a_notification(context="acct_1AdasAccount0000"))
+    PeriodicSlot.objects.create(job="a", slot=timezone.now(), lane="a", state="dead")
+    WorkerHeartbeat.objects.create(name="here:1", host="here", pid=1, beat_at=timezone.now())
+    merchant = people.merchant_of(ada)
+    Notice.objects.create(merchant=merchant, lane="x", subject="s", body="b", dedupe_key="d", state="dead")
+    olgas_browser.raise_request_exception = False
+    return olgas_browser
+
+
+def lists() -> Iterator[tuple[str, ModelAdmin[Any]]]:
+    """The address of every list, with its page."""
+    for model, page in admin.site._registry.items():
+        yield reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"), page
+
+
+def parameters(page: ModelAdmin[Any]) -> Iterator[str]:
+    """The name of everything a list may be asked by."""
+    yield from EVERY_LIST
+    for each in page.list_filter:
+        if isinstance(each, type) and issubclass(each, SimpleListFilter):
+            yield str(each.parameter_name)
+            continue
+        field = each[0] if isinstance(each, tuple) else each
+        for lookup in ("", "__exact", "__isnull", "__isempty", "__gte", "__lt", "__year", "__month", "__in"):
+            yield f"{field}{lookup}"
+    if page.date_hierarchy:
+        for lookup in ("", "__year", "__month", "__day", "__gte", "__lt", "__date", "__week_day"):
+            yield f"{page.date_hierarchy}{lookup}"
+
+
+def test_every_list_starts_from_the_page_that_answers() -> None:
+    assert [page for _, page in lists() if not isinstance(page, SteadyAdmin)] == []
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: ascii(value)[:24])
+def test_every_list_answers_whatever_its_parameters_say(desk: Client, value: str | list[str]) -> None:
+    unclear = [
+        (address, name, status)
+        for address, page in lists()
+        for name in parameters(page)
+        if (status := desk.get(address, {name: value}).status_code) not in CLEAR
+    ]
+
+    assert unclear == []
+
+
+@pytest.mark.parametrize("value", ["\x00", HUGE, "0", "x"], ids=ascii)
+def test_every_list_answers_when_all_parameters_are_odd_at_once(desk: Client, value: str) -> None:
+    for address, page in lists():
+        for data in (
+            dict.fromkeys(parameters(page), value),
+            {"_facets": "1", "all": "", "e": "1", "id": value},
+        ):
+            assert desk.get(address, data).status_code in CLEAR, address
+
+
+@pytest.mark.parametrize(
+    ("year", "month", "day"),
+    [
+        ("0", "1", "1"),
+        ("1", "1", "1"),
+        ("9999", "12", "31"),
+        ("2024", "2", "31"),
+        ("2024", "", "1"),
+        ("-5", "0", "0"),
+        (HUGE, HUGE, HUGE),
+    ],
+)
+def test_every_date_hierarchy_answers_to_days_that_are_none(
+    desk: Client, year: str, month: str, day: str
+) -> None:
+    for address, page in lists():
+        if page.date_hierarchy:
+            name = page.date_hierarchy
+            odd = {f"{name}__year": year, f"{name}__month": month, f"{name}__day": day}
+            for count in (1, 2, 3):
+                assert desk.get(address, dict(list(odd.items())[:count])).status_code in CLEAR, address
+
+
+def test_an_unreadable_filter_leads_back_to_all_rows(desk: Client) -> None:
+    address = reverse("admin:accounts_merchant_changelist")
+
+    answer = desk.get(address, {"created_at__year": "0"})
+
+    assert answer["Location"] == f"{address}?e=1"
+    assert desk.get(answer["Location"]).status_code == 200
+
+
+def test_an_unreadable_filter_that_came_back_already_is_refused(desk: Client) -> None:
+    address = reverse("admin:accounts_merchant_changelist")
+
+    assert desk.get(address, {"created_at__year": "0", "e": "1"}).status_code == 400
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_pattern_that_only_postgresql_refuses_leads_back_too(desk: Client) -> None:
+    address = reverse("admin:stripe_keys_restrictedkey_changelist")
+
+    for question in ({"last4__regex": "("}, {"last4__regex": "(", "status__exact": "x", "_facets": "1"}):
+        assert desk.get(address, question).status_code in CLEAR
+        assert desk.get(address).status_code == 200
+
+
+def test_a_list_that_fails_by_itself_is_our_mistake(desk: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = admin.site._registry[Merchant]
+    monkeypatch.setattr(page, "list_display", ("name", "no_such_column"))
+    address = reverse("admin:accounts_merchant_changelist")
+
+    assert desk.get(address).status_code == 500
+    assert desk.get(address, {"e": "1"}).status_code == 500
+
+
+@pytest.mark.parametrize("selection", SELECTIONS, ids=ascii)
+def test_every_action_answers_whatever_was_chosen(desk: Client, selection: str) -> None:
+    forms: list[dict[str, Any]] = [
+        {},
+        {"index": "0"},
+        {"from_page": "1"},
+        {"select_across": "1", "from_page": "1"},
+        {"select_across": "x", "index": "\x00"},
+        {"index": HUGE},
+        {"confirmed": "1"},
+    ]
+    for address, page in lists():
+        for action in (*(page.actions or ()), "no_such"):
+            for form in forms:
+                sent = {"action": str(action), ACTION_CHECKBOX_NAME: selection, **form}
+
+                assert desk.post(address, sent).status_code in CLEAR, (address, sent)
+
+
+def test_every_action_answers_without_a_selection_and_to_an_odd_address(desk: Client) -> None:
+    for address, page in lists():
+        pk = getattr(page.model._base_manager.first(), "pk", "1")
+        for action in page.actions or ():
+            everything = {"action": str(action), "select_across": "1", "from_page": "1"}
+
+            assert desk.post(address, everything).status_code in CLEAR, address
+            assert desk.post(address, everything | {"index": "0"}).status_code in CLEAR, address
+            for odd in ("?problem=%00", "?id=x", "?q=%00", "?created_at__year=0", f"?p={HUGE}"):
+                sent = {"action": str(action), ACTION_CHECKBOX_NAME: str(pk)}
+                assert desk.post(address + odd, sent).status_code in CLEAR, (address, odd)
+
+
+def test_a_garbled_selection_is_refused_and_nothing_is_done(desk: Client) -> None:
+    dead = PeriodicSlot.objects.get()
+
+    answer = desk.post(
+        reverse("admin:work_periodicslot_changelist"),
+        {"action": "revive_dead", ACTION_CHECKBOX_NAME: [str(dead.pk), "x"], "select_across": "1"},
+    )
+
+    dead.refresh_from_db()
+    assert (answer.status_code, dead.state) == (400, "dead")
+
+
+def test_an_action_asked_for_on_a_rows_page_ends_there(desk: Client) -> None:
+    dead = PeriodicSlot.objects.get()
+
+    answer = desk.post(
+        reverse("admin:work_periodicslot_changelist"),
+        {"action": "revive_dead", ACTION_CHECKBOX_NAME: str(dead.pk), "from_page": "1"},
+    )
+
+    assert answer["Location"] == reverse("admin:work_periodicslot_change", args=[dead.pk])
+
+
+@pytest.mark.parametrize("pk", ["%00", "x", HUGE, "-1", "_2D", "_00", "%F0%9F%99%82"])
+def test_every_rows_page_answers_to_ids_that_are_none(desk: Client, pk: str) -> None:
+    for address, _ in lists():
+        for page in ("change", "history", "delete"):
+            status = desk.get(
+                f"{address}{pk}/{page}/", {"p": "x", "_changelist_filters": "x=%00"}
+            ).status_code
+            assert status in CLEAR | {403, 404}, (address, page)
+
+
+def test_a_keys_page_opens_by_its_id_in_djangos_own_spelling(desk: Client) -> None:
+    key = RestrictedKey.objects.get()
+    spelt = str(key.pk).replace("-", "_2D")
+
+    assert desk.get(f"/ops/stripe_keys/restrictedkey/{spelt}/change/").status_code in CLEAR
