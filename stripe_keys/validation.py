@@ -273,7 +273,7 @@ def _is_bound(row: Validation, key: RestrictedKey, inspection: Inspection, now: 
 
 
 def _next_check(key: RestrictedKey, now: datetime) -> datetime:
-    period = timedelta(seconds=settings.KEY_CHECK_PERIOD_SECONDS) * uniform(0.8, 1.2)  # noqa: S311
+    period = timedelta(seconds=settings.KEY_CHECK_PERIOD_SECONDS) * uniform(0.8, 1.0)  # noqa: S311
     if key.expires_at is not None and key.expires_at > now:
         return min(now + period, key.expires_at + timedelta(seconds=1))
     return now + period

@@ -118,4 +118,4 @@ def release_rows_of_silent_workers(queue: Queue[Any], *, silent_for: float) -> i
     )
     with connection.cursor() as cursor:
         cursor.execute(statement, {"silent_for": silent_for})
-        return cursor.rowcount
+        return int(cursor.rowcount)
