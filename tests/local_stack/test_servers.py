@@ -18,6 +18,8 @@ from local_stack.problems import StackError
 from local_stack.redis_server import with_database
 from local_stack.servers import Servers, ThrowAwayServers
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def servers(tmp_path: Path) -> Iterator[ThrowAwayServers]:

@@ -20,20 +20,8 @@ from tests.webhooks.deliveries import a_notification, deliver_event
 from work.models import PeriodicSlot, WorkerHeartbeat
 
 HUGE = "9" * 30
-VALUES: list[str | list[str]] = [
-    "\x00",
-    "",
-    "0",
-    "99999999",
-    HUGE,
-    "9" * 5000,
-    "nan",
-    "🙂",
-    "%s%n'\"\\",
-    "9999-12-31T23:59:59-12:00",
-    ["1", "\x00"],
-    ["2024", "x", HUGE],
-]
+# Every list is asked by every parameter with each of these: a few that stand for many keep that within seconds.
+VALUES: list[str | list[str]] = ["\x00", "", "99999999", HUGE, ["2024", "%s%n'\"\\🙂"]]
 SELECTIONS = [
     "",
     " ",

@@ -4,7 +4,7 @@ import pytest
 
 from tests import people, production
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.processes]
 WEB = ["-c", "import partner_site.wsgi; print('serves')"]
 WORKER = ["-m", "celery", "-A", "partner_site", "worker", "--pool", "solo"]
 REFUSED = 4

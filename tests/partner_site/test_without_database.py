@@ -6,6 +6,8 @@ import pytest
 
 from tests import people, production
 
+pytestmark = pytest.mark.processes
+
 NOBODY_LISTENS = "postgres://nobody@127.0.0.1:9/none"
 ASK = """
 import hashlib, hmac, json, sys, time

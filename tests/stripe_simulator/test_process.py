@@ -15,6 +15,8 @@ import stripe
 from tests.postbox import open_postbox
 from tests.simulator import ROOT, SimulatorProcess, secret_like, until
 
+pytestmark = pytest.mark.processes
+
 
 def client_of(simulator: SimulatorProcess, key: str) -> stripe.StripeClient:
     return stripe.StripeClient(key, base_addresses={"api": simulator.base_url}, max_network_retries=0)

@@ -1,8 +1,11 @@
 """A signing secret of the tests' own, and a Stripe whose events arrive here over real HTTP."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from django.conf import settings
+from django.test import override_settings
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
@@ -20,16 +23,26 @@ def signing_secret(settings: Settings) -> str:
     return secret
 
 
-@pytest.fixture
-def served(transactional_db: None) -> Iterator[str]:
-    """Where a thread of the tests serves this site. pytest-django's own would start before a test's settings hold."""
-    server = LiveServer("127.0.0.1")
+@pytest.fixture(scope="session")
+def served(django_db_setup: None, empty_folder: Path) -> Iterator[str]:
+    """Where a thread of the tests serves this site: one for all of them, as each takes half a second to stop.
+
+    pytest-django's own would start before a test's settings hold, and wants files that nobody has collected.
+    """
+    plain = {**settings.STORAGES, "staticfiles": {"BACKEND": "django.core.files.storage.FileSystemStorage"}}
+    with override_settings(STORAGES=plain, STATIC_ROOT=str(empty_folder)):
+        server = LiveServer("127.0.0.1")
     yield server.url
     server.stop()
 
 
 @pytest.fixture
-def arrivals(at_stripe: AtStripe, served: str, signing_secret: str) -> Iterator[Arrivals]:  # noqa: F811
+def arrivals(
+    transactional_db: None,
+    at_stripe: AtStripe,  # noqa: F811
+    served: str,
+    signing_secret: str,
+) -> Iterator[Arrivals]:
     """Stripe's deliveries to this site."""
     endpoints = {"we_tests_thin": "thin", "we_tests_snapshot": "snapshot"}
     for endpoint, payload in endpoints.items():

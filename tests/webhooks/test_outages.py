@@ -10,6 +10,8 @@ from tests.people import a_signing_secret
 from tests.webhooks.deliveries import ADDRESS, JSON, a_notification, encoded, header_for
 from webhooks.models import EventNotification
 
+pytestmark = pytest.mark.processes
+
 NOBODY = "127.0.0.1:9"
 DELIVER = """
 import json, sys, time
