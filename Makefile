@@ -5,6 +5,8 @@ PYTHON_IN_VENV := .venv/bin/python
 STACK := $(PYTHON_IN_VENV) -m local_stack
 # More for pytest: make test ARGS="-k paste -x"
 ARGS ?=
+# Two at a time: one takes the tests with a browser or processes of their own, the other all the rest.
+SHARED_OUT := -n 2 --dist loadgroup
 
 .PHONY: help
 help: ## list the verbs
@@ -30,9 +32,9 @@ demo-reset: venv-demo ## forget the demo's data (it must not be running)
 
 .PHONY: test test-fast check format
 test: venv browser ## every test, with a real browser and real processes
-	@exec $(PYTHON_IN_VENV) -m pytest $(ARGS)
+	@exec $(PYTHON_IN_VENV) -m pytest $(SHARED_OUT) $(ARGS)
 test-fast: venv ## every test that needs no browser and no process of its own
-	@exec $(PYTHON_IN_VENV) -m pytest -m "not browser and not processes" $(ARGS)
+	@exec $(PYTHON_IN_VENV) -m pytest $(SHARED_OUT) -m "not browser and not processes" $(ARGS)
 check: venv browser ## lint, formatting, types, imports, templates, migrations, deployment, then every test
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
@@ -41,7 +43,7 @@ check: venv browser ## lint, formatting, types, imports, templates, migrations, 
 	.venv/bin/djlint --quiet --lint templates
 	$(STACK) run-as test $(PYTHON_IN_VENV) manage.py makemigrations --check --dry-run
 	$(STACK) run-as production $(PYTHON_IN_VENV) manage.py check --deploy --fail-level WARNING
-	$(PYTHON_IN_VENV) -m pytest $(ARGS)
+	$(PYTHON_IN_VENV) -m pytest $(SHARED_OUT) $(ARGS)
 format: venv ## put the code in order
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .

@@ -14,6 +14,21 @@ from tests.simulator import SimulatorProcess
 pytest_plugins = ["tests.browser.stage"]
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests are shared out, one worker takes all that start processes or a browser, first and one by one.
+
+    They share what they have started; beside them, the other worker does the rest.
+    """
+    slow = [
+        item for item in items if item.get_closest_marker("processes") or item.get_closest_marker("browser")
+    ]
+    for item in slow:
+        item.add_marker(pytest.mark.xdist_group("processes"))
+    chosen = set(slow)
+    items[:] = [*slow, *(item for item in items if item not in chosen)]
+
+
 @pytest.fixture(scope="session")
 def empty_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with nothing in it."""
