@@ -50,7 +50,8 @@ def run(folder: Path = FOLDER, *, environment: Mapping[str, str]) -> None:
             ports=ports,
             environment={name: environment[name] for name in _GIVEN_BY_THE_USER if environment.get(name)},
             site_secrets=site_secrets,
-            simulator={"accounts": STRIPE_ACCOUNTS},
+            # Approved, so that the site is told when a rotated key dies; most apps are not.
+            simulator={"accounts": STRIPE_ACCOUNTS, "api_key_write_approved": True},
             durable=True,
         )
         with contextlib.suppress(Interrupted):
