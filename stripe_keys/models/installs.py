@@ -40,7 +40,7 @@ class StripeInstall(models.Model):
 
     class Status(models.TextChoices):
         INSTALLED = "installed", "Installed"
-        UNINSTALLED = "uninstalled", "Uninstalled"
+        UNINSTALLED = "uninstalled", "Ended"
 
     class Proof(models.TextChoices):
         SIGNED_RETURN = "signed_return", "Signed return from Stripe"
