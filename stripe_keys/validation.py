@@ -35,6 +35,7 @@ class Inspection:
     stripe_key_id: str = ""
     problem: str = ""
     outcomes: dict[str, str] = field(default_factory=dict)
+    is_probed: bool = False
 
     def take(self, finding: gateway.Finding) -> None:
         """Learn from one more answer."""
@@ -134,7 +135,7 @@ def _probe_permissions(row: Validation, secret: Secret, inspection: Inspection) 
     PermissionCheck.objects.filter(validation=row).delete()
     required = [one.permission for one in permissions.required()]
     known = {name: outcome for name, outcome in inspection.outcomes.items() if name in required}
-    inspection.outcomes = {}
+    inspection.outcomes, inspection.is_probed = {}, True
     for name, outcome in known.items():
         _note_outcome(row, inspection, name, outcome)
     probes = [permissions.PROBES[name] for name in required if name not in known]
@@ -217,6 +218,12 @@ def _no_answer(row: Validation, key: RestrictedKey, problem: str, now: datetime)
 
 def _accepted(row: Validation, key: RestrictedKey, inspection: Inspection, now: datetime) -> None:
     if key.status == Status.PENDING and not _is_bound(row, key, inspection, now):
+        return
+    if (
+        not inspection.is_probed
+    ):  # the account became theirs while we asked; its permissions were not asked for
+        lifecycle.request_validation(key, reason=row.reason, now=now)
+        _finish(row, "bound_meanwhile")
         return
     alive = RestrictedKey.objects.filter(pk=key.pk)
     alive.update(first_refused_at=None, last_ok_at=now, next_check_at=_next_check(key, now))
