@@ -7,6 +7,7 @@ from accounts.models import User
 from stripe_keys import validation
 from stripe_keys.gateway import Answer
 from stripe_keys.models import PermissionCheck, RestrictedKey
+from stripe_keys.tasks import VALIDATIONS
 from tests.stripe_keys.keys import AtStripe, all_but, bind_account, checked, paste
 from work import engine
 
@@ -19,7 +20,7 @@ def test_account_bound_in_the_middle_of_a_check_has_the_permissions_proven_first
 ) -> None:
     stripe_key = at_stripe.key(permissions=all_but("payout_read"))
     key = paste(ada, stripe_key.token)
-    row = engine.claim("validations")[0]
+    row = engine.claim(VALIDATIONS)[0]
     seen = validation.Inspection(
         Answer.GRANTED, stripe_key.account, outcomes={"connected_account_read": outcome}
     )
