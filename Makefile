@@ -66,4 +66,4 @@ LOCK := .venv/bin/uv pip compile --quiet --system-certs --universal --python-ver
 lock: venv ## write the pins anew from pyproject.toml (UPGRADE=1: newest versions)
 	$(LOCK) -o requirements/base.txt
 	$(LOCK) --extra demo -c requirements/base.txt -o requirements/demo.txt
-	$(LOCK) --extra demo --extra dev -c requirements/demo.txt -o requirements/dev.txt
+	$(LOCK) --extra demo --extra aws-kms --extra vault-transit --extra dev -c requirements/demo.txt -o requirements/dev.txt

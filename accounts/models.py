@@ -98,12 +98,19 @@ class Membership(models.Model):
 
 
 class Notice(DueRow):
-    """A mail to everybody of a merchant; the row waits until the mail server has taken it.
+    """A mail to everybody of a merchant, or to ops; the row waits until the mail server has taken it.
 
     `dedupe_key` is unique: whoever tells the same thing twice is heard once. No secret is ever part of a notice.
     """
 
-    merchant = models.ForeignKey(Merchant, on_delete=models.CASCADE, related_name="notices")
+    merchant = models.ForeignKey(
+        Merchant,
+        on_delete=models.CASCADE,
+        related_name="notices",
+        null=True,
+        blank=True,
+        help_text="Nobody: ops.",
+    )
     subject = models.CharField(max_length=200)
     body = models.TextField()
     dedupe_key = models.CharField(max_length=200, unique=True)

@@ -13,6 +13,7 @@ from work.bell import ring_on_commit
 from work.engine import GiveUp, Postpone, Queue, problem_of
 
 QUEUE_NAME = "notices"
+OPS_LANE = "ops"
 GIVE_UP_AFTER = timedelta(days=7)
 _SHORTEST_WAIT = timedelta(seconds=10)
 _LONGEST_WAIT = timedelta(minutes=10)
@@ -36,13 +37,23 @@ def tell(*, merchant: Merchant, subject: str, body: str, dedupe_key: str) -> Non
     ring_on_commit(QUEUE_NAME, lane)
 
 
+def tell_ops(*, subject: str, body: str, dedupe_key: str) -> None:
+    """Mail OPS_ALERT_ADDRESSES in the same way; without any, the row stands in the ops desk and nobody is mailed."""
+    notice = Notice(
+        lane=OPS_LANE, subject=" ".join(subject.split())[:200], body=body.strip(), dedupe_key=dedupe_key
+    )
+    Notice.objects.bulk_create([notice], ignore_conflicts=True)
+    ring_on_commit(QUEUE_NAME, OPS_LANE)
+
+
 def send(notice: Notice) -> None:
-    """Send one notice to all members with a verified address, as one mail with a Message-ID that stays the same.
+    """Send one notice to all its readers, as one mail with a Message-ID that stays the same.
 
     While the mail server is away the notice waits, up to GIVE_UP_AFTER; a server that refuses it for good counts as a
     failed attempt.
     """
-    addresses = members_addresses(notice.merchant)
+    merchant = notice.merchant
+    addresses = members_addresses(merchant) if merchant is not None else list(settings.OPS_ALERT_ADDRESSES)
     if not addresses:
         raise GiveUp("NobodyToTell")
     try:

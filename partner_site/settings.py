@@ -127,6 +127,8 @@ EMAIL_HOST_PASSWORD = EMAIL_CONFIG.get("EMAIL_HOST_PASSWORD") or ""
 EMAIL_USE_TLS = EMAIL_CONFIG.get("EMAIL_USE_TLS", False)
 EMAIL_USE_SSL = EMAIL_CONFIG.get("EMAIL_USE_SSL", False)
 EMAIL_TIMEOUT = 5
+OPS_ALERT_ADDRESSES = env.list("OPS_ALERT_ADDRESSES", default=[])
+METRICS_TOKEN = env("METRICS_TOKEN", default="")
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default=f"{SITE_NAME} <no-reply@{SITE_HOST}>")
 
 # --- What a browser is told ------------------------------------------------------------------------------------------
@@ -217,9 +219,22 @@ STRIPE_TIMEOUT_SECONDS = env.float("STRIPE_TIMEOUT_SECONDS", default=10.0)
 INSTALL_STATE_LIFETIME_SECONDS = env.int("INSTALL_STATE_LIFETIME_SECONDS", default=600)
 KEY_REMOVED_ON_UNINSTALL = env.bool("KEY_REMOVED_ON_UNINSTALL", default=True)
 
-# --- The life of a key -----------------------------------------------------------------------------------------------
-KEY_ENCRYPTION_KEYS = env.list("KEY_ENCRYPTION_KEYS")
+# --- The vault -------------------------------------------------------------------------------------------------------
+KEY_SERVICE = env("KEY_SERVICE", default="local")
+KEY_SERVICE_TIMEOUT_SECONDS = env.float("KEY_SERVICE_TIMEOUT_SECONDS", default=3.0)
+KEY_ENCRYPTION_KEYS = env.list("KEY_ENCRYPTION_KEYS", default=[])
 FINGERPRINT_KEYS = env.list("FINGERPRINT_KEYS")
+AWS_KMS_KEYS = env.list("AWS_KMS_KEYS", default=[])
+AWS_KMS_ENDPOINT = env("AWS_KMS_ENDPOINT", default="")
+VAULT_TRANSIT_ADDRESS = env("VAULT_TRANSIT_ADDRESS", default="").rstrip("/")
+VAULT_TRANSIT_TOKEN = env("VAULT_TRANSIT_TOKEN", default="")
+VAULT_TRANSIT_MOUNT = env("VAULT_TRANSIT_MOUNT", default="transit")
+VAULT_TRANSIT_KEY = env("VAULT_TRANSIT_KEY", default="")
+VAULT_TRANSIT_NAMESPACE = env("VAULT_TRANSIT_NAMESPACE", default="")
+DELETION_LEDGER = env("DELETION_LEDGER", default="")
+BACKUP_LIFETIME_DAYS = env.int("BACKUP_LIFETIME_DAYS", default=30)
+
+# --- The life of a key -----------------------------------------------------------------------------------------------
 KEY_CHECK_PERIOD_SECONDS = env.int("KEY_CHECK_PERIOD_SECONDS", default=24 * 60 * 60)
 PENDING_KEY_LIFETIME_DAYS = env.int("PENDING_KEY_LIFETIME_DAYS", default=7)
 KEY_CONFIRM_DEAD_AFTER_SECONDS = env.int("KEY_CONFIRM_DEAD_AFTER_SECONDS", default=60)

@@ -64,13 +64,13 @@ def stripe_client(
     """
     keys = RestrictedKey.objects.filter(merchant=merchant, livemode=livemode, purpose=purpose)
     with transaction.atomic():
-        key = keys.usable().select_related("envelope", "merchant").first()
+        key = keys.usable().select_related("merchant").first()
         if key is None:
             raise _why_not(keys)
         if key.suspended_at is not None:
             raise KeySuspended(f"{key.display} is suspended.")
         lifecycle.record_use(key, actor="partner code", reason=used_for)
-        secret = vault.decrypt(key.envelope)
+        secret = vault.decrypt(key)
     return gateway.client_for(secret, max_network_retries=max_network_retries)
 
 

@@ -12,7 +12,6 @@ from stripe_keys import lifecycle, takeover, vault
 from stripe_keys.lifecycle import actor_name
 from stripe_keys.models import (
     DEFAULT_PURPOSE,
-    KeyEnvelope,
     KeySubmission,
     RestrictedKey,
     StripeInstall,
@@ -92,7 +91,7 @@ def add_key(
 
 
 def _new_row(merchant: Merchant, user: User, secret: Secret, purpose: str) -> RestrictedKey:
-    mark = vault.fingerprint(secret)
+    mark = vault.fingerprints(secret)[0]
     return RestrictedKey(
         merchant=merchant,
         livemode=secret.livemode,
@@ -109,7 +108,7 @@ def _store(key: RestrictedKey, secret: Secret, user: User) -> bool:
     try:
         with transaction.atomic():
             key.save(force_insert=True)
-            KeyEnvelope.objects.create(key=key, envelope=vault.encrypt(key, secret))
+            vault.encrypt(key, secret).save(force_insert=True)
     except IntegrityError:
         return False
     return True

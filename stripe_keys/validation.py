@@ -58,14 +58,14 @@ class Inspection:
 
 def process(row: Validation) -> None:
     """Check the key of `row` and settle it: the engine calls this outside any transaction, under a lease."""
-    key = RestrictedKey.objects.select_related("merchant", "envelope").get(pk=row.key_id)
+    key = RestrictedKey.objects.select_related("merchant").get(pk=row.key_id)
     if not key.is_kept:
         with engine.settle(row):
             Validation.objects.filter(pk=row.pk).update(verdict="moot")
         return
     lifecycle.record_use(key, actor="validation worker", reason=row.get_reason_display())
     try:
-        secret = vault.decrypt(key.envelope)
+        secret = vault.decrypt(key)
     except vault.WillNotOpen as problem:
         log.critical("an envelope does not open", extra={"key": str(key.pk)})
         raise engine.GiveUp(type(problem).__name__) from None

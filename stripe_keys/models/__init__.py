@@ -4,27 +4,34 @@ The database keeps the promises: one usable key per merchant, mode and purpose; 
 mode; a usable key always names its account. The commands in `stripe_keys.services` are the only writers.
 """
 
+from stripe_keys.models.data_keys import DataKey, KekCanary, MerchantDataKey, SiteDataKey
 from stripe_keys.models.installs import InstallState, StripeInstall
 from stripe_keys.models.keys import (
     DEFAULT_PURPOSE,
     KeyEnvelope,
-    MerchantDataKey,
     RestrictedKey,
     RestrictedKeyQuerySet,
 )
+from stripe_keys.models.ledger import DatabaseRestore, LedgerEntry, VaultAudit
 from stripe_keys.models.records import KeySubmission, KeyUse, PermissionCheck, StatusChange, Validation
 
 __all__ = [
     "DEFAULT_PURPOSE",
+    "DataKey",
+    "DatabaseRestore",
     "InstallState",
+    "KekCanary",
     "KeyEnvelope",
     "KeySubmission",
     "KeyUse",
+    "LedgerEntry",
     "MerchantDataKey",
     "PermissionCheck",
     "RestrictedKey",
     "RestrictedKeyQuerySet",
+    "SiteDataKey",
     "StatusChange",
     "StripeInstall",
     "Validation",
+    "VaultAudit",
 ]

@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounts.models import Merchant
+from stripe_keys.models.data_keys import MerchantDataKey
 from stripe_keys.models.installs import OfMerchantQuerySet
 
 DEFAULT_PURPOSE = "default"
@@ -67,6 +68,8 @@ class RestrictedKey(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     successor_stripe_key_id = models.CharField(max_length=120, blank=True)
     suspended_at = models.DateTimeField(null=True, blank=True)
+    # The envelope does not open: the merchant is asked to paste the key again, and nobody gets it until then.
+    quarantined_at = models.DateTimeField(null=True, blank=True)
     replaced_by = models.ForeignKey(
         "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
@@ -136,7 +139,7 @@ class RestrictedKey(models.Model):
     @property
     def is_usable(self) -> bool:
         """Whether the partner's engineers may call Stripe with it."""
-        return self.status in self.USABLE and self.suspended_at is None
+        return self.status in self.USABLE and self.suspended_at is None and self.quarantined_at is None
 
     @property
     def is_expiring(self) -> bool:
@@ -151,30 +154,14 @@ class RestrictedKey(models.Model):
         ).exists()
 
 
-class MerchantDataKey(models.Model):
-    """A merchant's data key, wrapped by the key-encryption key `kek_id`; without it their envelopes are noise."""
-
-    merchant = models.ForeignKey(Merchant, on_delete=models.CASCADE, related_name="data_keys")
-    version = models.PositiveIntegerField(default=1)
-    kek_id = models.CharField(max_length=40)
-    wrapped = models.BinaryField(max_length=200)
-    created_at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["merchant", "version"], name="one_data_key_per_merchant_and_version"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"data key {self.version} of {self.merchant}"
-
-
 class KeyEnvelope(models.Model):
-    """The encrypted key (`stripe_keys.vault` reads the bytes). Erasing a key is deleting this row."""
+    """The encrypted key (`stripe_keys.vault` reads the bytes). Erasing a key is deleting this row.
+
+    The database refuses to delete the data key that an envelope needs.
+    """
 
     key = models.OneToOneField(RestrictedKey, on_delete=models.CASCADE, related_name="envelope")
+    data_key = models.ForeignKey(MerchantDataKey, on_delete=models.RESTRICT, related_name="envelopes")
     envelope = models.BinaryField(max_length=600)
     created_at = models.DateTimeField(db_default=Now())
 

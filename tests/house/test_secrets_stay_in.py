@@ -10,8 +10,8 @@ from tests.house import ground
 REVEALS = {
     ("stripe_keys/gateway.py", "client_for"),  # for the request to Stripe
     ("stripe_keys/secret.py", "__eq__"),  # compared in constant time
-    ("stripe_keys/vault.py", "encrypt"),
-    ("stripe_keys/vault.py", "fingerprint"),
+    ("stripe_keys/vault/keys.py", "encrypt_under"),
+    ("stripe_keys/vault/fingerprints.py", "fingerprints"),
 }
 
 LIVE_SHAPED = re.compile(r"(?:rk|sk)_live_[A-Za-z0-9]{16,}|whsec_[A-Za-z0-9]{24,}|absec_[A-Za-z0-9]{16,}")

@@ -46,7 +46,7 @@ def test_pasted_key_is_pending_encrypted_and_due_for_a_check(ada: User) -> None:
     key = paste(ada, token)
 
     assert (key.status, key.livemode, key.last4) == (Status.PENDING, True, token[-4:])
-    assert vault.decrypt(key.envelope) == Secret(token)
+    assert vault.decrypt(key) == Secret(token)
     assert key.validations.get().lane == str(merchant_of(ada).pk)
     assert key.status_changes.get().actor == ada.email
 

@@ -1,0 +1,49 @@
+"""Envelope encryption, fingerprints, JWE: the only room that imports cryptography and joserfc.
+
+Three levels. A key-encryption key (KEK), held by a key service, wraps one random 32-byte data key per merchant. For
+each ciphertext a fresh salt and its place derive a record key from the data key (`envelopes` has the format). Bytes
+that are moved to any other row, merchant, mode, purpose or environment do not open.
+"""
+
+from stripe_keys.vault.canaries import ensure as ensure_canary
+from stripe_keys.vault.canaries import problems as canary_problems
+from stripe_keys.vault.envelopes import Place, length_prefixed
+from stripe_keys.vault.errors import (
+    BadKeyMaterial,
+    KeyEncryptionKeyMissing,
+    KeyServiceAway,
+    NothingStored,
+    VaultError,
+    WillNotOpen,
+    WrongKeyEncryptionKey,
+)
+from stripe_keys.vault.fingerprints import Fingerprint, fingerprints, primary_fingerprint_key_id
+from stripe_keys.vault.keys import decrypt, encrypt, open_envelope, place_of
+from stripe_keys.vault.local_keys import check_key_material
+from stripe_keys.vault.ring import primary_kek_id
+from stripe_keys.vault.site_secrets import decrypt_site_secret, encrypt_site_secret
+
+__all__ = [
+    "BadKeyMaterial",
+    "Fingerprint",
+    "KeyEncryptionKeyMissing",
+    "KeyServiceAway",
+    "NothingStored",
+    "Place",
+    "VaultError",
+    "WillNotOpen",
+    "WrongKeyEncryptionKey",
+    "canary_problems",
+    "check_key_material",
+    "decrypt",
+    "decrypt_site_secret",
+    "encrypt",
+    "encrypt_site_secret",
+    "ensure_canary",
+    "fingerprints",
+    "length_prefixed",
+    "open_envelope",
+    "place_of",
+    "primary_fingerprint_key_id",
+    "primary_kek_id",
+]

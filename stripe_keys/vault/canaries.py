@@ -1,0 +1,105 @@
+"""Canaries: for each key-encryption key one small envelope with a known content, so that a wrong key is noticed.
+
+A key-encryption key with the right id and wrong bytes would otherwise look like a database full of damaged rows.
+"""
+
+from stripe_keys.models import DataKey, KekCanary, MerchantDataKey, SiteDataKey
+from stripe_keys.vault import ring
+from stripe_keys.vault.errors import VaultError, WillNotOpen, WrongKeyEncryptionKey
+from stripe_keys.vault.key_services import KeyContext
+
+_CONTENT = b"a canary that sings: key is good."[:32]
+_TRIED = 3
+
+
+def context_of(row: DataKey) -> KeyContext:
+    """What the wrapped data key of `row` is bound to."""
+    if isinstance(row, MerchantDataKey):
+        return KeyContext("data-key", str(row.merchant_id), row.version)
+    return KeyContext("site-data-key", "", row.version)
+
+
+def _context(kek_id: str) -> KeyContext:
+    return KeyContext("canary", kek_id, 1)
+
+
+def ensure(kek_id: str) -> None:
+    """Prove that the key-encryption key `kek_id` is the one that this database knows; the primary gets a canary.
+
+    Raises:
+        WrongKeyEncryptionKey: it is another one of the same name.
+        KeyEncryptionKeyMissing, KeyServiceAway: it cannot be tried.
+    """
+    canary = KekCanary.objects.filter(kek_id=kek_id).first()
+    if canary is not None:
+        _listen_to(canary)
+        return
+    _try_data_keys(kek_id)
+    if kek_id != ring.primary_kek_id():
+        return  # only the primary wraps
+    wrapped = ring.wrap(_context(kek_id), _CONTENT)
+    # Two processes at once: one canary wins, and both listen to it.
+    KekCanary.objects.bulk_create(
+        [KekCanary(kek_id=wrapped.kek_id, wrapped=wrapped.blob)], ignore_conflicts=True
+    )
+    if wrapped.kek_id == kek_id:
+        _listen_to(KekCanary.objects.get(kek_id=kek_id))
+
+
+def sings(kek_id: str) -> bool:
+    """Whether `kek_id` is known to be right; False if it is wrong. Without a canary there is no doubt to raise."""
+    canary = KekCanary.objects.filter(kek_id=kek_id).first()
+    if canary is None:
+        return True
+    try:
+        _listen_to(canary)
+    except WrongKeyEncryptionKey:
+        return False
+    return True
+
+
+def problems() -> list[str]:
+    """What is wrong with the key-encryption keys that this database needs, in sentences; reads, and never writes."""
+    needed = {*MerchantDataKey.objects.kek_ids(), *SiteDataKey.objects.kek_ids()}
+    found: list[str] = []
+    for kek_id in sorted(needed | {ring.primary_kek_id()}):
+        canary = KekCanary.objects.filter(kek_id=kek_id).first()
+        try:
+            if canary is not None:
+                _listen_to(canary)
+            elif kek_id in needed:
+                _try_data_keys(kek_id)
+        except VaultError as problem:
+            found.append(str(problem))
+    return found
+
+
+def _listen_to(canary: KekCanary) -> None:
+    try:
+        sung = ring.unwrap(canary.kek_id, _context(canary.kek_id), bytes(canary.wrapped))
+    except WillNotOpen:
+        sung = b""
+    if sung != _CONTENT:
+        raise _wrong(canary.kek_id)
+
+
+def _try_data_keys(kek_id: str) -> None:
+    """Where there is no canary yet, data keys that the key wrapped tell as much: one that opens is enough."""
+    rows = [
+        *MerchantDataKey.objects.filter(kek_id=kek_id).order_by("-pk")[:_TRIED],
+        *SiteDataKey.objects.filter(kek_id=kek_id).order_by("-pk")[:_TRIED],
+    ]
+    for row in rows:
+        try:
+            ring.unwrap(kek_id, context_of(row), bytes(row.wrapped))
+        except WillNotOpen:
+            continue
+        return
+    if rows:
+        raise _wrong(kek_id)
+
+
+def _wrong(kek_id: str) -> WrongKeyEncryptionKey:
+    return WrongKeyEncryptionKey(
+        f"The key-encryption key {kek_id!r} is not the one that this database was written with: restore the right one."
+    )

@@ -1,0 +1,58 @@
+"""Restricted keys in and out of their envelopes. Each is bound to purpose, merchant, row, mode and environment."""
+
+from stripe_keys.models import KeyEnvelope, MerchantDataKey, RestrictedKey
+from stripe_keys.secret import NotAKey, Secret
+from stripe_keys.vault import data_keys
+from stripe_keys.vault.envelopes import Place, lock, unlock, version_of
+from stripe_keys.vault.errors import NothingStored, WillNotOpen
+
+
+def place_of(key: RestrictedKey) -> Place:
+    """Where the envelope of `key` belongs."""
+    return Place("restricted-key", str(key.merchant_id), str(key.pk), key.livemode)
+
+
+def encrypt(key: RestrictedKey, secret: Secret) -> KeyEnvelope:
+    """The envelope of `secret` for the row `key`, not yet saved; the caller saves it in the same transaction.
+
+    Raises:
+        NothingStored: the merchant is closed.
+        VaultError: the configured keys are unusable, or their service is away.
+    """
+    data_key = data_keys.newest_of_merchant(key.merchant)
+    return KeyEnvelope(key=key, data_key=data_key, envelope=encrypt_under(data_key, key, secret))
+
+
+def encrypt_under(data_key: MerchantDataKey, key: RestrictedKey, secret: Secret) -> bytes:
+    """The bytes of that envelope under one data key of the key's merchant."""
+    plaintext = secret.reveal().encode()
+    return lock(data_keys.unwrapped(data_key), data_key.version, plaintext, place_of(key).associated_data())
+
+
+def decrypt(key: RestrictedKey) -> Secret:
+    """The secret of `key`, read afresh in one query: key, data key and envelope are of one moment.
+
+    Raises:
+        NothingStored: the key was erased, perhaps since it was read.
+        WillNotOpen: the bytes were altered or moved. Never an empty or partial secret.
+        KeyEncryptionKeyMissing, WrongKeyEncryptionKey, KeyServiceAway: nothing is wrong with the row.
+    """
+    envelope = KeyEnvelope.objects.select_related("key", "data_key").filter(key=key).first()
+    if envelope is None:
+        raise NothingStored("No envelope is stored for this key.")
+    return open_envelope(envelope)
+
+
+def open_envelope(envelope: KeyEnvelope) -> Secret:
+    """The secret inside `envelope`, whose `key` and `data_key` were read in the same query; raises as `decrypt`."""
+    key, data_key, stored = envelope.key, envelope.data_key, bytes(envelope.envelope)
+    if data_key.merchant_id != key.merchant_id or data_key.version != version_of(stored):
+        raise WillNotOpen("The envelope does not belong to this data key.")
+    plaintext = unlock(data_keys.unwrapped(data_key), stored, place_of(key).associated_data())
+    try:
+        secret = Secret(plaintext.decode("ascii"))
+    except (UnicodeDecodeError, NotAKey):
+        raise WillNotOpen("The envelope does not hold a key.") from None
+    if secret.livemode != key.livemode or secret.last4 != key.last4:
+        raise WillNotOpen("The envelope holds another key than its row says.")
+    return secret
