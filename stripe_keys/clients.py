@@ -9,16 +9,19 @@ Ask for a client where it is used and let it go; do not keep it. The key behind 
 """
 
 from django.db import transaction
+from django.utils import timezone
 
 from accounts.models import Merchant
-from stripe_keys import gateway, lifecycle, vault
+from stripe_keys import gateway, lifecycle, quarantine, vault
 from stripe_keys.gateway import StripeClient
-from stripe_keys.models import DEFAULT_PURPOSE, RestrictedKey, RestrictedKeyQuerySet
+from stripe_keys.models import DEFAULT_PURPOSE, DatabaseRestore, RestrictedKey, RestrictedKeyQuerySet
 
 __all__ = [
     "KeyEnded",
+    "KeyNotCheckedSinceRestore",
     "KeyNotProven",
     "KeySuspended",
+    "KeyUnreadable",
     "NoKey",
     "NoUsableKey",
     "StripeClient",
@@ -42,6 +45,14 @@ class KeySuspended(NoUsableKey):
     """Support has suspended the key: do not call Stripe for this merchant until they lift it."""
 
 
+class KeyUnreadable(NoUsableKey):
+    """The stored key does not open; the merchant has been asked to paste it again. Stop until they have."""
+
+
+class KeyNotCheckedSinceRestore(NoUsableKey):
+    """The database was restored and the key has not been checked since: a check is under way, try again soon."""
+
+
 class KeyEnded(NoUsableKey):
     """The key expired or was removed: stop, and let the merchant bring a new one."""
 
@@ -59,19 +70,39 @@ def stripe_client(
     The use is recorded (`used_for` is for the record) before the key is opened; if it cannot be, there is no client.
 
     Raises:
-        NoKey, KeyNotProven, KeySuspended, KeyEnded: all of them NoUsableKey.
-        WillNotOpen: the stored envelope cannot be opened; tell ops.
+        NoKey, KeyNotProven, KeySuspended, KeyUnreadable, KeyNotCheckedSinceRestore, KeyEnded: all of them NoUsableKey.
+        VaultError: nothing can be opened now; try again later, and tell ops.
     """
     keys = RestrictedKey.objects.filter(merchant=merchant, livemode=livemode, purpose=purpose)
-    with transaction.atomic():
-        key = keys.usable().select_related("merchant").first()
-        if key is None:
-            raise _why_not(keys)
-        if key.suspended_at is not None:
-            raise KeySuspended(f"{key.display} is suspended.")
-        lifecycle.record_use(key, actor="partner code", reason=used_for)
-        secret = vault.decrypt(key)
+    try:
+        with transaction.atomic():
+            key = _usable(keys)
+            lifecycle.record_use(key, actor="partner code", reason=used_for)
+            secret = vault.decrypt(key)
+    except vault.NothingStored:
+        raise _why_not(keys) from None
+    except vault.WillNotOpen:
+        quarantine.quarantine(key=key, now=timezone.now())
+        raise KeyUnreadable(
+            f"{key.display} does not open; its merchant is asked to paste it again."
+        ) from None
     return gateway.client_for(secret, max_network_retries=max_network_retries)
+
+
+def _usable(keys: RestrictedKeyQuerySet) -> RestrictedKey:
+    key = keys.usable().select_related("merchant").first()
+    if key is None:
+        raise _why_not(keys)
+    if key.suspended_at is not None:
+        raise KeySuspended(f"{key.display} is suspended.")
+    if key.quarantined_at is not None:
+        raise KeyUnreadable(f"{key.display} does not open; its merchant is asked to paste it again.")
+    restored_at = DatabaseRestore.objects.values_list("restored_at", flat=True).first()
+    if restored_at is not None and (key.last_ok_at is None or key.last_ok_at < restored_at):
+        raise KeyNotCheckedSinceRestore(
+            f"{key.display} has not been checked since the database was restored."
+        )
+    return key
 
 
 def _why_not(keys: RestrictedKeyQuerySet) -> NoUsableKey:

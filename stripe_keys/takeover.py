@@ -87,6 +87,11 @@ def tell_suspended(key: RestrictedKey) -> None:
     _tell(key, "suspended", f"suspended:{key.pk}:{key.suspended_at:%Y%m%d%H%M%S}")
 
 
+def tell_unreadable(key: RestrictedKey, now: datetime) -> None:
+    """Tell the merchant that we can no longer read `key`, and that pasting it again helps."""
+    _tell(key, "unreadable", f"unreadable:{key.pk}:{now:%Y%m%d%H%M%S}")
+
+
 def _tell_limited(key: RestrictedKey, missing: list[str]) -> None:
     labels = [permissions.label_of(name) for name in missing]
     _tell(key, "limited", f"limited:{key.pk}:{'+'.join(missing)}"[:200], missing=labels)

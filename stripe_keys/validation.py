@@ -5,16 +5,16 @@ with a 401, or two 401s KEY_CONFIRM_DEAD_AFTER_SECONDS apart. What Stripe cannot
 """
 
 import logging
-from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import uniform
 
 from django.conf import settings
+from django.db.models.functions import Now
 from django.utils import timezone
 
-from stripe_keys import gateway, lifecycle, permissions, takeover, vault
+from stripe_keys import lifecycle, quarantine, takeover, vault
 from stripe_keys.gateway import Answer
+from stripe_keys.inspection import Inspection, install_of, may_see_permissions, probe_permissions, whose
 from stripe_keys.models import PermissionCheck, RestrictedKey, StripeInstall, Validation
 from stripe_keys.secret import Secret
 from work import engine
@@ -23,37 +23,8 @@ log = logging.getLogger(__name__)
 Status = RestrictedKey.Status
 Outcome = PermissionCheck.Outcome
 EXPIRY_LOOKS = 6
+_VAULT_PAUSE = timedelta(minutes=1)
 _FIRST_RETRY, _LONGEST_RETRY = timedelta(seconds=2), timedelta(minutes=10)
-
-
-@dataclass
-class Inspection:
-    """What one look at a key found out; `outcomes` maps permissions to granted, missing or unknown."""
-
-    answer: Answer = Answer.UNKNOWN
-    stripe_account_id: str = ""
-    stripe_key_id: str = ""
-    problem: str = ""
-    outcomes: dict[str, str] = field(default_factory=dict)
-    is_probed: bool = False
-
-    def take(self, finding: gateway.Finding) -> None:
-        """Learn from one more answer."""
-        self.stripe_account_id = self.stripe_account_id or finding.stripe_account_id
-        self.stripe_key_id = self.stripe_key_id or finding.stripe_key_id
-        self.problem = self.problem or finding.problem
-        if finding.answer in (Answer.REFUSED, Answer.EXPIRED, Answer.ADDRESS_REFUSED):
-            self.answer = finding.answer
-
-    @property
-    def missing(self) -> list[str]:
-        """The required permissions that Stripe says the key lacks."""
-        return [name for name, outcome in self.outcomes.items() if outcome == Outcome.MISSING]
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether every required permission has a sure answer."""
-        return bool(self.outcomes) and Outcome.UNKNOWN not in self.outcomes.values()
 
 
 def process(row: Validation) -> None:
@@ -63,17 +34,38 @@ def process(row: Validation) -> None:
         with engine.settle(row):
             Validation.objects.filter(pk=row.pk).update(verdict="moot")
         return
-    lifecycle.record_use(key, actor="validation worker", reason=row.get_reason_display())
-    try:
-        secret = vault.decrypt(key)
-    except vault.WillNotOpen as problem:
-        log.critical("an envelope does not open", extra={"key": str(key.pk)})
-        raise engine.GiveUp(type(problem).__name__) from None
-    inspection = _whose(key, secret)
-    if inspection.answer is Answer.GRANTED and _may_see_permissions(key, inspection):
-        _probe_permissions(row, secret, inspection)
+    secret = _opened(row, key)
+    if secret is None:
+        return
+    inspection = whose(key, secret)
+    if inspection.answer is Answer.GRANTED and may_see_permissions(key, inspection):
+        probe_permissions(row, secret, inspection)
     with engine.settle(row):
         _conclude(row, inspection, timezone.now())
+
+
+def _opened(row: Validation, key: RestrictedKey) -> Secret | None:
+    """The key's text; None if there is nothing to check, which settles the row.
+
+    While the vault itself is in trouble the check waits: nothing is known about the key.
+    """
+    lifecycle.record_use(key, actor="validation worker", reason=row.get_reason_display())
+    try:
+        return vault.decrypt(key)
+    except vault.NothingStored:
+        with engine.settle(row):
+            _finish(row, "moot")
+    except vault.WillNotOpen:
+        now = timezone.now()
+        with engine.settle(row):
+            quarantine.quarantine(key=key, now=now)
+            RestrictedKey.objects.filter(pk=key.pk).update(next_check_at=_next_check(key, now))
+            _finish(row, "unreadable")
+    except vault.VaultError as problem:
+        log.critical("the vault opens nothing now: %s", type(problem).__name__, extra={"key": str(key.pk)})
+        RestrictedKey.objects.kept().filter(pk=key.pk).update(last_problem="check_failed")
+        raise engine.Postpone(_VAULT_PAUSE, type(problem).__name__) from None
+    return None
 
 
 def gave_up(row: Validation) -> None:
@@ -90,68 +82,6 @@ def give_up_on(key: RestrictedKey) -> None:
         lifecycle.move(key, Status.REJECTED, actor="the site", reason=reason, last_problem="never_proven")
 
 
-# --- Looking ---------------------------------------------------------------------------------------------------------
-
-
-def _whose(key: RestrictedKey, secret: Secret) -> Inspection:
-    """Ask whose key it is. A request the app has no permission for is the only one that names the key's own id."""
-    finding = gateway.whose_key(secret)
-    inspection = Inspection(stripe_key_id=key.stripe_key_id)
-    inspection.take(finding)
-    if finding.answer in (Answer.GRANTED, Answer.MISSING_PERMISSION):
-        inspection.answer = Answer.GRANTED
-        granted = finding.answer is Answer.GRANTED
-        inspection.outcomes["connected_account_read"] = Outcome.GRANTED if granted else Outcome.MISSING
-        if not (inspection.stripe_key_id and inspection.stripe_account_id):
-            for _, named in gateway.probe_all(secret, _telling_probes()):
-                inspection.stripe_key_id = inspection.stripe_key_id or named.stripe_key_id
-                inspection.stripe_account_id = inspection.stripe_account_id or named.stripe_account_id
-    return inspection
-
-
-def _telling_probes() -> Iterable[permissions.Probe]:
-    asked = {one.permission for one in permissions.required()}
-    return [probe for name, probe in permissions.PROBES.items() if name not in asked][-1:]
-
-
-def _may_see_permissions(key: RestrictedKey, inspection: Inspection) -> bool:
-    """Whether this merchant may learn what the key can do: only once its account is known to be theirs."""
-    if key.status != Status.PENDING:
-        return True
-    return _install_of(key, inspection.stripe_account_id) is not None
-
-
-def _install_of(key: RestrictedKey, stripe_account_id: str) -> StripeInstall | None:
-    return StripeInstall.objects.filter(
-        merchant=key.merchant_id,
-        livemode=key.livemode,
-        stripe_account_id=stripe_account_id,
-        status=StripeInstall.Status.INSTALLED,
-    ).first()
-
-
-def _probe_permissions(row: Validation, secret: Secret, inspection: Inspection) -> None:
-    """Prove every required permission, writing each result as it arrives so that the page can show it."""
-    PermissionCheck.objects.filter(validation=row).delete()
-    required = [one.permission for one in permissions.required()]
-    known = {name: outcome for name, outcome in inspection.outcomes.items() if name in required}
-    inspection.outcomes, inspection.is_probed = {}, True
-    for name, outcome in known.items():
-        _note_outcome(row, inspection, name, outcome)
-    probes = [permissions.PROBES[name] for name in required if name not in known]
-    for name, finding in gateway.probe_all(secret, probes):
-        inspection.take(finding)
-        outcome = {Answer.GRANTED: Outcome.GRANTED, Answer.MISSING_PERMISSION: Outcome.MISSING}.get(
-            finding.answer, Outcome.UNKNOWN
-        )
-        _note_outcome(row, inspection, name, outcome)
-
-
-def _note_outcome(row: Validation, inspection: Inspection, name: str, outcome: str) -> None:
-    inspection.outcomes[name] = outcome
-    PermissionCheck.objects.create(validation=row, permission=name, outcome=outcome)
-
-
 # --- Concluding (inside the settling transaction) ---------------------------------------------------------------------
 
 
@@ -160,6 +90,7 @@ def _conclude(row: Validation, inspection: Inspection, now: datetime) -> None:
     if not key.is_kept:
         _finish(row, "moot")
         return
+    quarantine.lift(key)
     RestrictedKey.objects.filter(pk=key.pk).update(
         last_checked_at=now, stripe_key_id=key.stripe_key_id or inspection.stripe_key_id
     )
@@ -226,7 +157,7 @@ def _accepted(row: Validation, key: RestrictedKey, inspection: Inspection, now: 
         _finish(row, "bound_meanwhile")
         return
     alive = RestrictedKey.objects.filter(pk=key.pk)
-    alive.update(first_refused_at=None, last_ok_at=now, next_check_at=_next_check(key, now))
+    alive.update(first_refused_at=None, last_ok_at=Now(), next_check_at=_next_check(key, now))
     key.refresh_from_db()
     if inspection.is_complete:
         alive.update(consecutive_failures=0, last_problem="")
@@ -252,7 +183,7 @@ def _is_bound(row: Validation, key: RestrictedKey, inspection: Inspection, now: 
     if not account:
         _no_answer(row, key, "account_unknown", now)
         return False
-    if _install_of(key, account):
+    if install_of(key, account):
         RestrictedKey.objects.filter(pk=key.pk).update(stripe_account_id=account)
         return True
     installed = StripeInstall.objects.filter(livemode=key.livemode, status=StripeInstall.Status.INSTALLED)

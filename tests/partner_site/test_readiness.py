@@ -82,7 +82,7 @@ def test_work_that_is_not_due_yet_or_done_is_not_late(client: Client, adas_merch
 def test_a_migration_that_is_missing_makes_the_site_not_ready(client: Client) -> None:
     heartbeat(seconds_ago=1)
     with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM django_migrations WHERE app = 'accounts' AND name LIKE '0003%'")
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'accounts' AND name LIKE '0004%'")
 
     answer = client.get("/readyz")
 

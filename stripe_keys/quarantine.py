@@ -1,0 +1,45 @@
+"""Keys whose envelope does not open: set apart loudly, and given back when they open again."""
+
+import logging
+from datetime import datetime
+
+from django.db import transaction
+
+from accounts.notices import tell_ops
+from stripe_keys import lifecycle, takeover
+from stripe_keys.models import RestrictedKey
+
+log = logging.getLogger(__name__)
+PROBLEM = "unreadable"
+
+
+@transaction.atomic
+def quarantine(*, key: RestrictedKey, now: datetime) -> bool:
+    """Let nobody use `key`, whose envelope does not open, and ask its merchant to paste it again; False if it was done.
+
+    Only for `vault.WillNotOpen`: while a key-encryption key is missing or its service away, nothing is wrong with the
+    row. The envelope stays for whoever looks into it, and goes when a key that works takes over.
+    """
+    key = lifecycle.locked(key)
+    if not key.is_kept or key.quarantined_at is not None:
+        return False
+    RestrictedKey.objects.filter(pk=key.pk).update(quarantined_at=now, last_problem=PROBLEM)
+    lifecycle.record(key, actor="the site", reason="Its stored form does not open; it must be pasted again.")
+    takeover.tell_unreadable(key, now)
+    tell_ops(
+        subject="A stored key does not open",
+        body=f"The envelope of key {key.pk} does not open. The key is quarantined and its merchant is asked to paste it"
+        " again.\n\nRun `manage.py audit_vault` to see whether it is the only one.",
+        dedupe_key=f"quarantined:{key.pk}:{now:%Y%m%d%H%M%S}",
+    )
+    log.critical("an envelope does not open; the key is quarantined", extra={"key": str(key.pk)})
+    return True
+
+
+def lift(key: RestrictedKey) -> None:
+    """Let `key`, which opens again, be used again; the caller holds its lock."""
+    if key.quarantined_at is None:
+        return
+    RestrictedKey.objects.filter(pk=key.pk).update(quarantined_at=None, last_problem="")
+    key.quarantined_at = None
+    lifecycle.record(key, actor="the site", reason="Its stored form opens again.")
