@@ -8,6 +8,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import Merchant, User
+from stripe_keys.vault import data_keys
 from tests import people
 from tests.simulator import SimulatorProcess
 
@@ -48,6 +49,12 @@ def quick_passwords(request: pytest.FixtureRequest, settings: Settings) -> None:
     """Hash passwords quickly, except where a process of its own, which knows only real hashes, must check them."""
     if not request.node.get_closest_marker("processes"):
         settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered() -> None:
+    """Each test begins without unwrapped data keys, as a new process does."""
+    data_keys.forget()
 
 
 @pytest.fixture

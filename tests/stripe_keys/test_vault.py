@@ -14,7 +14,6 @@ from pytest_django import Settings
 
 from accounts.models import Merchant, User
 from stripe_keys import vault
-from stripe_keys.checks import check_key_material
 from stripe_keys.models import KeyEnvelope, MerchantDataKey, RestrictedKey
 from stripe_keys.secret import Secret
 from stripe_keys.vault import data_keys, envelopes
@@ -50,12 +49,6 @@ def key(adas_merchant: Merchant, secret: Secret) -> RestrictedKey:
     key = a_key_row(adas_merchant, secret)
     vault.encrypt(key, secret).save()
     return key
-
-
-@pytest.fixture(autouse=True)
-def nothing_remembered() -> None:
-    """Each test begins without unwrapped data keys, as a new process does."""
-    data_keys.forget()
 
 
 def stored_bytes(key: RestrictedKey) -> bytes:
@@ -264,24 +257,6 @@ def test_site_secrets_open_for_their_purpose_only(db: None) -> None:
         vault.decrypt_site_secret("another", stored)
     with pytest.raises(vault.WillNotOpen):
         vault.decrypt_site_secret("second-factor", stored[:-4] + "AAAA")
-
-
-@pytest.mark.parametrize(
-    "listed", [[], ["k1"], ["k1:"], ["k1:!!"], [f"k1:{base64.b64encode(bytes(16)).decode()}"], [":AAAA"]]
-)
-def test_malformed_key_material_is_named_and_not_shown(settings: Settings, listed: list[str]) -> None:
-    settings.KEY_ENCRYPTION_KEYS = listed
-
-    problems = check_key_material()
-
-    assert [problem.id for problem in problems] == ["stripe_keys.E002"]
-    assert "KEY_ENCRYPTION_KEYS" in problems[0].msg
-
-
-def test_key_material_must_differ_by_use(settings: Settings) -> None:
-    settings.FINGERPRINT_KEYS = list(settings.KEY_ENCRYPTION_KEYS)
-
-    assert [problem.id for problem in check_key_material()] == ["stripe_keys.E002"]
 
 
 @pytest.mark.django_db(transaction=True)
