@@ -13,8 +13,20 @@ log = logging.getLogger(__name__)
 PROBLEM = "unreadable"
 
 
+def quarantine_keys_on(kek_id: str, *, now: datetime, dry_run: bool = False) -> int:
+    """Quarantine every kept key under the lost key-encryption key `kek_id`, one transaction each; returns how many.
+
+    May be broken off and run again. Ops are not told: they asked for it.
+    """
+    keys = RestrictedKey.objects.kept().filter(envelope__data_key__kek_id=kek_id, quarantined_at=None)
+    if dry_run:
+        return keys.count()
+    ids = list(keys.order_by("pk").values_list("pk", flat=True))
+    return sum(quarantine(key=RestrictedKey(pk=pk), now=now, tell_support=False) for pk in ids)
+
+
 @transaction.atomic
-def quarantine(*, key: RestrictedKey, now: datetime) -> bool:
+def quarantine(*, key: RestrictedKey, now: datetime, tell_support: bool = True) -> bool:
     """Let nobody use `key`, whose envelope does not open, and ask its merchant to paste it again; False if it was done.
 
     Only for `vault.WillNotOpen`: while a key-encryption key is missing or its service away, nothing is wrong with the
@@ -26,14 +38,19 @@ def quarantine(*, key: RestrictedKey, now: datetime) -> bool:
     RestrictedKey.objects.filter(pk=key.pk).update(quarantined_at=now, last_problem=PROBLEM)
     lifecycle.record(key, actor="the site", reason="Its stored form does not open; it must be pasted again.")
     takeover.tell_unreadable(key, now)
+    if tell_support:
+        _tell_ops(key, now)
+    log.critical("an envelope does not open; the key is quarantined", extra={"key": str(key.pk)})
+    return True
+
+
+def _tell_ops(key: RestrictedKey, now: datetime) -> None:
     tell_ops(
         subject="A stored key does not open",
         body=f"The envelope of key {key.pk} does not open. The key is quarantined and its merchant is asked to paste it"
         " again.\n\nRun `manage.py audit_vault` to see whether it is the only one.",
         dedupe_key=f"quarantined:{key.pk}:{now:%Y%m%d%H%M%S}",
     )
-    log.critical("an envelope does not open; the key is quarantined", extra={"key": str(key.pk)})
-    return True
 
 
 def lift(key: RestrictedKey) -> None:

@@ -6,6 +6,7 @@ that are moved to any other row, merchant, mode, purpose or environment do not o
 """
 
 from stripe_keys.vault.canaries import ensure as ensure_canary
+from stripe_keys.vault.canaries import is_at_hand as kek_is_at_hand
 from stripe_keys.vault.canaries import problems as canary_problems
 from stripe_keys.vault.envelopes import Place, length_prefixed
 from stripe_keys.vault.errors import (
@@ -41,6 +42,7 @@ __all__ = [
     "encrypt_site_secret",
     "ensure_canary",
     "fingerprints",
+    "kek_is_at_hand",
     "length_prefixed",
     "open_envelope",
     "place_of",

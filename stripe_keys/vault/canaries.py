@@ -5,7 +5,13 @@ A key-encryption key with the right id and wrong bytes would otherwise look like
 
 from stripe_keys.models import DataKey, KekCanary, MerchantDataKey, SiteDataKey
 from stripe_keys.vault import ring
-from stripe_keys.vault.errors import VaultError, WillNotOpen, WrongKeyEncryptionKey
+from stripe_keys.vault.errors import (
+    BadKeyMaterial,
+    KeyEncryptionKeyMissing,
+    VaultError,
+    WillNotOpen,
+    WrongKeyEncryptionKey,
+)
 from stripe_keys.vault.key_services import KeyContext
 
 _CONTENT = b"a canary that sings: key is good."[:32]
@@ -54,6 +60,23 @@ def sings(kek_id: str) -> bool:
     try:
         _listen_to(canary)
     except WrongKeyEncryptionKey:
+        return False
+    return True
+
+
+def is_at_hand(kek_id: str) -> bool:
+    """Whether the key-encryption key `kek_id` is configured, and the right one as far as this database can tell.
+
+    Raises:
+        KeyServiceAway: nobody knows.
+    """
+    try:
+        canary = KekCanary.objects.filter(kek_id=kek_id).first()
+        if canary is not None:
+            _listen_to(canary)
+        else:
+            _try_data_keys(kek_id)
+    except (KeyEncryptionKeyMissing, WrongKeyEncryptionKey, BadKeyMaterial):
         return False
     return True
 

@@ -13,7 +13,12 @@ from stripe_keys.models import DataKey, MerchantDataKey, SiteDataKey
 from stripe_keys.vault import canaries, ring
 from stripe_keys.vault.canaries import context_of
 from stripe_keys.vault.envelopes import KEY_BYTES
-from stripe_keys.vault.errors import NothingStored, WillNotOpen, WrongKeyEncryptionKey
+from stripe_keys.vault.errors import (
+    KeyEncryptionKeyMissing,
+    NothingStored,
+    WillNotOpen,
+    WrongKeyEncryptionKey,
+)
 from stripe_keys.vault.key_services import KeyContext, Wrapped
 
 log = logging.getLogger(__name__)
@@ -65,7 +70,7 @@ def wrap_fresh(context: KeyContext) -> Wrapped:
 
 
 def newest_of_merchant(merchant: Merchant) -> MerchantDataKey:
-    """The data key that encrypts for `merchant`, made here when it is the first or when the newest is damaged.
+    """The data key that encrypts for `merchant`, made here when it is the first or the newest does not open.
 
     The merchant stays locked until the caller's transaction ends: two first pastes at once share one data key, and a
     rotation neither overtakes nor undercuts a paste.
@@ -80,13 +85,19 @@ def newest_of_merchant(merchant: Merchant) -> MerchantDataKey:
         MerchantDataKey.objects.filter(merchant=merchant).order_by("-version").first()
     )
     if row is not None:
-        try:
-            unwrapped(row)
-        except WillNotOpen:
-            log.critical("a data key does not open", extra={"merchant": str(merchant.pk)})
-        else:
+        if _opens(row):
             return row
+        log.critical("a data key does not open; a new one is made", extra={"merchant": str(merchant.pk)})
     return add_version(merchant, row.version + 1 if row is not None else 1)
+
+
+def _opens(row: DataKey) -> bool:
+    """Whether it can encrypt. A lost key-encryption key must not keep new secrets out of the vault."""
+    try:
+        unwrapped(row)
+    except (WillNotOpen, KeyEncryptionKeyMissing, WrongKeyEncryptionKey):
+        return False
+    return True
 
 
 def add_version(merchant: Merchant, version: int) -> MerchantDataKey:
@@ -98,15 +109,12 @@ def add_version(merchant: Merchant, version: int) -> MerchantDataKey:
 
 
 def newest_of_site() -> SiteDataKey:
-    """The data key that encrypts the site's own secrets, made when it is the first or the newest is damaged."""
+    """The data key that encrypts the site's own secrets, made when it is the first or the newest does not open."""
     row: SiteDataKey | None = SiteDataKey.objects.order_by("-version").first()
     if row is not None:
-        try:
-            unwrapped(row)
-        except WillNotOpen:
-            log.critical("the site's data key does not open")
-        else:
+        if _opens(row):
             return row
+        log.critical("the site's data key does not open; a new one is made")
     version = row.version + 1 if row is not None else 1
     wrapped = wrap_fresh(KeyContext("site-data-key", "", version))
     fresh = SiteDataKey(version=version, kek_id=wrapped.kek_id, wrapped=wrapped.blob)

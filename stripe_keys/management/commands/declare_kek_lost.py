@@ -1,0 +1,44 @@
+"""`manage.py declare_kek_lost <kek id>`: the last step when a key-encryption key is gone for good."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from stripe_keys import quarantine, vault
+from stripe_keys.models import MerchantDataKey, SiteDataKey
+
+
+class Command(BaseCommand):
+    """Quarantines every key under a lost key-encryption key; their merchants are asked by mail to paste them again."""
+
+    help = "Quarantine every key under a key-encryption key that is lost for good; merchants are asked to paste again."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """The lost key's id, and whether to look only."""
+        parser.add_argument("kek_id", help="its id, as audit_vault and the start-up message name it")
+        parser.add_argument("--dry-run", action="store_true", help="count, and change nothing")
+
+    def handle(self, *args: Any, kek_id: str, dry_run: bool, **options: Any) -> None:
+        """Refuse while the key is there or unknown; otherwise quarantine, resumable, and say what is left to do."""
+        if kek_id not in {*MerchantDataKey.objects.kek_ids(), *SiteDataKey.objects.kek_ids()}:
+            raise CommandError(f"Nothing in this database is wrapped by {kek_id!r}.")
+        try:
+            if vault.kek_is_at_hand(kek_id):
+                raise CommandError(f"{kek_id!r} is configured and opens what it wrapped: it is not lost.")
+        except vault.KeyServiceAway:
+            raise CommandError(
+                "Its key service does not answer; nobody can say that the key is lost."
+            ) from None
+        count = quarantine.quarantine_keys_on(kek_id, now=timezone.now(), dry_run=dry_run)
+        if dry_run:
+            self.stdout.write(
+                f"{count} keys would be quarantined and their merchants asked to paste them again."
+            )
+            return
+        self.stdout.write(f"{count} keys quarantined; their merchants are asked to paste them again.")
+        if SiteDataKey.objects.filter(kek_id=kek_id).exists():
+            self.stdout.write(
+                "Second factors of staff were under it too: `manage.py reset_second_factor --email …`."
+            )
