@@ -11,11 +11,13 @@ class StripeKeysConfig(AppConfig):
 
     def ready(self) -> None:
         """Make the queue, the periodic jobs and the start-up checks known."""
-        from stripe_keys import checks, tasks
+        from stripe_keys import checks, ledger, tasks
         from work import engine, periodic
 
         engine.register(tasks.VALIDATIONS)
+        engine.register(tasks.LEDGER)
         periodic.every(30, "plan-due-checks", tasks.plan_due_checks)
         periodic.every(3600, "give-up-on-unproven-keys", tasks.give_up_on_unproven_keys)
         periodic.every(24 * 3600, "forget-old-pastes", tasks.forget_old_pastes)
+        periodic.every(3600, "mark-ledger", ledger.mark)
         checks.register_checks()

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 
 from accounts.models import User
+from stripe_keys import ledger_entries
 from stripe_keys.models import KeyEnvelope, KeyUse, RestrictedKey, StatusChange, Validation
 from work import bell
 
@@ -62,7 +63,7 @@ def move(key: RestrictedKey, to: str, *, actor: str, reason: str, **fields: obje
     record(key, actor=actor, reason=reason, to=to)
     key.refresh_from_db()
     if not key.is_kept:
-        erase(key)
+        erase(key, reason=reason)
 
 
 def record(key: RestrictedKey, *, actor: str, reason: str, to: str = "") -> None:
@@ -72,9 +73,14 @@ def record(key: RestrictedKey, *, actor: str, reason: str, to: str = "") -> None
     )
 
 
-def erase(key: RestrictedKey) -> None:
-    """Delete the encrypted key; fingerprint and last four characters stay for history and leak look-ups."""
-    KeyEnvelope.objects.filter(key=key).delete()
+def erase(key: RestrictedKey, *, reason: str) -> None:
+    """Delete the encrypted key; fingerprint and last four characters stay for history and leak look-ups.
+
+    The deletion ledger remembers it, so that no restore of the database brings the key back.
+    """
+    erased, _ = KeyEnvelope.objects.filter(key=key).delete()
+    if erased:
+        ledger_entries.note_key_erased(key, status=key.status, reason=reason)
     waiting = Validation.objects.filter(key=key, state=Validation.State.WAITING)
     waiting.update(state=Validation.State.DONE, verdict="moot")
     RestrictedKey.objects.filter(pk=key.pk).update(next_check_at=None, awaits_account_confirmation=False)

@@ -1,4 +1,4 @@
-"""The validations' bell and the sweep that plans the regular checks. Tasks carry ids and never a key."""
+"""The bells of validations and of the deletion ledger, and the sweeps. Tasks carry ids and never a key."""
 
 from datetime import timedelta
 
@@ -7,8 +7,8 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from stripe_keys import lifecycle, validation
-from stripe_keys.models import KeySubmission, RestrictedKey, Validation
+from stripe_keys import ledger, ledger_entries, lifecycle, validation
+from stripe_keys.models import KeySubmission, LedgerEntry, RestrictedKey, Validation
 from work import engine
 from work.engine import Queue
 
@@ -22,12 +22,26 @@ VALIDATIONS = Queue(
     lease=timedelta(seconds=60),
     on_dead=validation.gave_up,
 )
+LEDGER = Queue(
+    name=ledger_entries.QUEUE,
+    model=LedgerEntry,
+    process=ledger.process,
+    task_name="stripe_keys.tasks.drain_ledger",
+    per_lane=False,
+    max_attempts=10_000,  # an erasure is never given up on
+)
 
 
 @shared_task
 def drain_validations(merchant_id: str) -> int:
     """Do the due checks of one merchant's keys, one after another; returns how many were done."""
     return engine.drain(VALIDATIONS, lane=merchant_id)
+
+
+@shared_task
+def drain_ledger() -> int:
+    """Write what was erased into the deletion ledger; returns how many lines."""
+    return engine.drain(LEDGER)
 
 
 def plan_due_checks() -> None:

@@ -1,0 +1,33 @@
+"""Erasing everything that is stored of a merchant: what closing an account does, and what a restore must do again."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from accounts.models import Merchant
+from stripe_keys import ledger_entries, lifecycle
+from stripe_keys.models import KeyEnvelope, MerchantDataKey, RestrictedKey, StripeInstall
+
+
+@transaction.atomic
+def erase_merchant(*, merchant: Merchant, actor: str, reason: str, now: datetime) -> int:
+    """End every key of `merchant`, erase what could open one, and close the merchant; returns how many keys it ended.
+
+    Their data keys go too, so that even a kept copy of an envelope is noise. Nothing is encrypted for a closed merchant
+    any more. The Stripe accounts are free to be bound to another merchant. Harmless when it was done before. `reason`
+    goes into the deletion ledger: it may name no person.
+    """
+    # Locked in the order of pastes and removals: merchant, installs, keys.
+    merchant = Merchant.objects.select_for_update(no_key=True).get(pk=merchant.pk)
+    installs = StripeInstall.objects.filter(merchant=merchant, status=StripeInstall.Status.INSTALLED)
+    list(installs.select_for_update(of=("self",)))
+    kept = list(RestrictedKey.objects.kept().filter(merchant=merchant).locked_in_turn())
+    for key in kept:
+        lifecycle.move(key, RestrictedKey.Status.REMOVED, actor=actor, reason=reason)
+    KeyEnvelope.objects.filter(key__merchant=merchant).delete()
+    MerchantDataKey.objects.filter(merchant=merchant).delete()
+    installs.update(status=StripeInstall.Status.UNINSTALLED, uninstalled_at=now)
+    if merchant.closed_at is None:
+        Merchant.objects.filter(pk=merchant.pk).update(closed_at=now)
+    ledger_entries.note_merchant_closed(merchant.pk)
+    return len(kept)

@@ -1,0 +1,47 @@
+"""What goes into the deletion ledger: one row per erasure, written in the transaction that erases.
+
+A worker copies the rows into the ledger's file afterwards (`stripe_keys.ledger`); no erasure waits for that.
+"""
+
+from uuid import UUID
+
+from stripe_keys.models import LedgerEntry, RestrictedKey
+from work import bell
+
+QUEUE = "ledger"
+Kind = LedgerEntry.Kind
+
+
+def note_key_erased(key: RestrictedKey, *, status: str, reason: str) -> None:
+    """Have the ledger remember that `key` was erased when it became `status`; once, however often it is said.
+
+    `reason` outlives the merchant: it may name no person, address or secret.
+    """
+    _note_once(Kind.KEY_ERASED, merchant_id=key.merchant_id, key_id=key.pk, status=status, reason=reason)
+
+
+def note_merchant_closed(merchant_id: UUID) -> None:
+    """Have the ledger remember that everything of a merchant was erased; once, however often it is said."""
+    _note_once(Kind.MERCHANT_CLOSED, merchant_id=merchant_id, key_id=None)
+
+
+def note_mark() -> None:
+    """Have the ledger remember that this database has seen this moment."""
+    LedgerEntry.objects.create(lane=LedgerEntry.LANE, kind=Kind.MARK)
+    bell.ring_on_commit(QUEUE)
+
+
+def _note_once(
+    kind: str, *, merchant_id: UUID, key_id: UUID | None, status: str = "", reason: str = ""
+) -> None:
+    if LedgerEntry.objects.filter(kind=kind, merchant_id=merchant_id, key_id=key_id).exists():
+        return
+    LedgerEntry.objects.create(
+        lane=LedgerEntry.LANE,
+        kind=kind,
+        merchant_id=merchant_id,
+        key_id=key_id,
+        status=status,
+        reason=reason[:300],
+    )
+    bell.ring_on_commit(QUEUE)

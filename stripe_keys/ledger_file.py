@@ -1,0 +1,128 @@
+"""The deletion ledger's file: one JSON object a line, only ever appended to, on disk before anybody is told so.
+
+A line that was torn by a full disk or a power cut stays where it is and is passed over by whoever reads. The same entry
+may stand there twice. Nobody but its owner may read the file.
+"""
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+TAIL_BYTES: Final = 65_536
+_PATIENCE_SECONDS = 5.0
+Record = dict[str, Any]
+
+
+class LedgerFile:
+    """The file at `path`, which need not exist. Every method may raise OSError."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+
+    def tail(self) -> list[Record]:
+        """The last whole records, oldest first; reads the last TAIL_BYTES only. Empty where there is no file."""
+        try:
+            with self.path.open("rb") as file:
+                return _tail_of(file.fileno())
+        except FileNotFoundError:
+            return []
+
+    def records(self) -> Iterator[Record]:
+        """Every whole record, oldest first, read as the caller goes on. Nothing where there is no file."""
+        try:
+            file = self.path.open("rb")
+        except FileNotFoundError:
+            return
+        with file:
+            for line in file:
+                if line.endswith(b"\n") and (record := _record_in(line)) is not None:
+                    yield record
+
+    @contextmanager
+    def opened(self) -> Iterator["OpenLedger"]:
+        """The file, made if need be, for this process alone until the block ends.
+
+        Raises BlockingIOError when another process does not let go of it.
+        """
+        handle = self._open()
+        try:
+            _lock(handle)
+            yield OpenLedger(handle)
+        finally:
+            os.close(handle)
+
+    def _open(self) -> int:
+        flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
+        try:
+            handle = os.open(self.path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return os.open(self.path, flags)
+        folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)  # or a power cut could take the whole file away
+        finally:
+            os.close(folder)
+        return handle
+
+
+class OpenLedger:
+    """The ledger's file while it is locked."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+
+    def tail(self) -> list[Record]:
+        """The last whole records, oldest first."""
+        return _tail_of(self._handle)
+
+    def append(self, record: Record) -> None:
+        """Add a record; when this returns it is on disk."""
+        line = json.dumps(record, separators=(",", ":")).encode() + b"\n"
+        self._write(line if self._ends_whole() else b"\n" + line)
+        os.fsync(self._handle)
+
+    def _ends_whole(self) -> bool:
+        size = os.fstat(self._handle).st_size
+        return size == 0 or os.pread(self._handle, 1, size - 1) == b"\n"
+
+    def _write(self, data: bytes) -> None:
+        while data:  # a disk that is nearly full takes a part
+            data = data[os.write(self._handle, data) :]
+
+
+def _lock(handle: int) -> None:
+    # Never waiting without end: whoever holds the lock may be frozen.
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return
+
+
+def _tail_of(handle: int) -> list[Record]:
+    size = os.fstat(handle).st_size
+    start = max(size - TAIL_BYTES, 0)
+    lines = os.pread(handle, TAIL_BYTES, start).split(b"\n")
+    whole = lines[1 if start else 0 : -1]
+    return [record for line in whole if (record := _record_in(line)) is not None]
+
+
+def _record_in(line: bytes) -> Record | None:
+    """The record that a line holds, or None for a torn one."""
+    try:
+        found = json.loads(line)
+        UUID(found["entry"])
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+    return dict(found)
