@@ -8,6 +8,9 @@ that are moved to any other row, merchant, mode, purpose or environment do not o
 from stripe_keys.vault.canaries import ensure as ensure_canary
 from stripe_keys.vault.canaries import is_at_hand as kek_is_at_hand
 from stripe_keys.vault.canaries import problems as canary_problems
+from stripe_keys.vault.canaries import troubles as canary_troubles
+from stripe_keys.vault.canaries import verify as verify_canary
+from stripe_keys.vault.data_keys import verify as verify_data_key
 from stripe_keys.vault.envelopes import Place, length_prefixed
 from stripe_keys.vault.errors import (
     BadKeyMaterial,
@@ -19,10 +22,10 @@ from stripe_keys.vault.errors import (
     WrongKeyEncryptionKey,
 )
 from stripe_keys.vault.fingerprints import Fingerprint, fingerprints, primary_fingerprint_key_id
-from stripe_keys.vault.keys import decrypt, encrypt, open_envelope, place_of
+from stripe_keys.vault.keys import decrypt, encrypt, open_envelope, place_of, verify
 from stripe_keys.vault.local_keys import check_key_material
 from stripe_keys.vault.ring import primary_kek_id
-from stripe_keys.vault.site_secrets import decrypt_site_secret, encrypt_site_secret
+from stripe_keys.vault.site_secrets import decrypt_site_secret, encrypt_site_secret, verify_site_secret
 
 __all__ = [
     "BadKeyMaterial",
@@ -35,6 +38,7 @@ __all__ = [
     "WillNotOpen",
     "WrongKeyEncryptionKey",
     "canary_problems",
+    "canary_troubles",
     "check_key_material",
     "decrypt",
     "decrypt_site_secret",
@@ -48,4 +52,8 @@ __all__ = [
     "place_of",
     "primary_fingerprint_key_id",
     "primary_kek_id",
+    "verify",
+    "verify_canary",
+    "verify_data_key",
+    "verify_site_secret",
 ]

@@ -83,18 +83,43 @@ def is_at_hand(kek_id: str) -> bool:
 
 def problems() -> list[str]:
     """What is wrong with the key-encryption keys that this database needs, in sentences; reads, and never writes."""
+    return [str(trouble) for trouble in troubles()]
+
+
+def troubles() -> list[VaultError]:
+    """The same as exceptions: a service that is away says nothing about its keys, a missing or wrong key does."""
     needed = {*MerchantDataKey.objects.kek_ids(), *SiteDataKey.objects.kek_ids()}
-    found: list[str] = []
-    for kek_id in sorted(needed | {ring.primary_kek_id()}):
+    found: list[VaultError] = []
+    try:
+        primary = {ring.primary_kek_id()}
+    except VaultError as trouble:
+        found.append(trouble)
+        primary = set()
+    for kek_id in sorted(needed | primary):
         canary = KekCanary.objects.filter(kek_id=kek_id).first()
         try:
             if canary is not None:
                 _listen_to(canary)
             elif kek_id in needed:
                 _try_data_keys(kek_id)
-        except VaultError as problem:
-            found.append(str(problem))
+        except VaultError as trouble:
+            found.append(trouble)
     return found
+
+
+def verify(canary: KekCanary) -> None:
+    """Hear whether `canary` sings; it alone is damaged where its key still opens data keys.
+
+    Raises:
+        WillNotOpen: the row was altered.
+        WrongKeyEncryptionKey, KeyEncryptionKeyMissing, KeyServiceAway: nothing is known about the row.
+    """
+    try:
+        _listen_to(canary)
+    except WrongKeyEncryptionKey:
+        if not _try_data_keys(canary.kek_id):
+            raise
+        raise WillNotOpen(f"The canary of {canary.kek_id!r} was altered.") from None
 
 
 def _listen_to(canary: KekCanary) -> None:
@@ -106,8 +131,11 @@ def _listen_to(canary: KekCanary) -> None:
         raise _wrong(canary.kek_id)
 
 
-def _try_data_keys(kek_id: str) -> None:
-    """Where there is no canary yet, data keys that the key wrapped tell as much: one that opens is enough."""
+def _try_data_keys(kek_id: str) -> bool:
+    """Where there is no canary yet, data keys that the key wrapped tell as much: one that opens is enough.
+
+    False where there is none to try.
+    """
     rows = [
         *MerchantDataKey.objects.filter(kek_id=kek_id).order_by("-pk")[:_TRIED],
         *SiteDataKey.objects.filter(kek_id=kek_id).order_by("-pk")[:_TRIED],
@@ -117,9 +145,10 @@ def _try_data_keys(kek_id: str) -> None:
             ring.unwrap(kek_id, context_of(row), bytes(row.wrapped))
         except WillNotOpen:
             continue
-        return
+        return True
     if rows:
         raise _wrong(kek_id)
+    return False
 
 
 def _wrong(kek_id: str) -> WrongKeyEncryptionKey:

@@ -63,6 +63,11 @@ def unwrapped(row: DataKey) -> bytes:
         raise
 
 
+def verify(row: DataKey) -> None:
+    """Prove that the data key of `row` unwraps and let go of it; raises as `unwrapped`."""
+    unwrapped(row)
+
+
 def wrap_fresh(context: KeyContext) -> Wrapped:
     """A new random data key, wrapped by a key-encryption key that was proven to be the right one."""
     canaries.ensure(ring.primary_kek_id())

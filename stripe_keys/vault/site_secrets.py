@@ -31,6 +31,18 @@ def decrypt_site_secret(purpose: str, stored: str) -> str:
         WillNotOpen: altered, of another purpose, or its data key is gone.
         KeyEncryptionKeyMissing, WrongKeyEncryptionKey, KeyServiceAway: nothing is wrong with the text.
     """
+    return _opened(purpose, stored)[1]
+
+
+def verify_site_secret(purpose: str, stored: str) -> str:
+    """Prove that `stored` opens and let go of the text; the id of the key-encryption key that it hangs on.
+
+    Raises as `decrypt_site_secret`.
+    """
+    return _opened(purpose, stored)[0].kek_id
+
+
+def _opened(purpose: str, stored: str) -> tuple[SiteDataKey, str]:
     try:
         envelope = base64.b64decode(stored.removeprefix(_PREFIX), validate=True)
     except (binascii.Error, ValueError):
@@ -38,7 +50,7 @@ def decrypt_site_secret(purpose: str, stored: str) -> str:
     row = SiteDataKey.objects.filter(version=version_of(envelope)).first()
     if row is None:
         raise WillNotOpen("The site's data key of this secret is gone.")
-    return unlock(data_keys.unwrapped(row), envelope, _associated_data(purpose)).decode()
+    return row, unlock(data_keys.unwrapped(row), envelope, _associated_data(purpose)).decode()
 
 
 def _associated_data(purpose: str) -> bytes:
