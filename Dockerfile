@@ -13,7 +13,8 @@ RUN /venv/bin/pip install --require-hashes -r /requirements/demo.txt
 FROM python:3.11-slim AS code
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     WEB_BIND=0.0.0.0:8000 STATIC_ROOT=/srv/staticfiles
-RUN useradd --system --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin site
+RUN useradd --system --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin site \
+    && install --directory --owner site --group site --mode 0700 /ledger
 WORKDIR /srv/site
 COPY manage.py ./
 COPY accounts accounts

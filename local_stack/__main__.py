@@ -80,6 +80,7 @@ def _run_as(options: argparse.Namespace) -> int:
             email="smtp://127.0.0.1:9",
             database=servers.database_url,
             redis=servers.redis_url,
+            ledger=str(servers.folder / "deletion-ledger.jsonl"),
         )
         if kind == "production":
             return _call(command, production_environment(addresses))

@@ -39,13 +39,17 @@ def fresh_secrets() -> dict[str, str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Addresses:
-    """Where everything is: URLs. `stripe` answers for all three of Stripe's hosts; `email` is smtp://host:port."""
+    """Where everything is: URLs. `stripe` answers for all three of Stripe's hosts; `email` is smtp://host:port.
+
+    `ledger` is the path of the deletion ledger; without one, erasures wait to be written.
+    """
 
     site: str
     stripe: str
     email: str
     database: str
     redis: str
+    ledger: str = ""
 
 
 def site_environment(kind: str, addresses: Addresses, site_secrets: Mapping[str, str]) -> dict[str, str]:
@@ -57,6 +61,7 @@ def site_environment(kind: str, addresses: Addresses, site_secrets: Mapping[str,
         "DATABASE_URL": addresses.database,
         "REDIS_URL": addresses.redis,
         "EMAIL_URL": addresses.email,
+        "DELETION_LEDGER": addresses.ledger,
         "STRIPE_API_BASE": addresses.stripe,
         "STRIPE_INSTALL_BASE": addresses.stripe,
         "STRIPE_DASHBOARD_BASE": addresses.stripe,

@@ -11,6 +11,7 @@
 """
 
 import contextlib
+import hashlib
 import os
 import signal
 import subprocess
@@ -246,11 +247,19 @@ class Stack:
             email=f"smtp://{LOOPBACK}:{self.ports.smtp}",
             database=self.servers.database_url,
             redis=self.servers.redis_url,
+            ledger=str(self._ledger()),
         )
         machine = {name: os.environ[name] for name in _FROM_THE_MACHINE if name in os.environ}
         site = site_environment("demo", addresses, self._secrets)
         bind = {"WEB_BIND": f"{LOOPBACK}:{self.ports.site}", "PYTHONUNBUFFERED": "1"}
         return {**machine, **site, **bind, **self._extra}
+
+    def _ledger(self) -> Path:
+        """The deletion ledger of our database; a given one may be another each time, and has its own."""
+        if self.servers.postgres is not None:
+            return self.folder / "deletion-ledger.jsonl"
+        which = hashlib.sha256(self.servers.database_url.encode()).hexdigest()[:12]
+        return self.folder / f"deletion-ledger-{which}.jsonl"
 
     def _collect_static(self, folder: Path) -> None:
         self.manage(

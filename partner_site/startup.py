@@ -8,6 +8,9 @@ import threading
 from types import TracebackType
 
 from django.core.checks import run_checks
+from django.db import connection
+
+from stripe_keys import ledger
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +24,7 @@ def prepare_process() -> None:
     log_last_words()
     keep_memory_private()
     refuse_unsafe_settings()
+    refuse_restored_database()
 
 
 def log_last_words() -> None:
@@ -49,6 +53,20 @@ def refuse_unsafe_settings() -> None:
         sys.stderr.write(f"  {problem.id}: {problem.msg} {problem.hint or ''}\n".rstrip() + "\n")
     sys.stderr.flush()
     sys.exit(REFUSED)
+
+
+def refuse_restored_database() -> None:
+    """End the process, saying why, if the database and the deletion ledger contradict each other.
+
+    A database that was restored still holds what was erased since its dump; nobody may be served from it before
+    `manage.py after_restore`. A database that is away is not waited for.
+    """
+    problem = ledger.refusal()
+    connection.close()
+    if problem:
+        sys.stderr.write(f"The site does not start: {problem}\n")
+        sys.stderr.flush()
+        sys.exit(REFUSED)
 
 
 def keep_memory_private() -> None:

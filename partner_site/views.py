@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 from psycopg_pool import PoolTimeout
 
 from accounts.models import Merchant
+from stripe_keys import ledger
 from work.engine import queues
 from work.models import DueRow, WorkerHeartbeat
 
@@ -47,7 +48,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
     """Say whether the site can do its work: 200, or 503 with what is missing. Ages are in seconds.
 
     Ready means that the database answers, every migration is applied, some worker's heart beats, and nothing that was
-    due has waited for longer than DUE_ROW_IS_LATE.
+    due has waited for longer than DUE_ROW_IS_LATE. A database that was restored under the running site is not ready.
     """
     try:
         report = _readiness()
@@ -64,12 +65,15 @@ def _readiness() -> dict[str, Any]:
     )
     oldest = {queue.name: _seconds_since(_oldest_due(queue.model)) for queue in queues().values()}
     late = max((age for age in oldest.values() if age is not None), default=0.0)
+    agrees_with_ledger = ledger.refusal() is None
     return {
         "database": True,
         "migrated": True,
+        "agrees_with_ledger": agrees_with_ledger,
         "worker_heartbeat_age": heartbeat,
         "oldest_due_age": oldest,
-        "ready": heartbeat is not None
+        "ready": agrees_with_ledger
+        and heartbeat is not None
         and heartbeat <= HEARTBEAT_IS_FRESH.total_seconds()
         and late <= DUE_ROW_IS_LATE.total_seconds(),
     }

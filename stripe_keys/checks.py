@@ -1,16 +1,21 @@
 """Start-up checks of what keys depend on: the manifest, and key material that opens what it locks."""
 
+import os
+from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 
-from stripe_keys import permissions, vault
+from stripe_keys import ledger, permissions, vault
 
 
 def register_checks() -> None:
     """Add this app's checks to Django's."""
     register(check_manifest)
     register(check_key_material, Tags.security)
+    register(check_ledger_is_named)
+    register(check_ledger_agrees, Tags.security, deploy=True)
 
 
 def check_manifest(**_: Any) -> list[CheckMessage]:
@@ -29,3 +34,33 @@ def check_key_material(**_: Any) -> list[CheckMessage]:
     except vault.VaultError as problem:
         return [Error(str(problem), id="stripe_keys.E002")]
     return []
+
+
+def check_ledger_is_named(**_: Any) -> list[CheckMessage]:
+    """Production keeps a deletion ledger, in the same place wherever a process is started."""
+    path = settings.DELETION_LEDGER
+    if not path and settings.SITE_ENVIRONMENT == "production":
+        return [
+            Error(
+                "DELETION_LEDGER is empty: a restore of the database would bring erased keys back.",
+                hint="Name a file that web and workers share, outside the database and its backups.",
+                id="stripe_keys.E003",
+            )
+        ]
+    if path and not Path(path).is_absolute():
+        hint = "Give the whole path: each process would look into its own folder."
+        return [Error("DELETION_LEDGER is not an absolute path.", hint=hint, id="stripe_keys.E004")]
+    return []
+
+
+def check_ledger_agrees(**_: Any) -> list[CheckMessage]:
+    """The deletion ledger can be written, and the database is not older than it."""
+    if not settings.DELETION_LEDGER:
+        return []
+    path = Path(settings.DELETION_LEDGER)
+    place = path if path.exists() else path.parent
+    if not os.access(place, os.W_OK if place == path else os.W_OK | os.X_OK):
+        hint = "Workers append to it; make its folder and give it to the site's user."
+        return [Error(f"The deletion ledger cannot be written: {path}", hint=hint, id="stripe_keys.E005")]
+    problem = ledger.refusal()
+    return [Error(problem, id="stripe_keys.E006")] if problem else []

@@ -4,6 +4,7 @@ import base64
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -36,6 +37,7 @@ def environment(**changes: str) -> dict[str, str]:
         "STRIPE_WEBHOOK_SECRETS": f"events:{people.a_signing_secret()}",
         "KEY_ENCRYPTION_KEYS": an_encryption_key(),
         "FINGERPRINT_KEYS": an_encryption_key(),
+        "DELETION_LEDGER": str(Path(tempfile.gettempdir()) / f"ledger-{people.some_letters(12)}.jsonl"),
         **changes,
     }
 
