@@ -21,6 +21,7 @@ class Validation(DueRow):
         EXPIRY_EVENT = "expiry_event", "Stripe reported the end of this key"
         SECOND_LOOK = "second_look", "A refusal is being confirmed"
         OPS = "ops", "Asked for by support"
+        RESTORED = "restored", "The database was restored"
 
     key = models.ForeignKey(RestrictedKey, on_delete=models.CASCADE, related_name="validations")
     merchant = models.ForeignKey(Merchant, on_delete=models.CASCADE, related_name="+")
