@@ -9,6 +9,7 @@ from celery import Celery
 from celery.signals import celeryd_init, setup_logging
 
 from partner_site.log import holds_a_key
+from stripe_keys.secret import Secret
 from work import broker
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "partner_site.settings")
@@ -27,10 +28,17 @@ class SiteCelery(Celery):
     def send_task(  # type: ignore[override]  # Celery passes the rest by name, and so do we
         self, name: str, args: Any = None, kwargs: Any = None, **options: Any
     ) -> Any:
-        """Publish the task, unless its arguments hold a key-shaped string."""
-        if holds_a_key(json.dumps([args, kwargs, options.get("headers")], default=repr)):
+        """Publish the task, unless its arguments hold a secret or a key-shaped string."""
+        if holds_a_key(json.dumps([args, kwargs, options.get("headers")], default=_no_secret)):
             raise KeyInMessage(f"Task {name} was given something shaped like a key.")
         return super().send_task(name, args, kwargs, **options)
+
+
+def _no_secret(value: object) -> str:
+    """How a value that JSON does not know is looked at."""
+    if isinstance(value, Secret):
+        raise KeyInMessage("A task was given a secret.")
+    return repr(value)
 
 
 app = SiteCelery("partner_site")

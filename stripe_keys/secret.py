@@ -3,7 +3,8 @@
 import hmac
 import re
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from types import MemberDescriptorType
+from typing import Any, NoReturn, Self, final
 
 _KEY = re.compile(r"(?P<kind>[rs]k)_(?P<mode>live|test)_[A-Za-z0-9]{10,240}", re.ASCII)
 
@@ -21,11 +22,13 @@ class KeyShape:
     last4: str
 
 
+@final
 class Secret:
     """One whole `rk_` or `sk_` key of ASCII letters and digits, 10 to 240 of them behind the prefix.
 
     Only `reveal()` gives the text away. Everything that would show it by accident (repr, str, format, json, pickle,
-    copy, a template, a traceback's locals) shows the prefix and the last four characters at the most.
+    copy, a template, a traceback's locals, a tool that reads every attribute) shows the prefix and the last four
+    characters at the most.
 
     Raises:
         NotAKey: the text is not of that form.
@@ -34,18 +37,24 @@ class Secret:
     __slots__ = ("_text", "shape")
     shape: KeyShape
 
-    def __init__(self, text: str) -> None:
-        match = _KEY.fullmatch(text)
+    def __new__(cls, text: str) -> Self:
+        """Not `__init__`, which could be called again."""
+        match = _KEY.fullmatch(text) if isinstance(text, str) else None
         if match is None:
+            del text  # a report that shows variables would quote it
             raise NotAKey("That is not one whole Stripe key.")
-        object.__setattr__(self, "_text", text)
-        object.__setattr__(
-            self, "shape", KeyShape(kind=match["kind"], livemode=match["mode"] == "live", last4=text[-4:])
-        )
+        self = super().__new__(cls)
+        whole = match.group()  # a plain str, even of a subclass
+        _text_inside.__set__(self, whole)
+        shape = KeyShape(kind=match["kind"], livemode=match["mode"] == "live", last4=whole[-4:])
+        object.__setattr__(self, "shape", shape)
+        return self
 
     def reveal(self) -> str:
-        """The key itself. Every caller is listed in `tests/house/`: add none without a reason."""
-        return self._text  # type: ignore[attr-defined,no-any-return]
+        """The key itself. Every caller is listed in `tests/house/reveals.py`: add none without a reason."""
+        return str(_text_inside.__get__(self))
+
+    reveal.alters_data = True  # type: ignore[attr-defined]  # templates call what they can, but not this
 
     @property
     def livemode(self) -> bool:
@@ -57,7 +66,13 @@ class Secret:
         """The last four characters, which Stripe's Dashboard shows too."""
         return self.shape.last4
 
+    def __init_subclass__(cls, **kwargs: Any) -> NoReturn:
+        raise TypeError("A secret has no subclasses.")
+
     def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError("A secret does not change.")
+
+    def __delattr__(self, name: str) -> NoReturn:
         raise AttributeError("A secret does not change.")
 
     def __repr__(self) -> str:
@@ -81,5 +96,16 @@ class Secret:
     def __deepcopy__(self, memo: object) -> NoReturn:
         raise TypeError("A secret is not copied.")
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A secret is not pickled.")
+
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         raise TypeError("A secret is not pickled.")
+
+    def __getstate__(self) -> NoReturn:
+        raise TypeError("A secret is not pickled.")
+
+
+# The slot that holds the text is no attribute of the class: dir(), getattr() and whatever walks objects miss it.
+_text_inside: MemberDescriptorType = vars(Secret)["_text"]
+type.__delattr__(Secret, "_text")
