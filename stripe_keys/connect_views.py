@@ -137,7 +137,9 @@ def _paste(request: HttpRequest, mode: str, *, replaces: RestrictedKey | None) -
         response = _paste_page(request, form, mode, replaces, status=429)
         response["Retry-After"] = str(ceil(refusal.retry_after.total_seconds()))
         return response
-    if added.already_saved:
+    if added.stored_afresh:
+        messages.success(request, "The key is stored afresh and is being checked now. Nothing else is needed.")
+    elif added.already_saved:
         messages.info(request, "You had saved this key already; here it is. Nothing was changed.")
     elif form.cleaned_note:
         messages.info(request, form.cleaned_note)

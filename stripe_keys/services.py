@@ -4,14 +4,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Count, Min, QuerySet
 
 from accounts.models import Merchant, User
+from accounts.notices import tell_ops
 from stripe_keys import lifecycle, takeover, vault
 from stripe_keys.lifecycle import actor_name
 from stripe_keys.models import (
     DEFAULT_PURPOSE,
+    KeyEnvelope,
     KeySubmission,
     RestrictedKey,
     StripeInstall,
@@ -44,10 +46,11 @@ class NotPossibleNow(Exception):
 
 @dataclass(frozen=True)
 class Added:
-    """The key that a paste led to, and whether it was there before."""
+    """The key that a paste led to, and whether it was there before; if so, whether it had to be stored afresh."""
 
     key: RestrictedKey
     already_saved: bool
+    stored_afresh: bool = False
 
 
 @transaction.atomic
@@ -62,8 +65,9 @@ def add_key(
 ) -> Added:
     """Store a pasted key as pending, encrypted, and have it checked at once.
 
-    The same key again is the same row. A key that waits to be proven gives way to a newer paste; a key that serves
-    goes on serving until the new one is proven. A key that another merchant has is rejected exactly as a useless one.
+    The same key again is the same row, and if its envelope does not open, this gives it a new one. A key that waits to
+    be proven gives way to a newer paste; a key that serves goes on serving until the new one is proven. A key that
+    another merchant has is rejected exactly as a useless one; ops are told.
 
     Raises:
         TooManyPastes: the merchant or the address has pasted too often.
@@ -71,14 +75,22 @@ def add_key(
     # Two tabs at once take turns. Not the stronger lock: whoever holds a key and adds a check of it, which names the
     # merchant, would wait for us while we wait for the key.
     Merchant.objects.select_for_update(no_key=True).get(pk=merchant.pk)
-    key = _new_row(merchant, user, secret, purpose)
-    kept = RestrictedKey.objects.kept().filter(fingerprint=key.fingerprint)
-    own = kept.filter(merchant=merchant).first()
+    marks = vault.fingerprints(secret)
+    _take_turns(marks)
+    key = _new_row(merchant, user, secret, marks[0], purpose)
+    kept = RestrictedKey.objects.kept().filter(fingerprint__in=[mark.digest for mark in marks])
+    own = kept.filter(merchant=merchant).select_for_update(of=("self",)).first()
     if own is not None:
-        return Added(own, already_saved=True)
+        afresh = own.quarantined_at is not None
+        if afresh:
+            _store_afresh(own, secret, user, now)
+        return Added(own, already_saved=True, stored_afresh=afresh)
     _count_paste(key, user, remote_address, now)
     _give_way(key, user)  # whatever comes of the new key: a difference would tell whose it is
-    if kept.exists() or not _store(key, secret, user):
+    of_another = kept.first()
+    if of_another is not None:
+        _tell_ops_of_second_merchant(of_another, merchant, now)
+    if of_another is not None or not _store(key, secret):
         key.status, key.last_problem = Status.REJECTED, "not_usable"
         key.save(force_insert=True)
         lifecycle.record(
@@ -90,8 +102,21 @@ def add_key(
     return Added(key, already_saved=False)
 
 
-def _new_row(merchant: Merchant, user: User, secret: Secret, purpose: str) -> RestrictedKey:
-    mark = vault.fingerprints(secret)[0]
+def _take_turns(marks: list[vault.Fingerprint]) -> None:
+    """Let one paste of the same key after the other look whether it is here, until their transactions end.
+
+    The database holds each fingerprint once; while fingerprint keys are being rotated, two processes may each have
+    their own idea of which fingerprint a new row gets. They meet at any fingerprint key that both know. Always in the
+    same order, so that nobody waits for somebody who waits for them.
+    """
+    with connection.cursor() as cursor:
+        for number in sorted(int.from_bytes(mark.digest[:8], signed=True) for mark in marks):
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [number])
+
+
+def _new_row(
+    merchant: Merchant, user: User, secret: Secret, mark: vault.Fingerprint, purpose: str
+) -> RestrictedKey:
     return RestrictedKey(
         merchant=merchant,
         livemode=secret.livemode,
@@ -103,8 +128,8 @@ def _new_row(merchant: Merchant, user: User, secret: Secret, purpose: str) -> Re
     )
 
 
-def _store(key: RestrictedKey, secret: Secret, user: User) -> bool:
-    """Write the pending row and its envelope; False if another merchant stored the same key at this very moment."""
+def _store(key: RestrictedKey, secret: Secret) -> bool:
+    """Write the pending row and its envelope; False if the database holds the same key in spite of all we looked at."""
     try:
         with transaction.atomic():
             key.save(force_insert=True)
@@ -112,6 +137,27 @@ def _store(key: RestrictedKey, secret: Secret, user: User) -> bool:
     except IntegrityError:
         return False
     return True
+
+
+def _store_afresh(key: RestrictedKey, secret: Secret, user: User, now: datetime) -> None:
+    """Give `key`, whose envelope does not open and which was pasted again, a new envelope; the caller has locked it."""
+    KeyEnvelope.objects.filter(key=key).delete()
+    vault.encrypt(key, secret).save(force_insert=True)
+    key.quarantined_at, key.last_problem = None, ""
+    key.save(update_fields=["quarantined_at", "last_problem"])
+    lifecycle.record(key, actor=actor_name(user), reason="The key was pasted again and stored afresh.")
+    lifecycle.request_validation(key, reason=Validation.Reason.ADDED, now=now, requested_by=user)
+
+
+def _tell_ops_of_second_merchant(key: RestrictedKey, merchant: Merchant, now: datetime) -> None:
+    """One key in two merchants' hands is a thief's or a mistake of theirs: either is worth a look."""
+    tell_ops(
+        subject="A key that is kept for one merchant was pasted for another",
+        body=f"The key {key.pk} of merchant {key.merchant_id} was pasted for merchant {merchant.pk}. That paste was"
+        " refused as any useless key is; neither merchant was told.\n\nLook at the pastes (Key submissions) in the ops"
+        " desk: somebody may be testing stolen keys.",
+        dedupe_key=f"second-merchant:{key.pk}:{now:%Y%m%d}",
+    )
 
 
 def _give_way(key: RestrictedKey, user: User) -> None:
@@ -207,8 +253,10 @@ def recheck_for_ops(*, keys: QuerySet[RestrictedKey], actor: User, now: datetime
 
 
 @transaction.atomic
-def suspend(*, key: RestrictedKey, actor: User, now: datetime) -> None:
+def suspend(*, key: RestrictedKey, actor: User, now: datetime, is_leaked: bool = False) -> None:
     """Refuse to use `key` until it is resumed; it stays stored and checked, and the merchant is told.
+
+    Of a leaked key the merchant learns that it has leaked, and what to do at Stripe.
 
     Raises:
         NotPossibleNow: it is suspended already, or its secret is no longer kept.
@@ -218,8 +266,12 @@ def suspend(*, key: RestrictedKey, actor: User, now: datetime) -> None:
         raise NotPossibleNow
     RestrictedKey.objects.filter(pk=key.pk).update(suspended_at=now)
     key.suspended_at = now
-    lifecycle.record(key, actor=actor_name(actor), reason="Support suspended it.")
-    takeover.tell_suspended(key)
+    reason = "It was found leaked, and support suspended it." if is_leaked else "Support suspended it."
+    lifecycle.record(key, actor=actor_name(actor), reason=reason)
+    if is_leaked:
+        takeover.tell_leaked(key)
+    else:
+        takeover.tell_suspended(key)
 
 
 @transaction.atomic

@@ -87,6 +87,17 @@ def tell_suspended(key: RestrictedKey) -> None:
     _tell(key, "suspended", f"suspended:{key.pk}:{key.suspended_at:%Y%m%d%H%M%S}")
 
 
+def tell_leaked(key: RestrictedKey) -> None:
+    """Tell the merchant that a copy of `key` was found where it should not be; once per suspension, or after the end."""
+    _tell(key, "leaked", mark_of_leak_notice(key))
+
+
+def mark_of_leak_notice(key: RestrictedKey) -> str:
+    """By what the notice of `tell_leaked` is known."""
+    is_suspended = key.is_kept and key.suspended_at
+    return f"leaked:{key.pk}:{f'{key.suspended_at:%Y%m%d%H%M%S}' if is_suspended else key.status}"
+
+
 def tell_unreadable(key: RestrictedKey, now: datetime) -> None:
     """Tell the merchant that we can no longer read `key`, and that pasting it again helps."""
     _tell(key, "unreadable", f"unreadable:{key.pk}:{now:%Y%m%d%H%M%S}")
