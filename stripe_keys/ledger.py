@@ -32,6 +32,10 @@ _SHORTEST_WAIT, _LONGEST_WAIT = timedelta(seconds=10), timedelta(minutes=10)
 _WITHOUT_LEDGER_WAIT = timedelta(hours=1)
 
 
+class ContradictsDatabase(Exception):
+    """The ledger's file and this database do not belong together as they are; the text says what to do."""
+
+
 def ledger_file() -> LedgerFile | None:
     """The file of DELETION_LEDGER; None where there is none, which production refuses."""
     return LedgerFile(settings.DELETION_LEDGER) if settings.DELETION_LEDGER else None
@@ -117,14 +121,28 @@ def refusal() -> str | None:
 
 def _contradiction(file: LedgerFile, tail_of: LedgerFile | OpenLedger) -> str | None:
     # The database first: what is settled by now is in the file. Then the file: what is in there was committed before.
-    settled = LedgerEntry.objects.filter(state=LedgerEntry.State.DONE)
-    newest = settled.order_by("-finished_at", "-pk").values_list("entry_id", flat=True).first()
-    written = [record["entry"] for record in tail_of.tail()]
-    if written and not LedgerEntry.objects.filter(entry_id=UUID(written[-1])).exists():
+    newest = _newest_settled()
+    tail = tail_of.tail()
+    if tail and not _is_known(tail[-1]):
         return RESTORED
-    if newest is None or str(newest) in written or _holds(file, newest):
+    if newest is None or str(newest) in {record["entry"] for record in tail} or _holds(file, newest):
         return None
     return INCOMPLETE
+
+
+def lacks_what_was_settled(file: LedgerFile) -> bool:
+    """Whether the newest entry that this database knows to be written is nowhere in the file."""
+    newest = _newest_settled()
+    return newest is not None and not _holds(file, newest)
+
+
+def _newest_settled() -> UUID | None:
+    settled = LedgerEntry.objects.filter(state=LedgerEntry.State.DONE)
+    return settled.order_by("-finished_at", "-pk").values_list("entry_id", flat=True).first()
+
+
+def _is_known(record: Record) -> bool:
+    return LedgerEntry.objects.filter(entry_id=UUID(record["entry"])).exists()
 
 
 def _holds(file: LedgerFile, entry_id: UUID) -> bool:
@@ -145,3 +163,27 @@ def mark() -> None:
     newest = settled.order_by("-finished_at", "-pk").values("pk")[:1]  # the file's last line must be known
     old = settled.filter(kind=LedgerEntry.Kind.MARK, erased_at__lt=timezone.now() - _MARKS_KEPT)
     old.exclude(pk__in=newest).delete()
+
+
+def rebuild(file: LedgerFile) -> int:
+    """Add what this database knows to be erased and the file lacks; returns how many lines that were.
+
+    Raises:
+        ContradictsDatabase: the database was restored; what the file knows must be replayed first.
+        OSError: the file cannot be written.
+    """
+    with file.opened() as opened:
+        tail = opened.tail()
+        if tail and not _is_known(tail[-1]):
+            raise ContradictsDatabase(RESTORED)
+        return add_missing(file, opened)
+
+
+def add_missing(file: LedgerFile, opened: OpenLedger) -> int:
+    """Append each entry that this database has settled and the file lacks, oldest first; returns how many."""
+    written = {record["entry"] for record in file.records()}
+    settled = LedgerEntry.objects.filter(state=LedgerEntry.State.DONE).order_by("finished_at", "pk")
+    missing = [record_of(row) for row in settled.iterator() if str(row.entry_id) not in written]
+    if missing:
+        opened.append(*missing)
+    return len(missing)

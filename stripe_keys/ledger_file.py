@@ -81,10 +81,10 @@ class OpenLedger:
         """The last whole records, oldest first."""
         return _tail_of(self._handle)
 
-    def append(self, record: Record) -> None:
-        """Add a record; when this returns it is on disk."""
-        line = json.dumps(record, separators=(",", ":")).encode() + b"\n"
-        self._write(line if self._ends_whole() else b"\n" + line)
+    def append(self, *records: Record) -> None:
+        """Add records; when this returns they are on disk."""
+        lines = "".join(json.dumps(record, separators=(",", ":")) + "\n" for record in records).encode()
+        self._write(lines if self._ends_whole() else b"\n" + lines)
         os.fsync(self._handle)
 
     def _ends_whole(self) -> bool:
