@@ -10,6 +10,8 @@ from stripe_keys.vault.canaries import is_at_hand as kek_is_at_hand
 from stripe_keys.vault.canaries import problems as canary_problems
 from stripe_keys.vault.canaries import troubles as canary_troubles
 from stripe_keys.vault.canaries import verify as verify_canary
+from stripe_keys.vault.data_keys import add_version as add_data_key_version
+from stripe_keys.vault.data_keys import rewrapped as rewrapped_data_key
 from stripe_keys.vault.data_keys import verify as verify_data_key
 from stripe_keys.vault.envelopes import Place, length_prefixed
 from stripe_keys.vault.errors import (
@@ -22,9 +24,18 @@ from stripe_keys.vault.errors import (
     WrongKeyEncryptionKey,
 )
 from stripe_keys.vault.fingerprints import Fingerprint, fingerprints, primary_fingerprint_key_id
-from stripe_keys.vault.keys import decrypt, encrypt, open_envelope, place_of, verify
+from stripe_keys.vault.key_services import Wrapped
+from stripe_keys.vault.keys import (
+    decrypt,
+    encrypt,
+    fingerprint_again,
+    open_envelope,
+    place_of,
+    reencrypt,
+    verify,
+)
 from stripe_keys.vault.local_keys import check_key_material
-from stripe_keys.vault.ring import primary_kek_id
+from stripe_keys.vault.ring import kek_ids, primary_kek_id
 from stripe_keys.vault.site_secrets import decrypt_site_secret, encrypt_site_secret, verify_site_secret
 
 __all__ = [
@@ -36,7 +47,9 @@ __all__ = [
     "Place",
     "VaultError",
     "WillNotOpen",
+    "Wrapped",
     "WrongKeyEncryptionKey",
+    "add_data_key_version",
     "canary_problems",
     "canary_troubles",
     "check_key_material",
@@ -45,13 +58,17 @@ __all__ = [
     "encrypt",
     "encrypt_site_secret",
     "ensure_canary",
+    "fingerprint_again",
     "fingerprints",
+    "kek_ids",
     "kek_is_at_hand",
     "length_prefixed",
     "open_envelope",
     "place_of",
     "primary_fingerprint_key_id",
     "primary_kek_id",
+    "reencrypt",
+    "rewrapped_data_key",
     "verify",
     "verify_canary",
     "verify_data_key",

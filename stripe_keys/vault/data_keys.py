@@ -68,6 +68,17 @@ def verify(row: DataKey) -> None:
     unwrapped(row)
 
 
+def rewrapped(row: DataKey) -> Wrapped:
+    """The data key of `row` wrapped by the primary key-encryption key; nothing is written, and nothing remembered.
+
+    Raises:
+        WillNotOpen: the row was altered or moved, or its key-encryption key is another one of the same name.
+        KeyEncryptionKeyMissing, KeyServiceAway: nothing is wrong with the row.
+    """
+    context = context_of(row)
+    return ring.wrap(context, ring.unwrap(row.kek_id, context, bytes(row.wrapped)))
+
+
 def wrap_fresh(context: KeyContext) -> Wrapped:
     """A new random data key, wrapped by a key-encryption key that was proven to be the right one."""
     canaries.ensure(ring.primary_kek_id())

@@ -5,6 +5,7 @@ from stripe_keys.secret import NotAKey, Secret
 from stripe_keys.vault import data_keys
 from stripe_keys.vault.envelopes import Place, lock, unlock, version_of
 from stripe_keys.vault.errors import NothingStored, WillNotOpen
+from stripe_keys.vault.fingerprints import Fingerprint, fingerprints
 
 
 def place_of(key: RestrictedKey) -> Place:
@@ -61,3 +62,13 @@ def open_envelope(envelope: KeyEnvelope) -> Secret:
 def verify(envelope: KeyEnvelope) -> None:
     """Prove that `envelope` opens and let go of the secret, which nobody gets; raises as `decrypt`."""
     open_envelope(envelope)
+
+
+def reencrypt(envelope: KeyEnvelope, data_key: MerchantDataKey) -> bytes:
+    """The bytes of `envelope` under another data key of the same merchant; raises as `decrypt`."""
+    return encrypt_under(data_key, envelope.key, open_envelope(envelope))
+
+
+def fingerprint_again(key: RestrictedKey) -> Fingerprint:
+    """The fingerprint of the secret of `key` under the primary fingerprint key; raises as `decrypt`."""
+    return fingerprints(decrypt(key))[0]

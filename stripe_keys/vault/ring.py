@@ -55,6 +55,11 @@ def primary_kek_id() -> str:
     return primary().primary_kek_id()
 
 
+def kek_ids() -> list[str]:
+    """Every key-encryption key that the settings name, as far as that is known without asking anybody."""
+    return list(dict.fromkeys([*primary().kek_ids(), *service("local").kek_ids()]))
+
+
 def wrap(context: KeyContext, data_key: bytes) -> Wrapped:
     """Wrap a data key with the primary key-encryption key."""
     return primary().wrap(context, data_key)

@@ -1,0 +1,65 @@
+"""`manage.py rotate_fingerprints`: after a new fingerprint key was put first, marks every kept key with it.
+
+The order that loses no duplicate: put the new key second in FINGERPRINT_KEYS and deploy; put it first and deploy; run
+this; leave the old one behind it.
+"""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from stripe_keys import vault
+from stripe_keys.management.progress import progress_over
+from stripe_keys.rotation import fingerprint_keys
+
+
+class Command(BaseCommand):
+    """Gives kept keys a fingerprint under the primary fingerprint key; may be broken off and run again."""
+
+    help = "Mark every kept key with the primary fingerprint key. Each is opened for it, which is recorded."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Whether to look only."""
+        parser.add_argument(
+            "--dry-run", action="store_true", help="say what would be done, and change nothing"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Mark them, and say which old fingerprint keys are still needed."""
+        try:
+            if options["dry_run"]:
+                self._show_plan()
+            else:
+                self._mark()
+        except vault.VaultError as problem:
+            raise CommandError(str(problem)) from None
+
+    def _show_plan(self) -> None:
+        primary = vault.primary_fingerprint_key_id()
+        for key_id, count in fingerprint_keys.counts(fingerprint_keys.kept_on_old_keys()).items():
+            self.stdout.write(f"Would mark {count} kept keys of {key_id} with {primary}.")
+        self._tell_ended()
+        self.stdout.write("Nothing was changed.")
+
+    def _mark(self) -> None:
+        old = fingerprint_keys.kept_on_old_keys()
+        with progress_over(old.count()) as advance:
+            outcome = fingerprint_keys.mark_anew(on_progress=advance)
+        self.stdout.write(f"{outcome.marked} kept keys marked with {vault.primary_fingerprint_key_id()}.")
+        if outcome.stopped:
+            raise CommandError(f"Stopped: {outcome.stopped} Run it again.")
+        self._tell_ended()
+        troubles = [f"Does not open, and stays as it was: key {pk}" for pk in outcome.unreadable]
+        troubles += [
+            f"Holds the same text as another kept key, and stays as it was: key {pk}"
+            for pk in outcome.doubles
+        ]
+        if left := old.count():
+            raise CommandError("\n".join([*troubles, f"{left} kept keys still have an old fingerprint."]))
+
+    def _tell_ended(self) -> None:
+        for key_id, count in fingerprint_keys.ended_on_old_keys().items():
+            self.stdout.write(
+                f"{count} ended keys stay on {key_id}: their text is gone. Keep {key_id} in FINGERPRINT_KEYS for as"
+                " long as leaks of them should be recognised."
+            )
