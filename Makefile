@@ -40,6 +40,7 @@ check: venv browser ## lint, formatting, types, imports, templates, migrations, 
 	.venv/bin/ruff format --check .
 	$(STACK) run-as test .venv/bin/mypy .
 	.venv/bin/lint-imports
+	$(PYTHON_IN_VENV) -m tests.house.reveals
 	.venv/bin/djlint --quiet --lint templates
 	$(STACK) run-as test $(PYTHON_IN_VENV) manage.py makemigrations --check --dry-run
 	$(STACK) run-as production $(PYTHON_IN_VENV) manage.py check --deploy --fail-level WARNING
