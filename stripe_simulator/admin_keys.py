@@ -20,6 +20,7 @@ def create_key(sim: Simulator, given: Json, parts: dict[str, str]) -> Json:
         livemode=livemode,
         permissions=given.get("permissions", sim.config.app.permission_names),
         wishes=wishes,
+        token=str(given.get("token", "")),
     )
     return {**key_answer(sim, key), "token": key.token}
 

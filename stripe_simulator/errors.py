@@ -168,6 +168,12 @@ def lock_timeout() -> ApiError:
     )
 
 
+def quoting(status: int, token: str) -> ApiError:
+    """An answer that quotes the whole key, which Stripe promises nobody not to do."""
+    headers = {"Stripe-Should-Retry": "false", "X-Stripe-Note": f"key {token}"}
+    return ApiError(status, f"Invalid API Key provided: {token}", headers=headers, param=token)
+
+
 def server_error(status: int) -> ApiError:
     return ApiError(
         status, "An unknown error occurred. Please contact support if it continues.", type="api_error"

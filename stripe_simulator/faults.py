@@ -19,6 +19,7 @@ KINDS = (
     "html",
     "redirect",
     "unauthorized",
+    "quoting",
 )
 MOMENTS = ("before", "after")
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from stripe_simulator import errors
+from stripe_simulator import authorization, errors
 from stripe_simulator.faults import Fault
 
 Answer = Callable[[], Awaitable[web.Response]]
@@ -49,7 +49,10 @@ async def _instead(fault: Fault, request: web.Request) -> web.Response:
         return web.Response(status=fault.status, text=HTML, content_type="text/html")
     if fault.kind == "redirect":
         return web.Response(status=302, headers={"Location": fault.reason or "/v1/elsewhere"})
-    error = _refusal(fault, 2 if request.path.startswith("/v2/") else 1)
+    if fault.kind == "quoting":
+        error = errors.quoting(fault.status, authorization.presented_token(request.headers))
+    else:
+        error = _refusal(fault, 2 if request.path.startswith("/v2/") else 1)
     return web.json_response(error.body, status=error.status, headers=error.headers)
 
 

@@ -24,15 +24,21 @@ class Wishes:
 
 
 def create(
-    sim: Simulator, *, account: str, livemode: bool, permissions: Sequence[str], wishes: Wishes | None = None
+    sim: Simulator,
+    *,
+    account: str,
+    livemode: bool,
+    permissions: Sequence[str],
+    wishes: Wishes | None = None,
+    token: str = "",
 ) -> ApiKey:
-    """Make a key and tell the app about it if it is connected."""
+    """Make a key and tell the app about it if it is connected; `token` is its text, random unless given."""
     wishes = wishes or Wishes()
     key = ApiKey(
         id=tokens.key_id(account),
         account=account,
         livemode=livemode,
-        token=tokens.token(wishes.kind, account, livemode=livemode),
+        token=token or tokens.token(wishes.kind, account, livemode=livemode),
         created=sim.now(),
         permissions=list(permissions),
         **asdict(wishes),

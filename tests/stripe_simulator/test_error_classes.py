@@ -122,6 +122,7 @@ CASES: dict[str, Case] = {
     "half of the JSON": (faulty("invalid_json"), stripe.APIError, 200, None),
     "body cut off": (faulty("truncated"), stripe.APIConnectionError, None, None),
     "connection reset": (faulty("reset"), stripe.APIConnectionError, None, None),
+    "401 that quotes": (faulty("quoting", status=401), stripe.AuthenticationError, 401, None),
     "401 by fault": (
         faulty("unauthorized", reason="api_key_expired"),
         stripe.AuthenticationError,
@@ -209,3 +210,13 @@ def test_other_mode_is_named(scene: Scene) -> None:
         stripe.InvalidRequestError, match="a similar object exists in live mode, but a test mode key"
     ):
         other_mode(scene)
+
+
+def test_a_quoting_answer_holds_the_whole_key(scene: Scene) -> None:
+    scene.fault("quoting", status=500)
+
+    with pytest.raises(stripe.APIError) as refusal:
+        scene.call()
+
+    assert str(scene.key["token"]) in str(refusal.value)
+    assert str(scene.key["token"]) in str(refusal.value.headers)

@@ -6,7 +6,7 @@ import time
 import pytest
 import stripe
 
-from tests.simulator import Json, SimulatorProcess, until
+from tests.simulator import Json, SimulatorProcess, secret_like, until
 from tests.stripe_simulator.conftest import Client
 
 
@@ -30,6 +30,15 @@ def test_key_and_its_id_have_the_shapes_of_stripe(key: Json) -> None:
     assert key["token"].startswith(f"rk_test_5{account_tail}")
     assert re.fullmatch(r"mk_[A-Za-z0-9]{24}", key["id"])
     assert key["id"][9:19] == key["account"][-10:]
+
+
+def test_a_key_may_be_given_its_text(simulator: SimulatorProcess, client: Client) -> None:
+    token = secret_like("rk_test_", 99)
+
+    made = simulator.admin.create_key(simulator.admin.create_account(), token=token)
+
+    assert made["token"] == token
+    assert not is_dead(client(token))
 
 
 def test_rotation_at_once_kills_the_old_key(simulator: SimulatorProcess, client: Client, key: Json) -> None:
