@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts.models import User
 from stripe_keys import (
     admin_records,  # noqa: F401  # registers its pages
+    admin_vault,  # noqa: F401  # registers its pages
     sentences,
     services,
 )

@@ -62,6 +62,35 @@ def holdings() -> list[Holding]:
     return sorted(found, key=lambda holding: (holding.kek_id, holding.table))
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far the data keys of one table are moved, for somebody who looks."""
+
+    primary: str
+    problem: str  # why the primary is not known
+    counts: dict[str, int]
+
+    @property
+    def rows(self) -> list[tuple[str, int]]:
+        """Each key-encryption key and its rows, the primary first even where it has none."""
+        first = {self.primary: self.counts.get(self.primary, 0)} if self.primary else {}
+        return list((first | self.counts).items())
+
+    @property
+    def left(self) -> int:
+        """How many rows are still to be moved."""
+        return sum(rows for kek_id, rows in self.counts.items() if kek_id != self.primary)
+
+
+def standing(table: str) -> Standing:
+    """How far the data keys of `table` are moved; a key service that is away makes it no error."""
+    counts = TABLES[table].objects.counts_by_kek_id()
+    try:
+        return Standing(vault.primary_kek_id(), "", counts)
+    except vault.VaultError as problem:
+        return Standing("", str(problem), counts)
+
+
 def rows_not_on(kek_id: str) -> int:
     """How many data keys another key-encryption key than `kek_id` wraps."""
     return sum(model.objects.not_on(kek_id).count() for model in TABLES.values())

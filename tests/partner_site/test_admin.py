@@ -1,7 +1,9 @@
 """Every page of the ops desk, walked: it opens for ops, for nobody else, and shows nothing secret."""
 
+import base64
 from collections.abc import Iterator
 from datetime import timedelta
+from html import escape
 
 import pytest
 from django.conf import settings
@@ -26,11 +28,13 @@ OPS_MODELS = {
         "statuschange",
         "keyuse",
         "keysubmission",
+        "merchantdatakey",
+        "sitedatakey",
     },
     "webhooks": {"eventnotification"},
     "work": {"periodicslot", "workerheartbeat"},
 }
-NEVER_SHOWN = {"keyenvelope", "merchantdatakey", "installstate", "authenticator", "session"}
+NEVER_SHOWN = {"keyenvelope", "kekcanary", "installstate", "authenticator", "session"}
 SEARCHES = ("ada", "acct_1AdasAccount0000", "%", "'", "x" * 500, "evt_1", "🙂")
 
 
@@ -55,6 +59,11 @@ def full_desk(ada: User, token: str) -> RestrictedKey:
     PeriodicSlot.objects.create(job="plan-due-checks", slot=timezone.now(), lane="plan-due-checks")
     WorkerHeartbeat.objects.create(name="celery@here:1", host="here", pid=1, beat_at=timezone.now())
     return key
+
+
+def shown_forms_of(stored: bytes) -> set[str]:
+    """How a page could show bytes."""
+    return {stored.hex(), base64.b64encode(stored).decode(), escape(str(stored))}
 
 
 def pages() -> Iterator[str]:
@@ -87,6 +96,7 @@ def test_every_page_opens_for_ops_and_shows_nothing_secret(
         token[8:],
         bytes(full_desk.fingerprint).hex(),
         bytes(full_desk.envelope.envelope).hex(),
+        *shown_forms_of(bytes(full_desk.envelope.data_key.wrapped)),
         settings.SECRET_KEY,
         settings.STRIPE_PLATFORM_KEY_TEST,
         settings.STRIPE_PLATFORM_KEY_LIVE,
