@@ -1,8 +1,27 @@
 """How the second factor's secrets are kept: encrypted by the vault, like every other secret of the site."""
 
-from allauth.mfa.adapter import DefaultMFAAdapter
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
+from allauth.mfa.adapter import DefaultMFAAdapter
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+
+log = logging.getLogger(__name__)
 _PURPOSE = "second-factor"
+_LOST = "Your second factor cannot be read. Ask another member of ops to reset it."
+_AWAY = "Your second factor cannot be checked at this moment. Please try again in a few minutes."
+
+
+class SecondFactorUnreadable(ValidationError):
+    """A stored secret of a second factor could not be opened; the message is for its owner.
+
+    As a ValidationError it becomes an error of the form that asked for a code.
+    """
 
 
 class EncryptedMFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth carries no types
@@ -16,7 +35,65 @@ class EncryptedMFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth c
         return encrypt_site_secret(_PURPOSE, text)
 
     def decrypt(self, encrypted_text: str) -> str:
-        """Return what `encrypt` was given."""
-        from stripe_keys.vault import decrypt_site_secret
+        """Return what `encrypt` was given.
 
-        return decrypt_site_secret(_PURPOSE, encrypted_text)
+        Raises:
+            SecondFactorUnreadable: it does not open, or not now.
+        """
+        from stripe_keys.vault import KeyServiceAway, VaultError, decrypt_site_secret
+
+        try:
+            return decrypt_site_secret(_PURPOSE, encrypted_text)
+        except KeyServiceAway:
+            log.critical("a second factor cannot be checked: the key service is away")
+            raise SecondFactorUnreadable(_AWAY) from None
+        except VaultError as problem:
+            log.critical("a second factor does not open", extra={"code": type(problem).__name__})
+            raise SecondFactorUnreadable(_LOST) from None
+
+
+class UnreadableSecondFactors:
+    """Middleware: a page that would show what cannot be read leads back to the second factor's page and says so."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Nothing but the page."""
+        return self._get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Answer for recovery codes that cannot be shown; no business of other exceptions."""
+        if not isinstance(exception, SecondFactorUnreadable):
+            return None
+        messages.error(request, exception.messages[0])
+        return redirect("mfa_index")
+
+
+def register_for_audit() -> None:
+    """Have the vault's audit open the second factors too."""
+    from stripe_keys import audit
+
+    audit.register(audit.Kind("second_factor", "second_factor", _stored_after))
+
+
+def _stored_after(position: Any, limit: int) -> list[Any]:
+    from allauth.mfa.models import Authenticator
+
+    from stripe_keys import audit
+
+    rows = Authenticator.objects.filter(pk__gt=position or 0).order_by("pk")[:limit]
+    return [
+        audit.Stored(row.pk, str(row.pk), partial(_verify, row.data), service="second_factor") for row in rows
+    ]
+
+
+def _verify(data: dict[str, Any]) -> str:
+    """Open every secret of an authenticator; the key-encryption key of the first."""
+    from stripe_keys.vault import WillNotOpen, verify_site_secret
+
+    stored = [data[name] for name in ("secret", "seed") if name in data] + (data.get("migrated_codes") or [])
+    if not stored or not all(isinstance(text, str) for text in stored):
+        raise WillNotOpen("This authenticator has no secret.")
+    kek_ids = [verify_site_secret(_PURPOSE, text) for text in stored]
+    return kek_ids[0]

@@ -11,7 +11,7 @@ class StripeKeysConfig(AppConfig):
 
     def ready(self) -> None:
         """Make the queue, the periodic jobs and the start-up checks known."""
-        from stripe_keys import checks, ledger, tasks
+        from stripe_keys import audit, checks, ledger, tasks
         from work import engine, periodic
 
         engine.register(tasks.VALIDATIONS)
@@ -20,4 +20,5 @@ class StripeKeysConfig(AppConfig):
         periodic.every(3600, "give-up-on-unproven-keys", tasks.give_up_on_unproven_keys)
         periodic.every(24 * 3600, "forget-old-pastes", tasks.forget_old_pastes)
         periodic.every(3600, "mark-ledger", ledger.mark)
+        periodic.every(60, "advance-vault-audit", audit.advance_nightly)
         checks.register_checks()
