@@ -122,7 +122,6 @@ CASES: dict[str, Case] = {
     "half of the JSON": (faulty("invalid_json"), stripe.APIError, 200, None),
     "body cut off": (faulty("truncated"), stripe.APIConnectionError, None, None),
     "connection reset": (faulty("reset"), stripe.APIConnectionError, None, None),
-    "401 that quotes": (faulty("quoting", status=401), stripe.AuthenticationError, 401, None),
     "401 by fault": (
         faulty("unauthorized", reason="api_key_expired"),
         stripe.AuthenticationError,
