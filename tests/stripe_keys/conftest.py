@@ -1,6 +1,7 @@
 """A Stripe for every test of this folder that asks for one."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from pytest_django import Settings
@@ -40,3 +41,11 @@ def brief_patience(settings: Settings) -> Iterator[None]:
     gateway.forget_connections()
     yield
     gateway.forget_connections()
+
+
+@pytest.fixture
+def ledger_path(tmp_path: Path, settings: Settings) -> Path:
+    """The deletion ledger of this test alone; there is no file yet."""
+    path = tmp_path / "ledger.jsonl"
+    settings.DELETION_LEDGER = str(path)
+    return path

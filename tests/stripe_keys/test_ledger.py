@@ -1,0 +1,452 @@
+"""What is erased is remembered outside the database, and a database that forgot it is found out."""
+
+import io
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from threading import Barrier, Thread
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection, transaction
+from django.db.models.functions import Now
+from django.test import Client
+from django.utils import timezone
+from pytest_django import Settings
+
+from accounts.models import Notice, User
+from stripe_keys import checks, erasures, ledger, ledger_entries, lifecycle
+from stripe_keys.models import KeyEnvelope, LedgerEntry, MerchantDataKey, RestrictedKey, StripeInstall
+from stripe_keys.secret import Secret
+from stripe_keys.vault import NothingStored, encrypt
+from tests.people import a_restricted_key, merchant_of
+from tests.stripe_keys.keys import bind_account
+from tests.stripe_keys.ledgers import (
+    a_settled_entry,
+    a_stored_key,
+    an_entry,
+    forget,
+    refusal,
+    remove,
+    written,
+)
+from tests.stripe_keys.rows import ACCOUNT, a_key
+from work import engine
+from work.models import DueRow, WorkerHeartbeat
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Status = RestrictedKey.Status
+
+
+# --- Noting ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_removed_key_is_remembered_with_what_became_of_it(ada: User, ledger_path: Path) -> None:
+    key = a_stored_key(ada)
+
+    remove(key, ada)
+    engine.drain("ledger")
+
+    (line,) = written(ledger_path)
+    entry = LedgerEntry.objects.get()
+    assert line == {
+        "v": 1,
+        "entry": str(entry.entry_id),
+        "kind": "key_erased",
+        "merchant": str(key.merchant_id),
+        "key": str(key.pk),
+        "status": "removed",
+        "reason": "The merchant removed it.",
+        "at": entry.erased_at.isoformat(),
+    }
+    assert entry.state == DueRow.State.DONE
+
+
+@pytest.mark.parametrize("to", [Status.EXPIRED, Status.REPLACED, Status.REMOVED])
+def test_every_end_of_a_key_is_remembered(ada: User, to: str) -> None:
+    key = a_stored_key(ada)
+
+    with transaction.atomic():
+        lifecycle.move(key, to, actor="Stripe", reason="It ended.")
+
+    assert LedgerEntry.objects.get().status == to
+
+
+def test_a_key_that_was_never_stored_is_not_remembered(ada: User) -> None:
+    key = a_key(ada)
+
+    remove(key, ada)
+
+    assert not LedgerEntry.objects.exists()
+
+
+def test_an_erasure_that_is_undone_is_not_remembered(ada: User) -> None:
+    key = a_stored_key(ada)
+
+    with transaction.atomic():
+        lifecycle.move(key, Status.REMOVED, actor="Ada", reason="A mistake.")
+        transaction.set_rollback(True)
+
+    assert not LedgerEntry.objects.exists()
+    assert KeyEnvelope.objects.filter(key=key).exists()
+
+
+def test_the_file_holds_no_name_address_or_key(ada: User, ledger_path: Path) -> None:
+    key = a_stored_key(ada, stripe_account_id=ACCOUNT)
+    other = a_stored_key(ada, livemode=True)
+    envelopes = [bytes(one.envelope) for one in KeyEnvelope.objects.all()]
+
+    remove(key, ada)
+    erasures.erase_merchant(
+        merchant=merchant_of(ada), actor=ada.email, reason="It was closed.", now=timezone.now()
+    )
+    engine.drain("ledger")
+
+    text = ledger_path.read_text()
+    assert len(written(ledger_path)) == 3
+    assert str(other.pk) in text
+    for private in (ada.email, "@", merchant_of(ada).name, ACCOUNT, key.last4, "rk_"):
+        assert private not in text
+    for envelope in envelopes:
+        assert envelope.hex() not in text
+
+
+def test_closing_a_merchant_erases_everything_and_is_remembered_once(ada: User, ledger_path: Path) -> None:
+    merchant = merchant_of(ada)
+    bind_account(ada, ACCOUNT)
+    keys = [a_stored_key(ada), a_stored_key(ada, "pending", livemode=True)]
+
+    counts = [
+        erasures.erase_merchant(merchant=merchant, actor="Ada", reason="Closed.", now=timezone.now())
+        for _ in range(2)
+    ]
+    engine.drain("ledger")
+
+    assert counts == [2, 0]
+    assert {RestrictedKey.objects.get(pk=key.pk).status for key in keys} == {Status.REMOVED}
+    assert not KeyEnvelope.objects.exists()
+    assert not MerchantDataKey.objects.exists()
+    assert StripeInstall.objects.get().status == StripeInstall.Status.UNINSTALLED
+    assert [line["kind"] for line in written(ledger_path)] == ["key_erased", "key_erased", "merchant_closed"]
+
+
+def test_nothing_is_stored_for_a_closed_merchant(ada: User) -> None:
+    erasures.erase_merchant(merchant=merchant_of(ada), actor="Ada", reason="Closed.", now=timezone.now())
+
+    with transaction.atomic(), pytest.raises(NothingStored):
+        encrypt(a_key(ada), Secret(a_restricted_key()))
+
+
+# --- Writing ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_entry_written_by_a_worker_that_died_is_written_again_and_does_no_harm(ledger_path: Path) -> None:
+    entry = an_entry()
+    (claimed,) = engine.claim("ledger")
+    with ledger.LedgerFile(ledger_path).opened() as opened:
+        opened.append(ledger.record_of(claimed))
+    LedgerEntry.objects.filter(pk=entry.pk).update(lease_until=Now() - timedelta(seconds=1))
+
+    engine.drain("ledger")
+
+    assert [line["entry"] for line in written(ledger_path)] == [str(entry.entry_id)] * 2
+    assert refusal() == ""
+
+
+def test_two_workers_at_once_write_each_entry_once(ledger_path: Path) -> None:
+    entries = [an_entry() for _ in range(20)]
+    both = Barrier(2)
+
+    def work() -> None:
+        both.wait()
+        engine.drain("ledger")
+        connection.close()
+
+    workers = [Thread(target=work) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    engine.drain("ledger")
+
+    assert sorted(line["entry"] for line in written(ledger_path)) == sorted(
+        str(one.entry_id) for one in entries
+    )
+
+
+def _full_disk(path: Path) -> str:
+    return "/dev/full"
+
+
+def _missing_folder(path: Path) -> str:
+    return str(path.parent / "away" / "ledger.jsonl")
+
+
+def _no_file_at_all(path: Path) -> str:
+    return str(path.parent)
+
+
+@pytest.mark.parametrize("place", [_full_disk, _missing_folder, _no_file_at_all])
+def test_an_erasure_never_waits_for_the_file_and_its_entry_is_never_lost(
+    ada: User, ledger_path: Path, settings: Settings, place: Callable[[Path], str]
+) -> None:
+    settings.DELETION_LEDGER = place(ledger_path)
+    key = a_stored_key(ada)
+
+    remove(key, ada)
+    for _ in range(8):
+        engine.drain("ledger")
+        LedgerEntry.objects.update(due_at=Now())
+
+    assert not KeyEnvelope.objects.exists()
+    entry = LedgerEntry.objects.get()
+    assert (entry.state, entry.attempts) == (DueRow.State.WAITING, 0)
+    notice = Notice.objects.get(lane="ops")
+    assert notice.subject == "The deletion ledger is not being written"
+
+    settings.DELETION_LEDGER = str(ledger_path)
+    engine.drain("ledger")
+    assert [line["key"] for line in written(ledger_path)] == [str(key.pk)]
+
+
+def test_an_entry_that_cannot_be_written_waits_the_longer_the_older_it_is(settings: Settings) -> None:
+    settings.DELETION_LEDGER = "/dev/full"
+    young, old = an_entry(), an_entry(created_at=timezone.now() - timedelta(days=1))
+
+    engine.drain("ledger")
+
+    young.refresh_from_db()
+    old.refresh_from_db()
+    assert timedelta(seconds=5) < young.due_at - timezone.now() < timedelta(seconds=15)
+    assert timedelta(minutes=9) < old.due_at - timezone.now() < timedelta(minutes=11)
+
+
+def test_without_a_ledger_entries_wait_for_one(settings: Settings, ledger_path: Path) -> None:
+    settings.DELETION_LEDGER = ""
+    entry = an_entry()
+    engine.drain("ledger")
+    entry.refresh_from_db()
+    assert (entry.state, entry.problem) == (DueRow.State.WAITING, "NoLedgerConfigured")
+
+    settings.DELETION_LEDGER = str(ledger_path)
+    LedgerEntry.objects.update(due_at=Now())
+    engine.drain("ledger")
+
+    assert len(written(ledger_path)) == 1
+
+
+# --- Marks -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_mark_is_written_like_an_erasure(ledger_path: Path) -> None:
+    ledger.mark()
+    engine.drain("ledger")
+
+    (line,) = written(ledger_path)
+    assert (line["kind"], line["merchant"], line["key"]) == ("mark", None, None)
+
+
+def test_old_marks_are_forgotten_but_never_the_last_line_nor_an_erasure(ada: User, ledger_path: Path) -> None:
+    remove(a_stored_key(ada), ada)
+    marks = [a_settled_entry() for _ in range(3)]
+    LedgerEntry.objects.update(erased_at=timezone.now() - timedelta(days=8))
+
+    ledger.mark()
+
+    left = LedgerEntry.objects.order_by("pk")
+    assert [entry.kind for entry in left] == ["key_erased", "mark", "mark"]
+    assert left[1].pk == marks[-1].pk
+    assert refusal() == ""
+
+
+def test_without_a_ledger_there_are_no_marks(settings: Settings) -> None:
+    settings.DELETION_LEDGER = ""
+
+    ledger.mark()
+
+    assert not LedgerEntry.objects.exists()
+
+
+# --- Being found out -------------------------------------------------------------------------------------------------
+
+
+def test_a_first_start_is_not_refused(ledger_path: Path) -> None:
+    an_entry()
+
+    assert refusal() == ""
+
+
+def test_a_database_and_its_ledger_agree(ledger_path: Path) -> None:
+    for _ in range(3):
+        a_settled_entry()
+
+    assert refusal() == ""
+
+
+def test_a_line_that_is_written_but_not_settled_yet_is_no_contradiction(ledger_path: Path) -> None:
+    a_settled_entry()
+    an_entry()
+    (claimed,) = engine.claim("ledger")
+    with ledger.LedgerFile(ledger_path).opened() as opened:
+        opened.append(ledger.record_of(claimed))
+
+    assert refusal() == ""
+
+
+@pytest.mark.parametrize("torn", ["", '{"v":1,"entry":"'])
+def test_a_restored_database_is_found_out(ledger_path: Path, torn: str) -> None:
+    a_settled_entry()
+    forget(a_settled_entry())
+    with ledger_path.open("a") as file:
+        file.write(torn)
+
+    assert refusal() == ledger.RESTORED
+
+
+def test_an_empty_database_beside_a_ledger_is_found_out(ledger_path: Path) -> None:
+    forget(a_settled_entry())
+
+    assert refusal() == ledger.RESTORED
+
+
+@pytest.mark.parametrize("left", [None, "", "{torn"])
+def test_a_lost_ledger_is_found_out(ledger_path: Path, left: str | None) -> None:
+    a_settled_entry()
+    ledger_path.unlink()
+    if left is not None:
+        ledger_path.write_text(left)
+
+    assert refusal() == ledger.INCOMPLETE
+
+
+def test_a_ledger_that_is_older_than_the_database_is_found_out(ledger_path: Path) -> None:
+    a_settled_entry()
+    older = ledger_path.read_bytes()
+    a_settled_entry()
+    ledger_path.write_bytes(older)
+
+    assert refusal() == ledger.INCOMPLETE
+
+
+def test_a_ledger_that_cannot_be_read_is_a_refusal(ledger_path: Path) -> None:
+    ledger_path.mkdir()
+
+    assert refusal() == f"The deletion ledger cannot be read (Is a directory): {ledger_path}"
+
+
+def test_a_clock_that_was_put_back_is_no_contradiction(
+    ledger_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stripe_keys.ledger_file.TAIL_BYTES", 300)
+    first = a_settled_entry()
+    for _ in range(5):
+        a_settled_entry()
+    LedgerEntry.objects.filter(pk=first.pk).update(finished_at=timezone.now() + timedelta(days=1))
+
+    assert refusal() == ""
+
+
+@pytest.mark.parametrize("restored", [True, False])
+def test_no_new_line_hides_a_contradiction(ledger_path: Path, restored: bool) -> None:
+    first = a_settled_entry()
+    if restored:
+        forget(first)
+    else:
+        ledger_path.unlink()
+    text = refusal()
+
+    entry = a_settled_entry()
+
+    assert refusal() == text != ""
+    assert (entry.state, entry.problem) == (DueRow.State.WAITING, "LedgerContradictsDatabase")
+    assert text in Notice.objects.get(lane="ops").body
+
+
+def test_a_site_whose_database_was_restored_under_it_is_not_ready(client: Client, ledger_path: Path) -> None:
+    WorkerHeartbeat.objects.create(name="a", host="a", pid=1, beat_at=timezone.now())
+    entry = a_settled_entry()
+    assert client.get("/readyz").status_code == 200
+
+    forget(entry)
+
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["agrees_with_ledger"]) == (503, False)
+
+
+# --- Checks before a deployment --------------------------------------------------------------------------------------
+
+
+def test_production_without_a_ledger_is_refused(settings: Settings) -> None:
+    settings.DELETION_LEDGER, settings.SITE_ENVIRONMENT = "", "production"
+    assert [one.id for one in checks.check_ledger_is_named()] == ["stripe_keys.E003"]
+
+    settings.SITE_ENVIRONMENT = "development"
+    assert checks.check_ledger_is_named() == []
+
+
+def test_a_ledger_that_depends_on_where_one_stands_is_refused(settings: Settings) -> None:
+    settings.DELETION_LEDGER = "ledger.jsonl"
+
+    assert [one.id for one in checks.check_ledger_is_named()] == ["stripe_keys.E004"]
+
+
+def test_a_deployment_to_a_restored_database_is_refused(ledger_path: Path) -> None:
+    entry = a_settled_entry()
+    assert checks.check_ledger_agrees() == []
+
+    forget(entry)
+
+    assert [one.msg for one in checks.check_ledger_agrees()] == [ledger.RESTORED]
+
+
+def test_a_deployment_without_the_ledger_s_folder_is_refused(settings: Settings, tmp_path: Path) -> None:
+    settings.DELETION_LEDGER = str(tmp_path / "away" / "ledger.jsonl")
+
+    assert [one.id for one in checks.check_ledger_agrees()] == ["stripe_keys.E005"]
+
+
+# --- A lost file -----------------------------------------------------------------------------------------------------
+
+
+def test_a_lost_ledger_is_written_anew_from_the_database(ledger_path: Path) -> None:
+    for _ in range(3):
+        a_settled_entry()
+    lines = ledger_path.read_text().splitlines()
+    ledger_path.write_text(lines[0] + "\n")
+
+    said = io.StringIO()
+    call_command("rebuild_ledger", stdout=said)
+
+    assert said.getvalue() == f"2 entries were added to {ledger_path}.\n"
+    assert ledger_path.read_text().splitlines() == lines
+    assert refusal() == ""
+
+
+def test_a_restored_database_does_not_pass_as_whole_by_writing_the_ledger_anew(ledger_path: Path) -> None:
+    a_settled_entry()
+    forget(a_settled_entry())
+
+    with pytest.raises(CommandError, match="after_restore"):
+        call_command("rebuild_ledger")
+
+    assert refusal() == ledger.RESTORED
+
+
+def test_there_is_no_rebuilding_without_a_place_for_it(settings: Settings) -> None:
+    settings.DELETION_LEDGER = ""
+    with pytest.raises(CommandError, match="DELETION_LEDGER is empty"):
+        call_command("rebuild_ledger")
+
+    settings.DELETION_LEDGER = "/nowhere/ledger.jsonl"
+    with pytest.raises(CommandError, match="cannot be written"):
+        call_command("rebuild_ledger")
+
+
+def test_an_erasure_is_noted_once_however_often_it_is_said(ada: User) -> None:
+    key = a_key(ada, "removed")
+
+    for _ in range(2):
+        ledger_entries.note_key_erased(key, status="removed", reason="It was removed.")
+        ledger_entries.note_merchant_closed(key.merchant_id)
+
+    assert sorted(LedgerEntry.objects.values_list("kind", flat=True)) == ["key_erased", "merchant_closed"]
