@@ -4,6 +4,7 @@ from io import StringIO
 from typing import Any
 
 from django.core.management import CommandError, call_command
+from django.db import transaction
 from django.db.models import Model
 
 from accounts.models import Merchant, User
@@ -13,6 +14,7 @@ from stripe_keys.secret import Secret
 from tests.people import a_restricted_key, merchant_of
 
 
+@transaction.atomic
 def a_kept_key(owner: User | Merchant, purpose: str = "default", text: str = "") -> RestrictedKey:
     """A pending key with its envelope."""
     merchant = owner if isinstance(owner, Merchant) else merchant_of(owner)
