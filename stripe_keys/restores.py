@@ -144,8 +144,8 @@ def _learn(batch: list[Record]) -> None:
             kind=record["kind"],
             merchant_id=_uuid(record["merchant"]),
             key_id=_uuid(record["key"]),
-            status=record["status"],
-            reason=record["reason"],
+            status=record["status"][:10],
+            reason=record["reason"][:300],
             erased_at=datetime.fromisoformat(record["at"]),
         )
         for record in batch

@@ -17,9 +17,12 @@ from work import engine
 
 def a_stored_key(user: User, status: str = "active", **fields: Any) -> RestrictedKey:
     """A key of `user`'s merchant with an envelope that opens."""
-    key = a_key(user, status, **fields)
+    secret = Secret(a_restricted_key(livemode=fields.get("livemode", False)))
+    mark = vault.fingerprints(secret)[0]
+    of_secret = {"last4": secret.last4, "fingerprint": mark.digest, "fingerprint_key_id": mark.key_id}
     with transaction.atomic():
-        vault.encrypt(key, Secret(a_restricted_key(livemode=key.livemode))).save()
+        key = a_key(user, status, **of_secret, **fields)
+        vault.encrypt(key, secret).save()
     return key
 
 
