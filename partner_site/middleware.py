@@ -8,6 +8,8 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 
+from partner_site.log import holds_a_key, scrub
+
 _NO_FEATURES = "camera=(), microphone=(), geolocation=(), payment=(), usb=(), clipboard-read=()"
 _CHARSET = re.compile(r';\s*charset\s*\*?\s*=\s*("[^"]*"|[^;]*)', re.ASCII | re.IGNORECASE)
 _ASKED_BY_MACHINES = frozenset({"/healthz", "/readyz"})
@@ -28,6 +30,34 @@ def read_as_utf8(application: WSGIApplication) -> WSGIApplication:
         return application(environ, start_response)
 
     return reading
+
+
+def no_key_leaves(get_response: GetResponse) -> GetResponse:
+    """Cut whatever is shaped like a key out of every answer, so that nothing pasted in a wrong place is handed back.
+
+    Forms repeat what they were sent, the way to the sign-in page repeats the address that was asked for, and with DEBUG
+    Django's own pages quote both. Files, which are streamed, are none of this.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        for name, value in response.items():
+            if holds_a_key(value):
+                response.headers[name] = scrub(value).replace("…", "")  # a header is ASCII
+        if not response.streaming:
+            _cut_keys_out_of(response)
+        return response
+
+    return middleware
+
+
+def _cut_keys_out_of(response: HttpResponse) -> None:
+    text = response.content.decode("utf-8", "surrogateescape")
+    if not holds_a_key(text):
+        return
+    response.content = scrub(text).encode("utf-8", "surrogateescape")
+    if "Content-Length" in response.headers:
+        response.headers["Content-Length"] = str(len(response.content))
 
 
 def private_pages(get_response: GetResponse) -> GetResponse:
