@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from accounts.models import User
-from stripe_keys import permissions, sentences
+from stripe_keys import ledger, permissions, sentences
 from stripe_keys.models import PermissionCheck, RestrictedKey, StatusChange, Validation
+from stripe_keys.problems import GENERIC_REJECTION
 
 Status = RestrictedKey.Status
 State = Validation.State
@@ -90,7 +91,8 @@ class Portrait:
     @property
     def asks_whose(self) -> bool:
         """Whether the merchant has to say that the account is theirs."""
-        return self.key.status == Status.PENDING and self.key.awaits_account_confirmation
+        key = self.key
+        return key.status == Status.PENDING and key.awaits_account_confirmation and key.quarantined_at is None
 
     @property
     def edit_link(self) -> str:
@@ -115,13 +117,23 @@ def draw(key: RestrictedKey, *, viewer: User, now: datetime) -> Portrait:
         key=key,
         pill=sentences.pill(key),
         headline=sentences.headline(key),
-        notices=[] if is_open and key.status == Status.PENDING else sentences.notices(key, now),
+        notices=_notices(key, is_open, now),
         permissions=lines,
         timeline=_timeline(key, viewer),
         pace=pace,
         is_slow=is_slow,
         version=_version(key, open_check, lines, f"{pace}{'-slow' if is_slow else ''}"),
     )
+
+
+def _notices(key: RestrictedKey, is_open: bool, now: datetime) -> list[sentences.Notice]:
+    if is_open and key.status == Status.PENDING and key.quarantined_at is None:
+        return []
+    found = sentences.notices(key, now)
+    restore = ledger.last_restore() if key.is_usable else None
+    if restore is not None and (key.last_ok_at is None or key.last_ok_at < restore.restored_at):
+        found.append(sentences.being_checked_again())
+    return found
 
 
 def is_anonymous(key: RestrictedKey) -> bool:
@@ -161,7 +173,7 @@ def _draw_rejected(shown: RestrictedKey, viewer: User, now: datetime) -> Portrai
             pace="1s",
             version="early",
         )
-    end = Moment(shown.created_at + SHORTEST_CHECK, "Rejected", sentences.GENERIC_REJECTION, "", "danger")
+    end = Moment(shown.created_at + SHORTEST_CHECK, "Rejected", GENERIC_REJECTION, "", "danger")
     return Portrait(
         key=shown,
         pill=sentences.pill(shown),
@@ -190,6 +202,8 @@ def _version(key: RestrictedKey, check: Validation | None, lines: list[Permissio
         f"{check.pk}.{check.state}" if check else "",
         f"{key.last_checked_at or ''}",
         f"{key.suspended_at or ''}",
+        f"{key.quarantined_at or ''}",
+        f"{key.last_ok_at or ''}",
     ]
     parts += [f"{key.awaits_account_confirmation}", f"{key.rotated_at or ''}", f"{key.expires_at or ''}"]
     return "-".join(part.replace(" ", "") for part in parts)

@@ -10,10 +10,10 @@ from django.utils.timezone import localtime
 
 from stripe_keys import permissions
 from stripe_keys.models import RestrictedKey
+from stripe_keys.problems import PROBLEMS
 
 Status = RestrictedKey.Status
 LONGEST_OVERLAP = timedelta(days=7)  # Stripe lets a rotated key live no longer than this
-GENERIC_REJECTION = "We could not use this key with the connected account."
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,8 @@ def short_account(stripe_account_id: str) -> str:
 
 def pill(key: RestrictedKey) -> tuple[str, str]:
     """The status pill's tone (a name of the style sheet) and word."""
+    if key.is_kept and key.quarantined_at:
+        return "expired", "Unreadable"
     if key.status in key.USABLE and key.suspended_at:
         return "expiring", "Suspended"
     if key.is_expiring and key.status == Status.ACTIVE:
@@ -63,6 +65,8 @@ def pill(key: RestrictedKey) -> tuple[str, str]:
 
 def headline(key: RestrictedKey) -> str:
     """One sentence on where the key stands."""
+    if key.is_kept and key.quarantined_at:
+        return "We can no longer read this key, so it is not in use. Paste it again to go on."
     if key.status == Status.PENDING and key.awaits_account_confirmation:
         return "Stripe accepts this key. Before we use it, tell us whether its account is yours."
     if key.status == Status.PENDING and key.last_problem:
@@ -83,13 +87,38 @@ def headline(key: RestrictedKey) -> str:
 
 def notices(key: RestrictedKey, now: datetime) -> list[Notice]:
     """Everything that somebody who looks at `key` has to know, the gravest first."""
-    found = [_suspended(key), _ending(key, now), _missing(key), _problem(key), _after_the_end(key)]
+    found = [
+        _unreadable(key),
+        _suspended(key),
+        _ending(key, now),
+        _missing(key),
+        _problem(key),
+        _after_the_end(key),
+    ]
     return [notice for notice in found if notice is not None]
 
 
 def needs_attention(key: RestrictedKey, now: datetime) -> Notice | None:
     """The gravest thing to do about a key, for the list of keys and the banner; None if all is well."""
     return next((one for one in notices(key, now) if one.tone in ("danger", "warning")), None)
+
+
+def being_checked_again() -> Notice:
+    """What to say of a key that nobody uses until it was checked since the database was restored."""
+    return Notice(
+        "info",
+        "This key is being checked again",
+        (
+            "We had to go back to a backup of our database. Before we use the key we ask Stripe about it once more; "
+            "there is nothing for you to do."
+        ),
+    )
+
+
+def _unreadable(key: RestrictedKey) -> Notice | None:
+    if not (key.quarantined_at and key.is_kept):
+        return None
+    return Notice(*PROBLEMS["unreadable"], (_paste(key, "Paste it again"), _app_settings(key)))
 
 
 def _suspended(key: RestrictedKey) -> Notice | None:
@@ -132,7 +161,7 @@ def _ending(key: RestrictedKey, now: datetime) -> Notice | None:
 
 
 def _missing(key: RestrictedKey) -> Notice | None:
-    if key.status != Status.LIMITED:
+    if key.status != Status.LIMITED or key.quarantined_at:
         return None
     return Notice(
         "warning",
@@ -168,83 +197,21 @@ def _after_the_end(key: RestrictedKey) -> Notice | None:
 
 # --- Problems --------------------------------------------------------------------------------------------------------
 
-_RETRY = "There is nothing for you to do: we try again by ourselves, and the key keeps its status meanwhile."
-_PROBLEMS = {
-    "key_expired": (
-        "danger",
-        "Stripe says that this key has expired",
-        "Create a new key in Stripe and paste it here.",
-    ),
-    "key_refused": (
-        "warning",
-        "Stripe refused this key once",
-        (
-            "That can be a mistake of Stripe’s, so we ask once more before we call the key dead. If you "
-            "deleted or rotated it, paste the new key now."
-        ),
-    ),
-    "not_usable": (
-        "danger",
-        GENERIC_REJECTION,
-        (
-            "Check that you copied it from the app’s settings page of the account that you connected, in "
-            "the right mode, and that it was not rotated or deleted since. Then paste it again."
-        ),
-    ),
-    "other_account": (
-        "danger",
-        "This key belongs to another Stripe account than the key in use",
-        (
-            "A key can only be replaced by one of the same account. Copy the key in the account that you "
-            "connected; to change accounts, remove the key in use first."
-        ),
-    ),
-    "account_unknown": (
-        "warning",
-        "Stripe accepts this key but did not say whose it is",
-        (
-            "Add the permission “Accounts: read” to the key in Stripe, so that we can tell which account "
-            "it belongs to. We look again by ourselves."
-        ),
-    ),
-    "rate_limited": ("info", "Stripe asked us to slow down", _RETRY),
-    "no_connection": ("info", "We could not reach Stripe", _RETRY),
-    "unreadable_answer": ("info", "Stripe’s answer was not readable", _RETRY),
-    "no_answer": ("info", "Stripe did not answer", _RETRY),
-    "check_failed": (
-        "warning",
-        "The last check failed on our side",
-        "We try again within some minutes. If this stays, write to us.",
-    ),
-    "never_proven": (
-        "warning",
-        "This key could not be proven in time, so we gave it up",
-        (
-            "Stripe did not answer us about it, or the question whose account it is stayed open. Paste the key "
-            "again to try anew."
-        ),
-    ),
-    "less_than_the_old_key": (
-        "warning",
-        "This key can do less than the one in use, so it does not take over",
-        (
-            "The key in use goes on working. Add the missing permissions to this key in Stripe and check "
-            "it again here, or remove it."
-        ),
-    ),
-}
-PROBLEM_CODES = (*_PROBLEMS, "address_refused")
+PROBLEM_CODES = (*PROBLEMS, "address_refused")
 
 
 def _problem(key: RestrictedKey) -> Notice | None:
     """What the last check stumbled over. An expired key's own notice says it all."""
     if not key.last_problem or key.status in (Status.EXPIRED, Status.REPLACED, Status.REMOVED):
         return None
+    if key.is_kept and key.quarantined_at:
+        return None  # has said the gravest already
     if key.last_problem == "address_refused":
         return _address_refused(key)
-    tone, title, text = _PROBLEMS.get(key.last_problem, _PROBLEMS["no_answer"])
+    tone, title, text = PROBLEMS.get(key.last_problem, PROBLEMS["no_answer"])
     links = {
         "key_expired": (_app_settings(key), _paste(key)),
+        "unreadable": (_paste(key),),
         "key_refused": (_paste(key),),
         "not_usable": (_app_settings(key), _paste(key)),
         "other_account": (_app_settings(key), _paste(key)),
@@ -280,8 +247,8 @@ def _replace(key: RestrictedKey) -> Link:
     return Link(reverse("stripe_keys:replace_key", args=[key.pk]), "Paste the new key")
 
 
-def _paste(key: RestrictedKey) -> Link:
-    return Link(reverse("stripe_keys:paste_key", args=[key.mode]), "Paste a key")
+def _paste(key: RestrictedKey, label: str = "Paste a key") -> Link:
+    return Link(reverse("stripe_keys:paste_key", args=[key.mode]), label)
 
 
 def _edit(key: RestrictedKey) -> Link:

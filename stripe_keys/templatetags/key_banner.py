@@ -1,10 +1,10 @@
-"""The line on every page of a signed-in merchant while a key of theirs is ending, or has ended without another."""
+"""The line on every page of a merchant while a key of theirs is ending, unreadable, or gone without another."""
 
 from datetime import timedelta
 from typing import Any
 
 from django import template
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -40,5 +40,6 @@ def _ending_keys(user: Any, now: Any) -> Any:
     )
     ending = Q(status__in=RestrictedKey.USABLE) & (Q(rotated_at__isnull=False) | Q(expires_at__isnull=False))
     dead = Q(status=Status.EXPIRED, last_checked_at__gt=now - REMINDED_FOR) & ~Exists(newer)
-    keys = RestrictedKey.objects.visible_to(user).filter(ending | dead)
-    return keys.order_by("-livemode", "-created_at")
+    unreadable = Q(status__in=RestrictedKey.KEPT, quarantined_at__isnull=False)
+    keys = RestrictedKey.objects.visible_to(user).filter(unreadable | ending | dead)
+    return keys.order_by("-livemode", F("quarantined_at").desc(nulls_last=True), "-created_at")

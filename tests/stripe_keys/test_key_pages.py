@@ -16,6 +16,7 @@ import stripe_keys
 from accounts.models import User
 from stripe_keys import sentences
 from stripe_keys.models import StatusChange
+from stripe_keys.problems import GENERIC_REJECTION
 from tests.stripe_keys.rows import ACCOUNT, ALL_GRANTED, a_check, a_key, page_of
 
 pytestmark = pytest.mark.django_db
@@ -65,7 +66,7 @@ def test_an_expired_key_without_another_stands_in_the_open(adas_browser: Client,
         ("expired", {"last_problem": "key_expired"}, ("Expired", "Create a new key")),
         ("replaced", {}, ("Replaced", "A newer key took over")),
         ("removed", {}, ("Removed", "expire it in Stripe as well")),
-        ("rejected", {"last_problem": "not_usable"}, ("Rejected", sentences.GENERIC_REJECTION)),
+        ("rejected", {"last_problem": "not_usable"}, ("Rejected", GENERIC_REJECTION)),
         (
             "rejected",
             {"last_problem": "other_account", "stripe_account_id": ACCOUNT},

@@ -11,7 +11,7 @@ from stripe_keys.models import RestrictedKey
 
 KEY_URL = "https://partner.example.com/stripe/keys/1/"
 PASTE_URL = "https://partner.example.com/stripe/paste/live/"
-MAILS = ["rotated", "expired", "limited", "uninstalled", "suspended", "leaked"]
+MAILS = ["rotated", "expired", "limited", "uninstalled", "suspended", "leaked", "unreadable"]
 
 
 def mail(what: str, **fields: Any) -> tuple[str, str]:

@@ -1,0 +1,79 @@
+"""The sentences about what the last check of a key stumbled over, by `RestrictedKey.last_problem`.
+
+Each is a tone, a title and what to do. The links below them are chosen in `stripe_keys.sentences`.
+"""
+
+GENERIC_REJECTION = "We could not use this key with the connected account."
+_RETRY = "There is nothing for you to do: we try again by ourselves, and the key keeps its status meanwhile."
+PROBLEMS = {
+    "key_expired": (
+        "danger",
+        "Stripe says that this key has expired",
+        "Create a new key in Stripe and paste it here.",
+    ),
+    "unreadable": (
+        "danger",
+        "We can no longer read this key",
+        (
+            "What we have stored of it was damaged on our side; nobody can read it, and we do not use it. Paste it "
+            "again, or make a new one in Stripe if it is not shown there any more."
+        ),
+    ),
+    "key_refused": (
+        "warning",
+        "Stripe refused this key once",
+        (
+            "That can be a mistake of Stripe’s, so we ask once more before we call the key dead. If you "
+            "deleted or rotated it, paste the new key now."
+        ),
+    ),
+    "not_usable": (
+        "danger",
+        GENERIC_REJECTION,
+        (
+            "Check that you copied it from the app’s settings page of the account that you connected, in "
+            "the right mode, and that it was not rotated or deleted since. Then paste it again."
+        ),
+    ),
+    "other_account": (
+        "danger",
+        "This key belongs to another Stripe account than the key in use",
+        (
+            "A key can only be replaced by one of the same account. Copy the key in the account that you "
+            "connected; to change accounts, remove the key in use first."
+        ),
+    ),
+    "account_unknown": (
+        "warning",
+        "Stripe accepts this key but did not say whose it is",
+        (
+            "Add the permission “Accounts: read” to the key in Stripe, so that we can tell which account "
+            "it belongs to. We look again by ourselves."
+        ),
+    ),
+    "rate_limited": ("info", "Stripe asked us to slow down", _RETRY),
+    "no_connection": ("info", "We could not reach Stripe", _RETRY),
+    "unreadable_answer": ("info", "Stripe’s answer was not readable", _RETRY),
+    "no_answer": ("info", "Stripe did not answer", _RETRY),
+    "check_failed": (
+        "warning",
+        "The last check failed on our side",
+        "We try again within some minutes. If this stays, write to us.",
+    ),
+    "never_proven": (
+        "warning",
+        "This key could not be proven in time, so we gave it up",
+        (
+            "Stripe did not answer us about it, or the question whose account it is stayed open. Paste the key "
+            "again to try anew."
+        ),
+    ),
+    "less_than_the_old_key": (
+        "warning",
+        "This key can do less than the one in use, so it does not take over",
+        (
+            "The key in use goes on working. Add the missing permissions to this key in Stripe and check "
+            "it again here, or remove it."
+        ),
+    ),
+}
