@@ -50,10 +50,8 @@ class Command(BaseCommand):
         with progress_over(rewrapping.rows_not_on(vault.primary_kek_id())) as advance:
             outcome = rewrapping.rewrap(batch_size=batch_size, on_progress=advance)
         if outcome.stopped:
-            raise CommandError(
-                f"{outcome.moved} data keys moved, then this stopped: {outcome.stopped} Run it again."
-            )
+            raise CommandError(f"Data keys moved: {outcome.moved}. Then: {outcome.stopped} Run it again.")
         for line in rewrapping.closing_words(old, outcome):
             self.stdout.write(line)
         if left := rewrapping.rows_not_on(vault.primary_kek_id()):
-            raise CommandError(f"{left} data keys are not on {vault.primary_kek_id()}.")
+            raise CommandError(f"Data keys that are not on {vault.primary_kek_id()}: {left}.")
