@@ -19,7 +19,11 @@ def a_stored_key(user: User, status: str = "active", **fields: Any) -> Restricte
     """A key of `user`'s merchant with an envelope that opens."""
     secret = Secret(a_restricted_key(livemode=fields.get("livemode", False)))
     mark = vault.fingerprints(secret)[0]
-    of_secret = {"last4": secret.last4, "fingerprint": mark.digest, "fingerprint_key_id": mark.key_id}
+    of_secret: dict[str, Any] = {
+        "last4": secret.last4,
+        "fingerprint": mark.digest,
+        "fingerprint_key_id": mark.key_id,
+    }
     with transaction.atomic():
         key = a_key(user, status, **of_secret, **fields)
         vault.encrypt(key, secret).save()

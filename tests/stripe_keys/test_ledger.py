@@ -1,23 +1,22 @@
-"""What is erased is remembered outside the database, and a database that forgot it is found out."""
+"""What is erased is remembered outside the database, and no erasure waits for that."""
 
-import io
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from threading import Barrier, Thread
 
 import pytest
-from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.db.models.functions import Now
-from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import Notice, User
-from stripe_keys import checks, erasures, ledger, ledger_entries, lifecycle
+from stripe_keys import erasures, ledger, ledger_entries, lifecycle
+from stripe_keys.ledger_file import LedgerFile
 from stripe_keys.models import KeyEnvelope, LedgerEntry, MerchantDataKey, RestrictedKey, StripeInstall
 from stripe_keys.secret import Secret
+from stripe_keys.tasks import LEDGER
 from stripe_keys.vault import NothingStored, encrypt
 from tests.people import a_restricted_key, merchant_of
 from tests.stripe_keys.keys import bind_account
@@ -25,14 +24,13 @@ from tests.stripe_keys.ledgers import (
     a_settled_entry,
     a_stored_key,
     an_entry,
-    forget,
     refusal,
     remove,
     written,
 )
 from tests.stripe_keys.rows import ACCOUNT, a_key
 from work import engine
-from work.models import DueRow, WorkerHeartbeat
+from work.models import DueRow
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Status = RestrictedKey.Status
@@ -142,8 +140,8 @@ def test_nothing_is_stored_for_a_closed_merchant(ada: User) -> None:
 
 def test_an_entry_written_by_a_worker_that_died_is_written_again_and_does_no_harm(ledger_path: Path) -> None:
     entry = an_entry()
-    (claimed,) = engine.claim("ledger")
-    with ledger.LedgerFile(ledger_path).opened() as opened:
+    (claimed,) = engine.claim(LEDGER)
+    with LedgerFile(ledger_path).opened() as opened:
         opened.append(ledger.record_of(claimed))
     LedgerEntry.objects.filter(pk=entry.pk).update(lease_until=Now() - timedelta(seconds=1))
 
@@ -265,181 +263,6 @@ def test_without_a_ledger_there_are_no_marks(settings: Settings) -> None:
     ledger.mark()
 
     assert not LedgerEntry.objects.exists()
-
-
-# --- Being found out -------------------------------------------------------------------------------------------------
-
-
-def test_a_first_start_is_not_refused(ledger_path: Path) -> None:
-    an_entry()
-
-    assert refusal() == ""
-
-
-def test_a_database_and_its_ledger_agree(ledger_path: Path) -> None:
-    for _ in range(3):
-        a_settled_entry()
-
-    assert refusal() == ""
-
-
-def test_a_line_that_is_written_but_not_settled_yet_is_no_contradiction(ledger_path: Path) -> None:
-    a_settled_entry()
-    an_entry()
-    (claimed,) = engine.claim("ledger")
-    with ledger.LedgerFile(ledger_path).opened() as opened:
-        opened.append(ledger.record_of(claimed))
-
-    assert refusal() == ""
-
-
-@pytest.mark.parametrize("torn", ["", '{"v":1,"entry":"'])
-def test_a_restored_database_is_found_out(ledger_path: Path, torn: str) -> None:
-    a_settled_entry()
-    forget(a_settled_entry())
-    with ledger_path.open("a") as file:
-        file.write(torn)
-
-    assert refusal() == ledger.RESTORED
-
-
-def test_an_empty_database_beside_a_ledger_is_found_out(ledger_path: Path) -> None:
-    forget(a_settled_entry())
-
-    assert refusal() == ledger.RESTORED
-
-
-@pytest.mark.parametrize("left", [None, "", "{torn"])
-def test_a_lost_ledger_is_found_out(ledger_path: Path, left: str | None) -> None:
-    a_settled_entry()
-    ledger_path.unlink()
-    if left is not None:
-        ledger_path.write_text(left)
-
-    assert refusal() == ledger.INCOMPLETE
-
-
-def test_a_ledger_that_is_older_than_the_database_is_found_out(ledger_path: Path) -> None:
-    a_settled_entry()
-    older = ledger_path.read_bytes()
-    a_settled_entry()
-    ledger_path.write_bytes(older)
-
-    assert refusal() == ledger.INCOMPLETE
-
-
-def test_a_ledger_that_cannot_be_read_is_a_refusal(ledger_path: Path) -> None:
-    ledger_path.mkdir()
-
-    assert refusal() == f"The deletion ledger cannot be read (Is a directory): {ledger_path}"
-
-
-def test_a_clock_that_was_put_back_is_no_contradiction(
-    ledger_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("stripe_keys.ledger_file.TAIL_BYTES", 300)
-    first = a_settled_entry()
-    for _ in range(5):
-        a_settled_entry()
-    LedgerEntry.objects.filter(pk=first.pk).update(finished_at=timezone.now() + timedelta(days=1))
-
-    assert refusal() == ""
-
-
-@pytest.mark.parametrize("restored", [True, False])
-def test_no_new_line_hides_a_contradiction(ledger_path: Path, restored: bool) -> None:
-    first = a_settled_entry()
-    if restored:
-        forget(first)
-    else:
-        ledger_path.unlink()
-    text = refusal()
-
-    entry = a_settled_entry()
-
-    assert refusal() == text != ""
-    assert (entry.state, entry.problem) == (DueRow.State.WAITING, "LedgerContradictsDatabase")
-    assert text in Notice.objects.get(lane="ops").body
-
-
-def test_a_site_whose_database_was_restored_under_it_is_not_ready(client: Client, ledger_path: Path) -> None:
-    WorkerHeartbeat.objects.create(name="a", host="a", pid=1, beat_at=timezone.now())
-    entry = a_settled_entry()
-    assert client.get("/readyz").status_code == 200
-
-    forget(entry)
-
-    answer = client.get("/readyz")
-    assert (answer.status_code, answer.json()["agrees_with_ledger"]) == (503, False)
-
-
-# --- Checks before a deployment --------------------------------------------------------------------------------------
-
-
-def test_production_without_a_ledger_is_refused(settings: Settings) -> None:
-    settings.DELETION_LEDGER, settings.SITE_ENVIRONMENT = "", "production"
-    assert [one.id for one in checks.check_ledger_is_named()] == ["stripe_keys.E003"]
-
-    settings.SITE_ENVIRONMENT = "development"
-    assert checks.check_ledger_is_named() == []
-
-
-def test_a_ledger_that_depends_on_where_one_stands_is_refused(settings: Settings) -> None:
-    settings.DELETION_LEDGER = "ledger.jsonl"
-
-    assert [one.id for one in checks.check_ledger_is_named()] == ["stripe_keys.E004"]
-
-
-def test_a_deployment_to_a_restored_database_is_refused(ledger_path: Path) -> None:
-    entry = a_settled_entry()
-    assert checks.check_ledger_agrees() == []
-
-    forget(entry)
-
-    assert [one.msg for one in checks.check_ledger_agrees()] == [ledger.RESTORED]
-
-
-def test_a_deployment_without_the_ledger_s_folder_is_refused(settings: Settings, tmp_path: Path) -> None:
-    settings.DELETION_LEDGER = str(tmp_path / "away" / "ledger.jsonl")
-
-    assert [one.id for one in checks.check_ledger_agrees()] == ["stripe_keys.E005"]
-
-
-# --- A lost file -----------------------------------------------------------------------------------------------------
-
-
-def test_a_lost_ledger_is_written_anew_from_the_database(ledger_path: Path) -> None:
-    for _ in range(3):
-        a_settled_entry()
-    lines = ledger_path.read_text().splitlines()
-    ledger_path.write_text(lines[0] + "\n")
-
-    said = io.StringIO()
-    call_command("rebuild_ledger", stdout=said)
-
-    assert said.getvalue() == f"2 entries were added to {ledger_path}.\n"
-    assert ledger_path.read_text().splitlines() == lines
-    assert refusal() == ""
-
-
-def test_a_restored_database_does_not_pass_as_whole_by_writing_the_ledger_anew(ledger_path: Path) -> None:
-    a_settled_entry()
-    forget(a_settled_entry())
-
-    with pytest.raises(CommandError, match="after_restore"):
-        call_command("rebuild_ledger")
-
-    assert refusal() == ledger.RESTORED
-
-
-def test_there_is_no_rebuilding_without_a_place_for_it(settings: Settings) -> None:
-    settings.DELETION_LEDGER = ""
-    with pytest.raises(CommandError, match="DELETION_LEDGER is empty"):
-        call_command("rebuild_ledger")
-
-    settings.DELETION_LEDGER = "/nowhere/ledger.jsonl"
-    with pytest.raises(CommandError, match="cannot be written"):
-        call_command("rebuild_ledger")
 
 
 def test_an_erasure_is_noted_once_however_often_it_is_said(ada: User) -> None:

@@ -1,20 +1,17 @@
 """After a restore what was erased is erased again, nobody is signed in, and every key is checked before it is used."""
 
-import io
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.contrib.sessions.models import Session
 from django.core.cache import cache
-from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
-from pytest_django import Settings
 
 from accounts.models import Notice, User
 from accounts.notices import tell
-from stripe_keys import erasures, ledger, restores
+from stripe_keys import ledger
 from stripe_keys.clients import KeyNotCheckedSinceRestore, stripe_client
 from stripe_keys.ledger_file import LedgerFile
 from stripe_keys.models import (
@@ -28,43 +25,13 @@ from stripe_keys.models import (
     Validation,
 )
 from tests.people import merchant_of
-from tests.stripe_keys.ledgers import a_settled_entry, a_stored_key, an_entry, forget, refusal, written
+from tests.stripe_keys.ledgers import a_settled_entry, a_stored_key, an_entry, refusal, written
+from tests.stripe_keys.restoring import a_closing, a_line, after_restore
 from work import engine
 from work.models import DueRow
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Status = RestrictedKey.Status
-
-
-def a_line(path: Path, key: RestrictedKey, status: str, reason: str = "It ended.") -> LedgerEntry:
-    """What the ledger remembers of an erasure that this database has forgotten."""
-    entry = LedgerEntry(
-        lane=LedgerEntry.LANE,
-        kind=LedgerEntry.Kind.KEY_ERASED,
-        merchant_id=key.merchant_id,
-        key_id=key.pk,
-        status=status,
-        reason=reason,
-        erased_at=timezone.now(),
-    )
-    with LedgerFile(path).opened() as opened:
-        opened.append(ledger.record_of(entry))
-    return entry
-
-
-def a_closing(path: Path, user: User) -> None:
-    """What the ledger remembers of a merchant who closed, which this database has forgotten."""
-    entry = LedgerEntry(
-        kind=LedgerEntry.Kind.MERCHANT_CLOSED, merchant_id=merchant_of(user).pk, erased_at=timezone.now()
-    )
-    with LedgerFile(path).opened() as opened:
-        opened.append(ledger.record_of(entry))
-
-
-def after_restore(*options: str) -> str:
-    said = io.StringIO()
-    call_command("after_restore", *options, stdout=said)
-    return said.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -219,156 +186,3 @@ def test_mails_sent_since_the_dump_do_not_hide_new_ones(ada: User, ledger_path: 
     before, after = Notice.objects.order_by("pk")
     assert after.pk - before.pk > 900_000
     assert before.state == DueRow.State.WAITING  # twice is better than never
-
-
-def test_looking_changes_nothing(
-    ada: User, eve: User, ben: User, adas_browser: Client, ledger_path: Path
-) -> None:
-    key = a_stored_key(ada)
-    a_stored_key(ada, livemode=True)
-    a_stored_key(eve)
-    a_line(ledger_path, key, "removed")
-    a_closing(ledger_path, eve)
-
-    said = after_restore("--dry-run")
-
-    assert numbers_in(said) == [2, 2, 0, 1, 1, 1]
-    key.refresh_from_db()
-    assert key.is_kept
-    assert not DatabaseRestore.objects.exists()
-    assert not LedgerEntry.objects.exists()
-    assert Session.objects.count() == 1
-    assert refusal() == ledger.RESTORED
-
-
-def test_it_says_what_it_did_and_what_comes_next(
-    ada: User, eve: User, adas_browser: Client, ledger_path: Path
-) -> None:
-    a_line(ledger_path, a_stored_key(ada), "removed")
-    a_stored_key(eve)
-
-    said = after_restore()
-
-    assert numbers_in(said) == [1, 1, 0, 0, 1, 1]
-    assert "Start the site and its workers." in said
-
-
-def numbers_in(said: str) -> list[int]:
-    """The counts of the command's list, in its order."""
-    return [
-        int(line.split()[0])
-        for line in said.splitlines()
-        if line.startswith("   ") and line.split()[0].isdigit()
-    ]
-
-
-def test_doing_it_twice_does_no_harm(ada: User, eve: User, ledger_path: Path) -> None:
-    a_line(ledger_path, a_stored_key(ada), "removed")
-    a_stored_key(eve)
-    after_restore()
-    lines = written(ledger_path)
-
-    said = after_restore()
-
-    assert numbers_in(said) == [1, 0, 0, 0, 1, 0]
-    assert StatusChange.objects.filter(actor=restores.ACTOR).count() == 1
-    assert Validation.objects.count() == 1
-    engine.drain("ledger")
-    assert written(ledger_path) == lines
-
-
-class PowerCut(BaseException):
-    """The process is gone."""
-
-
-@pytest.mark.parametrize("survived", [0, 1, 2])
-def test_killed_in_the_middle_it_can_be_run_again_and_the_site_stays_shut_until_then(
-    ada: User, eve: User, ledger_path: Path, monkeypatch: pytest.MonkeyPatch, survived: int
-) -> None:
-    monkeypatch.setattr(restores, "_AT_ONCE", 1)
-    keys = [a_stored_key(ada, livemode=livemode) for livemode in (False, True)]
-    for key in keys:
-        a_line(ledger_path, key, "removed")
-    a_closing(ledger_path, eve)
-    a_stored_key(eve)
-    steps = iter(range(survived))
-
-    def say(sentence: str) -> None:
-        if next(steps, None) is None:
-            raise PowerCut
-
-    with pytest.raises(PowerCut):
-        restores.replay(LedgerFile(ledger_path), say=say)
-    assert refusal() == ledger.RESTORED
-    assert ledger.last_restore() is not None
-
-    after_restore()
-
-    assert refusal() == ""
-    assert not KeyEnvelope.objects.exists()
-
-
-def test_many_lines_are_replayed_in_turn(
-    ada: User, ledger_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(restores, "_AT_ONCE", 2)
-    for number in range(7):
-        a_line(ledger_path, a_stored_key(ada, purpose=f"purpose {number}"), "removed")
-
-    said = after_restore()
-
-    assert numbers_in(said)[:2] == [7, 7]
-    assert not RestrictedKey.objects.kept().exists()
-
-
-# --- What it refuses -------------------------------------------------------------------------------------------------
-
-
-def test_without_a_ledger_it_is_refused(settings: Settings, ledger_path: Path) -> None:
-    with pytest.raises(CommandError, match="There is no deletion ledger at"):
-        after_restore()
-
-    settings.DELETION_LEDGER = ""
-    with pytest.raises(CommandError, match="DELETION_LEDGER is empty"):
-        after_restore()
-
-
-def test_another_database_s_ledger_is_refused_until_ours_is_known_to_be_lost(
-    ada: User, ledger_path: Path
-) -> None:
-    ours = a_settled_entry()
-    ledger_path.unlink()
-    key = a_stored_key(ada)
-    theirs = a_line(ledger_path, key, "removed")
-
-    with pytest.raises(CommandError, match="--ledger-was-lost"):
-        after_restore()
-    assert not DatabaseRestore.objects.exists()
-
-    after_restore("--ledger-was-lost")
-    assert refusal() == ""
-    assert [line["entry"] for line in written(ledger_path)] == [str(theirs.entry_id), str(ours.entry_id)]
-
-
-def test_a_ledger_that_cannot_be_read_is_said_in_a_sentence(ledger_path: Path) -> None:
-    ledger_path.mkdir()
-
-    with pytest.raises(CommandError, match="The deletion ledger cannot be used: Is a directory"):
-        after_restore()
-
-
-def test_it_runs_where_the_checks_refuse(ledger_path: Path) -> None:
-    forget(a_settled_entry())
-
-    assert "Done:" in after_restore()
-
-
-def test_a_merchant_closed_before_the_dump_stays_closed(ada: User, ledger_path: Path) -> None:
-    erasures.erase_merchant(merchant=merchant_of(ada), actor="Ada", reason="Closed.", now=timezone.now())
-    engine.drain("ledger")
-    closed_at = merchant_of(User.objects.get(pk=ada.pk)).closed_at
-
-    said = after_restore()
-
-    assert numbers_in(said) == [1, 0, 0, 0, 0, 0]
-    assert merchant_of(User.objects.get(pk=ada.pk)).closed_at == closed_at

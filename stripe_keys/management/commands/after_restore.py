@@ -2,7 +2,7 @@
 
 from argparse import ArgumentParser
 from dataclasses import asdict
-from typing import Any, ClassVar
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
@@ -29,7 +29,7 @@ class Command(BaseCommand):
     """Erases again what the deletion ledger remembers, signs everybody out, and has every key checked."""
 
     help = "Run after each restore of the database, while web and workers are stopped."
-    requires_system_checks: ClassVar[list[str]] = []  # it is the remedy for what they refuse
+    requires_system_checks = ()  # it is the remedy for what they refuse
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Whether to look only, and whether the ledger is known to be lost."""

@@ -1,6 +1,6 @@
 """`manage.py rebuild_ledger`: when the deletion ledger's file was lost, and the database was not."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
@@ -11,7 +11,7 @@ class Command(BaseCommand):
     """Writes into the deletion ledger what the database knows to be erased and the file lacks."""
 
     help = "Add to the deletion ledger what the database knows and the file lacks."
-    requires_system_checks: ClassVar[list[str]] = []  # it is the remedy for what they refuse
+    requires_system_checks = ()  # it is the remedy for what they refuse
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Refuse where the database is the one that lacks something; otherwise write."""
