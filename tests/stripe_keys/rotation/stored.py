@@ -104,7 +104,7 @@ def in_a_thread(work: Callable[[], object], problems: list[BaseException]) -> Th
     def guarded() -> None:
         try:
             work()
-        except BaseException as problem:  # noqa: BLE001 - the test asserts that there is none
+        except BaseException as problem:
             problems.append(problem)
         finally:
             connection.close()

@@ -67,9 +67,7 @@ def test_a_row_that_was_deleted_since_it_was_read_stays_deleted(
     told: list[Ran] = []
 
     with psycopg.connect(database_url()) as other:
-        other.execute(
-            "DELETE FROM stripe_keys_merchantdatakey WHERE merchant_id = %s", [keys[0].merchant_id]
-        )
+        other.execute("DELETE FROM stripe_keys_merchantdatakey WHERE merchant_id = %s", [keys[0].merchant_id])
         thread = in_a_thread(lambda: told.append(run("rewrap_data_keys")), problems)
         eventually(somebody_waits)
         other.commit()
