@@ -13,9 +13,10 @@ _RETRY_AFTER_SECONDS = "5"
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer 413 when more was sent than any form of ours takes, and 400 for any other senseless request."""
-    response: HttpResponse = defaults.bad_request(request, exception)
-    if isinstance(exception, RequestDataTooBig):
-        response.status_code = 413
+    if not isinstance(exception, RequestDataTooBig):
+        return defaults.bad_request(request, exception)
+    response: HttpResponse = defaults.bad_request(request, exception, template_name="413.html")
+    response.status_code = 413
     return response
 
 

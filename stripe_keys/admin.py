@@ -14,8 +14,9 @@ from stripe_keys import (
     sentences,
     services,
 )
+from stripe_keys.admin_leaks import LeakDesk
 from stripe_keys.models import RestrictedKey, StatusChange, Validation
-from work.admin import OpsPage, short
+from work.admin import short
 
 _NEWEST = 15
 
@@ -80,7 +81,7 @@ class ProblemFilter(admin.SimpleListFilter):
 
 
 @admin.register(RestrictedKey)
-class RestrictedKeyPage(OpsPage):
+class RestrictedKeyPage(LeakDesk):
     """Restricted keys; nobody, staff included, sees one."""
 
     list_display = ("display", "merchant", "account", "standing", "checked", "last_problem")

@@ -88,7 +88,7 @@ def tell_suspended(key: RestrictedKey) -> None:
 
 
 def tell_leaked(key: RestrictedKey) -> None:
-    """Tell the merchant that a copy of `key` was found where it should not be; once per suspension, or after the end."""
+    """Tell the merchant that a copy of `key` was found in the open; once per suspension, and once after the end."""
     _tell(key, "leaked", mark_of_leak_notice(key))
 
 

@@ -2,7 +2,6 @@
 
 import base64
 import os
-from collections.abc import Iterator
 from threading import Thread
 
 import pytest
@@ -31,7 +30,7 @@ def fingerprint_keys() -> list[str]:
 
 
 @pytest.fixture
-def after_a_rotation(settings: Settings, fingerprint_keys: list[str], ada: User) -> Iterator[str]:
+def after_a_rotation(settings: Settings, fingerprint_keys: list[str], ada: User) -> str:
     """A key that Ada pasted before the second fingerprint key became the primary one."""
     token = a_restricted_key()
     settings.FINGERPRINT_KEYS = fingerprint_keys

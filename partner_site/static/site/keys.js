@@ -3,7 +3,7 @@
   "use strict";
 
   function forget() {
-    document.querySelectorAll("input[data-forget]").forEach(function (field) { field.value = ""; });
+    document.querySelectorAll("[data-forget]").forEach(function (field) { field.value = ""; });
   }
   // "pagehide" comes after the form was sent; a page that the browser kept and shows again must be empty too.
   window.addEventListener("pagehide", forget);
