@@ -3,6 +3,8 @@
 A key-encryption key with the right id and wrong bytes would otherwise look like a database full of damaged rows.
 """
 
+from uuid import UUID
+
 from stripe_keys.models import DataKey, KekCanary, MerchantDataKey, SiteDataKey
 from stripe_keys.vault import ring
 from stripe_keys.vault.errors import (
@@ -20,9 +22,19 @@ _TRIED = 3
 
 def context_of(row: DataKey) -> KeyContext:
     """What the wrapped data key of `row` is bound to."""
-    if isinstance(row, MerchantDataKey):
-        return KeyContext("data-key", str(row.merchant_id), row.version)
-    return KeyContext("site-data-key", "", row.version)
+    return context_for(owner_of(row), row.version)
+
+
+def owner_of(row: DataKey) -> UUID | None:
+    """The merchant that a data key belongs to; None: the site."""
+    return row.merchant_id if isinstance(row, MerchantDataKey) else None
+
+
+def context_for(owner: UUID | None, version: int) -> KeyContext:
+    """What the data key of that owner and version is bound to."""
+    if owner is not None:
+        return KeyContext("data-key", str(owner), version)
+    return KeyContext("site-data-key", "", version)
 
 
 def _context(kek_id: str) -> KeyContext:

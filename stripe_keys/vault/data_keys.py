@@ -5,13 +5,14 @@ import os
 import time
 from functools import lru_cache
 from typing import Final
+from uuid import UUID
 
 from django.conf import settings
 
 from accounts.models import Merchant
 from stripe_keys.models import DataKey, MerchantDataKey, SiteDataKey
 from stripe_keys.vault import canaries, ring
-from stripe_keys.vault.canaries import context_of
+from stripe_keys.vault.canaries import context_for, context_of, owner_of
 from stripe_keys.vault.envelopes import KEY_BYTES
 from stripe_keys.vault.errors import (
     KeyEncryptionKeyMissing,
@@ -27,8 +28,9 @@ _REMEMBERED = 1000
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _unwrapped(kek_id: str, context: KeyContext, wrapped: bytes, environment: str) -> bytes:
-    return ring.unwrap(kek_id, context, wrapped)
+def _unwrapped(kek_id: str, owner: UUID | None, version: int, wrapped: bytes, environment: str) -> bytes:
+    """All of what it is bound to is part of what it is remembered by, in the form that is quickest to look up."""
+    return ring.unwrap(kek_id, context_for(owner, version), wrapped)
 
 
 class _Memory:
@@ -53,7 +55,9 @@ def unwrapped(row: DataKey) -> bytes:
     if time.monotonic() - _Memory.forgotten_at > REMEMBERED_SECONDS:
         forget()
     try:
-        return _unwrapped(row.kek_id, context_of(row), bytes(row.wrapped), settings.SITE_ENVIRONMENT)
+        return _unwrapped(
+            row.kek_id, owner_of(row), row.version, bytes(row.wrapped), settings.SITE_ENVIRONMENT
+        )
     except WillNotOpen:
         # Many rows would look damaged if the key-encryption key were another one of the same name.
         if not canaries.sings(row.kek_id):

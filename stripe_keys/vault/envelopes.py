@@ -25,6 +25,8 @@ FORMAT = b"\x01"
 _HEADER = struct.Struct(">cI32s32s12s")
 _TAG_BYTES = 16
 _INFO = b"spk-record-v1"
+_SHA512 = hashes.SHA512()
+_VERSION = slice(1, 5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +89,10 @@ def version_of(envelope: bytes) -> int:
     """
     if len(envelope) < _HEADER.size:
         raise WillNotOpen("The envelope is too short.")
-    return int(_HEADER.unpack(envelope[: _HEADER.size])[1])
+    return int.from_bytes(envelope[_VERSION])
 
 
 def _derived(key: bytes, salt: bytes, associated_data: bytes) -> tuple[bytes, bytes]:
     """The record key and the commitment to it."""
-    kdf = HKDF(algorithm=hashes.SHA512(), length=2 * KEY_BYTES, salt=salt, info=_INFO + associated_data)
-    both = kdf.derive(key)
+    both = HKDF(_SHA512, 2 * KEY_BYTES, salt, _INFO + associated_data).derive(key)
     return both[:KEY_BYTES], both[KEY_BYTES:]

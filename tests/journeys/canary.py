@@ -1,125 +1,118 @@
-"""Looks for a key in everything the site leaves behind: files, databases, mails, messages and answers."""
+"""Canary keys, one for each place where somebody pastes one, and a search that knows their disguises.
+
+Behind the beginning that a real key shares with its account, a canary is a mark of nine characters that all canaries of
+a run share, three of its own, the mark again, and so on. So any piece of 20 characters holds the whole mark, a search
+for all of them costs no more than for one, and what was found says whose it is. The last four characters, which the
+site may show, are outside of that.
+"""
 
 import base64
-import threading
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
-from typing import Any
+import re
+import secrets
+import string
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
-import psycopg
-import redis
+from tests.people import some_letters
 
-from local_stack.processes import Stack
-
-# The beginning of a key repeats the account's id, which is no secret; the last four characters are shown.
-_HEAD, _TAIL, _WINDOW = 32, 4, 16
-_OF_STRIPE = "simulator"  # its files are Stripe's own
+_BODY, _LAST_SHOWN = 99, 4
+_MARK, _OWN = 9, 3
+_HEAD = 21  # a 5 and the account's own part, as the local Stripe writes them
 
 
-def needles_of(key: str) -> dict[str, bytes]:
-    """What gives a key away, by the name of its disguise: any piece of 31 characters, or the whole in another form."""
-    secret = key[_HEAD:-_TAIL]
-    plain, whole = secret.encode(), key.encode()
+@dataclass(frozen=True)
+class Hit:
+    """A canary in a place where none may be."""
+
+    sink: str
+    """The kind of place: one of `tests.journeys.sinks`."""
+    place: str
+    canary: str
+    disguise: str
+
+    def __str__(self) -> str:
+        return f"{self.sink}, {self.place}: the canary {self.canary!r}, {self.disguise}"
+
+
+@dataclass(frozen=True)
+class Found:
+    """Some bytes that were left behind, and where."""
+
+    sink: str
+    place: str
+    data: bytes
+
+
+class Canaries:
+    """The canary keys of one run, made as they are asked for."""
+
+    def __init__(self) -> None:
+        self.mark = _a_mark()
+        self._keys: dict[str, str] = {}
+        self._needles = disguises(self.mark)
+
+    def key(self, name: str, *, kind: str = "rk_test") -> str:
+        """The key for this place: the same text whenever it is asked for."""
+        if name not in self._keys:
+            own = some_letters(_OWN)
+            pairs = (_BODY - _HEAD - _LAST_SHOWN) // (_MARK + _OWN)
+            body = (self.mark + own) * pairs
+            head = "5" + some_letters(_HEAD - 1)
+            self._keys[name] = f"{kind}_{head}{body}".ljust(len(kind) + 1 + _BODY - _LAST_SHOWN, "0")
+            self._keys[name] += some_letters(_LAST_SHOWN)
+        return self._keys[name]
+
+    def hits(self, found: Iterable[Found]) -> Iterator[Hit]:
+        """Every canary in these; nothing is what we want."""
+        for each in found:
+            for disguise, needle in self._needles.items():
+                if needle in each.data:
+                    yield from self._named(each, disguise)
+
+    def _named(self, found: Found, disguise: str) -> Iterator[Hit]:
+        """Whose it is: the mark with each canary's own three characters beside it, in the same disguise."""
+        named = [
+            name
+            for name, key in self._keys.items()
+            if any(disguises(piece).get(disguise, b"-") in found.data for piece in _pieces(key, self.mark))
+        ]
+        for name in named or ["of which too little is left to tell"]:
+            yield Hit(found.sink, found.place, name, disguise)
+
+
+def disguises(text: str) -> dict[str, bytes]:
+    """The bytes that `text` (ASCII letters and digits, nine or more) becomes, by how it was written."""
+    plain = text.encode()
     found = {
-        f"piece {start}": plain[start : start + _WINDOW]
-        for start in range(0, len(plain) - _WINDOW + 1, _WINDOW)
+        "as it is": plain,
+        "reversed": plain[::-1],
+        "in small letters": plain.lower(),
+        "in capitals": plain.upper(),
+        "in hex": plain.hex().encode(),
+        "in HEX": plain.hex().upper().encode(),
+        "percent-encoded": "".join(f"%{byte:02X}" for byte in plain).encode(),
+        "percent-encoded in small letters": "".join(f"%{byte:02x}" for byte in plain).encode(),
+        "escaped": "".join(f"\\x{byte:02x}" for byte in plain).encode(),
+        "as Unicode escapes": "".join(f"\\u{byte:04x}" for byte in plain).encode(),
+        "as HTML numbers": "".join(f"&#{byte};" for byte in plain).encode(),
+        "in UTF-16": text.encode("utf-16-le"),
+        "in UTF-16, big end first": text.encode("utf-16-be"),
     }
-    found["reversed"] = plain[::-1][:_WINDOW]
-    for name, data in (("hex", plain.hex()), ("HEX", plain.hex().upper())):
-        found[name] = data.encode()[: 2 * _WINDOW]
-    found["percent"] = "".join(f"%{byte:02X}" for byte in plain[:_WINDOW]).encode()
-    for name in ("utf-16-le", "utf-16-be"):
-        found[name] = secret[:_WINDOW].encode(name)
     for shift in range(3):
-        inside = whole[_HEAD - _HEAD % 3 + shift : -_TAIL]
-        inside = inside[: len(inside) // 3 * 3]
-        found[f"base64 +{shift}"] = base64.b64encode(inside)[: 2 * _WINDOW]
-        found[f"base64 for URLs +{shift}"] = base64.urlsafe_b64encode(inside)[: 2 * _WINDOW]
+        # What came before decides the first characters, what comes after the last: the middle is always the same.
+        inside = plain[shift : shift + (len(plain) - shift) // 3 * 3]
+        # ASCII letters and digits never give the two characters in which base64 for URLs differs.
+        found[f"in base64, shifted by {shift}"] = base64.b64encode(inside)
     return found
 
 
-class Search:
-    """Looks for each of the keys in places; a hit is told by its place, the key's name and its disguise."""
-
-    def __init__(self, keys: Mapping[str, str]) -> None:
-        self._needles = {
-            f"{name} ({disguise})": needle
-            for name, key in keys.items()
-            for disguise, needle in needles_of(key).items()
-        }
-
-    def hits(self, places: Iterable[tuple[str, bytes]]) -> list[str]:
-        """Where a key was found; empty is what we want."""
-        return [
-            f"{place}: {name}"
-            for place, data in places
-            for name, needle in self._needles.items()
-            if needle in data
-        ]
+def _pieces(key: str, mark: str) -> set[str]:
+    return {key[match.start() : match.end() + _OWN] for match in re.finditer(mark, key)}
 
 
-class RedisEar:
-    """Hears every command that Redis is given while it is open: messages that a worker takes leave no other trace."""
-
-    def __init__(self, url: str) -> None:
-        self._client: Any = redis.Redis.from_url(url)  # it carries no types for `monitor`
-        self._heard: list[bytes] = []
-        self._is_open = threading.Event()
-        self._thread = threading.Thread(target=self._listen)
-
-    def __enter__(self) -> "RedisEar":
-        self._thread.start()
-        assert self._is_open.wait(5)
-        return self
-
-    def _listen(self) -> None:
-        with self._client.monitor() as monitor:
-            self._is_open.set()
-            for command in monitor.listen():
-                self._heard.append(str(command["command"]).encode())
-                if command["command"] == "ECHO enough":
-                    return
-
-    def __exit__(self, *_: object) -> None:
-        self._client.echo("enough")
-        self._thread.join(5)
-        self._client.close()
-
-    @property
-    def places(self) -> Iterator[tuple[str, bytes]]:
-        """What was heard."""
-        yield "Redis commands", b"\n".join(self._heard)
-
-
-def listen_closely(stack: Stack) -> None:
-    """Have PostgreSQL write each statement with its values into its log, and Redis its values as they are."""
-    client: Any = redis.Redis.from_url(stack.servers.redis_url)
-    client.config_set("rdbcompression", "no")
-    client.close()
-    with psycopg.connect(stack.servers.database_url, autocommit=True) as connection:
-        connection.execute("ALTER SYSTEM SET log_statement = 'all'")
-        connection.execute("SELECT pg_reload_conf()")
-
-
-def left_behind(stack: Stack, *, since: float) -> Iterator[tuple[str, bytes]]:
-    """Everything on the disk, in Redis and in the mail catcher that may have changed since that moment."""
-    with psycopg.connect(stack.servers.database_url, autocommit=True) as connection:
-        connection.execute("CHECKPOINT")
-    yield from _in_redis(stack.servers.redis_url)
-    for mail in stack.mails():
-        yield f"mail {mail['id']}", repr(mail).encode()
-    for path in _files(stack.folder):
-        if path.stat().st_mtime >= since:
-            yield str(path.relative_to(stack.folder)), path.read_bytes()
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(_OF_STRIPE))
-
-
-def _in_redis(url: str) -> Iterator[tuple[str, bytes]]:
-    client: Any = redis.Redis.from_url(url)
-    client.save()
-    for key in client.scan_iter():
-        yield f"Redis key {key!r}", key + bytes(client.dump(key) or b"")
-    client.close()
+def _a_mark() -> str:
+    """Nine random characters, large and small letters and a digit among them, no piece of them like its reverse."""
+    while True:
+        mark = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(_MARK))
+        if re.search("[a-z]", mark) and re.search("[A-Z]", mark) and re.search("[0-9]", mark[1:-1]):
+            return mark
