@@ -83,6 +83,8 @@ def production_environment(addresses: Addresses) -> dict[str, str]:
         **fresh_secrets(),
         "KEY_ENCRYPTION_KEYS": f"{letters}:{_random_key()}",
         "FINGERPRINT_KEYS": f"{letters}:{_random_key()}",
+        "OPS_ALERT_ADDRESSES": "ops@example.com",
+        "METRICS_TOKEN": random_letters(40),
     }
     environment = site_environment("production", addresses, site_secrets)
     ours = ("_BASE", "_PATH_TEST")

@@ -16,6 +16,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
+from django.core.checks import Warning as Caution
 
 TAG = "partner_site"
 _STRIPE_BASES = {
@@ -23,9 +24,20 @@ _STRIPE_BASES = {
     "STRIPE_INSTALL_BASE": {"https://marketplace.stripe.com", "https://dashboard.stripe.com"},
     "STRIPE_DASHBOARD_BASE": {"https://dashboard.stripe.com"},
 }
-_SECRET_FILES = ("KEY_ENCRYPTION_KEYS_FILE", "FINGERPRINT_KEYS_FILE", "SECRET_KEY_FILE")
+_SECRET_FILES = (
+    "KEY_ENCRYPTION_KEYS_FILE",
+    "FINGERPRINT_KEYS_FILE",
+    "SECRET_KEY_FILE",
+    "VAULT_TRANSIT_TOKEN_FILE",
+    "METRICS_TOKEN_FILE",
+)
+_NEEDED_BY = {
+    "aws-kms": ("AWS_KMS_KEYS",),
+    "vault-transit": ("VAULT_TRANSIT_ADDRESS", "VAULT_TRANSIT_TOKEN", "VAULT_TRANSIT_KEY"),
+}
 _LAPTOP_KEY_IDS = ("demo", "local", "test")
 _KEY_BYTES = 32
+_SHORTEST_TOKEN = 20
 
 
 def _refusal(number: int, message: str, hint: str) -> Error:
@@ -134,7 +146,7 @@ def _key_refusals() -> Iterator[Error]:
     derived = _derived_from_secret_key()
     for name in ("KEY_ENCRYPTION_KEYS", "FINGERPRINT_KEYS"):
         entries = getattr(settings, name)
-        if not entries:
+        if not entries and (name == "FINGERPRINT_KEYS" or settings.KEY_SERVICE == "local"):
             yield _refusal(20, f"{name} is empty.", f"Make one: id:$(openssl rand -base64 {_KEY_BYTES}).")
         for entry in entries:
             key_id, _, encoded = entry.partition(":")
@@ -158,6 +170,27 @@ def _key_refusals() -> Iterator[Error]:
                 yield _refusal(
                     24, f"{name} holds a key made for a laptop.", "Make a new one, with an id of its own."
                 )
+
+
+@register(TAG)
+def check_key_service(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """The key service has what it needs, and a secret for it never travels in clear."""
+    return list(_key_service_refusals())
+
+
+def _key_service_refusals() -> Iterator[Error]:
+    for name in _NEEDED_BY.get(settings.KEY_SERVICE, ()):
+        if not getattr(settings, name):
+            yield _refusal(
+                25, f"{name} is empty, and KEY_SERVICE={settings.KEY_SERVICE} needs it.", "Set it."
+            )
+    address = settings.VAULT_TRANSIT_ADDRESS
+    if _is_production() and address and not address.startswith("https://"):
+        yield _refusal(
+            26,
+            "VAULT_TRANSIT_ADDRESS is not https.",
+            "Serve Vault over TLS: its token and every data key go there.",
+        )
 
 
 def _decoded(encoded: str) -> bytes | None:
@@ -201,6 +234,29 @@ def _surrounding_refusals() -> Iterator[Error]:
             "The default cache belongs to one process, and sign-in limits are counted in it.",
             "Use the database cache or Redis.",
         )
+
+
+@register(TAG)
+def check_watching(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Somebody hears the alarms, and strangers cannot guess their way to the metrics."""
+    if not _is_production():
+        return []
+    found: list[CheckMessage] = []
+    if not settings.OPS_ALERT_ADDRESSES:
+        found.append(
+            Caution(
+                "OPS_ALERT_ADDRESSES is empty: alarms stand in the ops desk and nobody is mailed.",
+                hint="Name who is to be mailed when a stored key does not open.",
+                id=f"{TAG}.W001",
+            )
+        )
+    if settings.METRICS_TOKEN and len(settings.METRICS_TOKEN) < _SHORTEST_TOKEN:
+        found.append(
+            _refusal(
+                34, "METRICS_TOKEN can be guessed.", f"Give it {_SHORTEST_TOKEN} or more random characters."
+            )
+        )
+    return found
 
 
 def _everybody_may_read(path: Path) -> bool:

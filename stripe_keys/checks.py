@@ -4,8 +4,11 @@ import os
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import CheckMessage, Error, Info, Tags, register
+from django.core.checks import Warning as Caution
+from django.db import Error as DatabaseTrouble
 
 from stripe_keys import ledger, permissions, vault
 
@@ -16,6 +19,7 @@ def register_checks() -> None:
     register(check_key_material, Tags.security)
     register(check_ledger_is_named)
     register(check_ledger_agrees, Tags.security, deploy=True)
+    register(check_key_encryption_keys, Tags.security, deploy=True)
 
 
 def check_manifest(**_: Any) -> list[CheckMessage]:
@@ -34,6 +38,27 @@ def check_key_material(**_: Any) -> list[CheckMessage]:
     except vault.VaultError as problem:
         return [Error(str(problem), id="stripe_keys.E002")]
     return []
+
+
+def check_key_encryption_keys(**_: Any) -> list[CheckMessage]:
+    """Every key-encryption key that the database needs is configured, and the right one: its canary sings."""
+    try:
+        refused = vault.reasons_not_to_start()
+        troubles = vault.canary_troubles().values()
+    except (DatabaseTrouble, psycopg.Error):
+        hint = "Run the check again where the database can be reached and is migrated."
+        message = "The database could not be asked: the key-encryption keys were not held against it."
+        return [Info(message, hint=hint, id="stripe_keys.I001")]
+    known = {str(reason) for reason in refused}
+    hint = "Put it into KEY_ENCRYPTION_KEYS or give the site its key service; see docs/operations.md."
+    return [
+        *(Error(str(reason), hint=hint, id="stripe_keys.E007") for reason in refused),
+        *(
+            Caution(str(each), hint=hint, id="stripe_keys.W001")
+            for each in troubles
+            if str(each) not in known
+        ),
+    ]
 
 
 def check_ledger_is_named(**_: Any) -> list[CheckMessage]:

@@ -16,9 +16,9 @@ PROJECT = Path(__file__).resolve().parent.parent
 _FROM_THE_MACHINE = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV")
 
 
-def an_encryption_key(key_id: str = "2026-01") -> str:
-    """A fresh entry for KEY_ENCRYPTION_KEYS or FINGERPRINT_KEYS."""
-    return f"{key_id}:{base64.b64encode(os.urandom(32)).decode()}"
+def an_encryption_key(key_id: str = "") -> str:
+    """A fresh entry for KEY_ENCRYPTION_KEYS or FINGERPRINT_KEYS; a database that knows the id knows other bytes."""
+    return f"{key_id or people.some_letters(8)}:{base64.b64encode(os.urandom(32)).decode()}"
 
 
 def environment(**changes: str) -> dict[str, str]:
@@ -37,6 +37,7 @@ def environment(**changes: str) -> dict[str, str]:
         "STRIPE_WEBHOOK_SECRETS": f"events:{people.a_signing_secret()}",
         "KEY_ENCRYPTION_KEYS": an_encryption_key(),
         "FINGERPRINT_KEYS": an_encryption_key(),
+        "OPS_ALERT_ADDRESSES": "ops@example.com",
         "DELETION_LEDGER": str(Path(tempfile.gettempdir()) / f"ledger-{people.some_letters(12)}.jsonl"),
         **changes,
     }

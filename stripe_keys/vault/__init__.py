@@ -8,6 +8,7 @@ that are moved to any other row, merchant, mode, purpose or environment do not o
 from stripe_keys.vault.canaries import ensure as ensure_canary
 from stripe_keys.vault.canaries import is_at_hand as kek_is_at_hand
 from stripe_keys.vault.canaries import problems as canary_problems
+from stripe_keys.vault.canaries import reasons_not_to_start
 from stripe_keys.vault.canaries import troubles as canary_troubles
 from stripe_keys.vault.canaries import verify as verify_canary
 from stripe_keys.vault.data_keys import add_version as add_data_key_version
@@ -67,6 +68,7 @@ __all__ = [
     "place_of",
     "primary_fingerprint_key_id",
     "primary_kek_id",
+    "reasons_not_to_start",
     "reencrypt",
     "rewrapped_data_key",
     "verify",

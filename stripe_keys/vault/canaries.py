@@ -5,11 +5,12 @@ A key-encryption key with the right id and wrong bytes would otherwise look like
 
 from uuid import UUID
 
-from stripe_keys.models import DataKey, KekCanary, MerchantDataKey, SiteDataKey
+from stripe_keys.models import DataKey, KekCanary, MerchantDataKey, RestrictedKey, SiteDataKey
 from stripe_keys.vault import ring
 from stripe_keys.vault.errors import (
     BadKeyMaterial,
     KeyEncryptionKeyMissing,
+    KeyServiceAway,
     VaultError,
     WillNotOpen,
     WrongKeyEncryptionKey,
@@ -95,27 +96,43 @@ def is_at_hand(kek_id: str) -> bool:
 
 def problems() -> list[str]:
     """What is wrong with the key-encryption keys that this database needs, in sentences; reads, and never writes."""
-    return [str(trouble) for trouble in troubles()]
+    return [str(trouble) for trouble in troubles().values()]
 
 
-def troubles() -> list[VaultError]:
-    """The same as exceptions: a service that is away says nothing about its keys, a missing or wrong key does."""
+def reasons_not_to_start() -> list[VaultError]:
+    """Those that a process must not start with; reads, and never writes.
+
+    A service that is away says nothing about its keys. A key that is missing is no reason once every key under it has
+    ended or is in quarantine: it was declared lost, and merchants and staff must get in to begin again.
+    """
+    in_use = RestrictedKey.objects.kept().filter(quarantined_at=None)
+    needed = MerchantDataKey.objects.filter(envelopes__key__in=in_use).kek_ids()
+    return [
+        trouble
+        for kek_id, trouble in troubles().items()
+        if not isinstance(trouble, KeyServiceAway)
+        and (kek_id in needed or not isinstance(trouble, KeyEncryptionKeyMissing))
+    ]
+
+
+def troubles() -> dict[str, VaultError]:
+    """What is wrong, by `kek_id`; under no name if nobody can say which is the primary."""
     needed = {*MerchantDataKey.objects.kek_ids(), *SiteDataKey.objects.kek_ids()}
-    found: list[VaultError] = []
+    found: dict[str, VaultError] = {}
     try:
         primary = {ring.primary_kek_id()}
     except VaultError as trouble:
-        found.append(trouble)
+        found[""] = trouble
         primary = set()
     for kek_id in sorted(needed | primary):
         canary = KekCanary.objects.filter(kek_id=kek_id).first()
         try:
             if canary is not None:
-                _listen_to(canary)
+                verify(canary)
             elif kek_id in needed:
                 _try_data_keys(kek_id)
         except VaultError as trouble:
-            found.append(trouble)
+            found[kek_id] = trouble
     return found
 
 
@@ -131,7 +148,10 @@ def verify(canary: KekCanary) -> None:
     except WrongKeyEncryptionKey:
         if not _try_data_keys(canary.kek_id):
             raise
-        raise WillNotOpen(f"The canary of {canary.kek_id!r} was altered.") from None
+        raise WillNotOpen(
+            f"The canary of {canary.kek_id!r} was altered, for its key opens data keys: delete that row, and the next"
+            " start makes a new one."
+        ) from None
 
 
 def _listen_to(canary: KekCanary) -> None:

@@ -37,6 +37,8 @@ def production(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     settings.STRIPE_PLATFORM_KEY_TEST = people.a_secret_key()
     settings.KEY_ENCRYPTION_KEYS = [a_key()]
     settings.FINGERPRINT_KEYS = [a_key()]
+    settings.OPS_ALERT_ADDRESSES = ["ops@example.com"]
+    settings.METRICS_TOKEN = people.some_letters(40)
     return settings
 
 
@@ -73,7 +75,12 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("E024", {"KEY_ENCRYPTION_KEYS": [a_key("demo")]}),
     ("E024", {"KEY_ENCRYPTION_KEYS": [a_key(), a_key("Demo-2")]}),
     ("E024", {"FINGERPRINT_KEYS": [a_key("local-1")]}),
+    ("E025", {"KEY_SERVICE": "aws-kms"}),
+    ("E025", {"KEY_SERVICE": "vault-transit", "VAULT_TRANSIT_ADDRESS": "https://vault.example.com"}),
+    ("E026", {"VAULT_TRANSIT_ADDRESS": "http://vault.example.com"}),
     ("E030", {"SECRET_KEY": "too-short"}),
+    ("E034", {"METRICS_TOKEN": "guess-me"}),
+    ("W001", {"OPS_ALERT_ADDRESSES": []}),
     ("E032", {"CACHES": {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}}),
 ]
 
@@ -103,12 +110,24 @@ def test_one_key_for_two_purposes_is_refused(production: Settings) -> None:
     assert f"{TAG}.E023" in refusals()
 
 
+def test_no_keys_in_the_settings_are_needed_with_a_key_service(production: Settings) -> None:
+    production.KEY_SERVICE = "aws-kms"
+    production.AWS_KMS_KEYS = ["k1:arn:aws:kms:eu-central-1:111122223333:key/1"]
+    production.KEY_ENCRYPTION_KEYS = []
+
+    assert refusals() == set()
+
+
+@pytest.mark.parametrize(
+    "variable",
+    ["KEY_ENCRYPTION_KEYS_FILE", "SECRET_KEY_FILE", "VAULT_TRANSIT_TOKEN_FILE", "METRICS_TOKEN_FILE"],
+)
 def test_a_key_file_that_everybody_reads_is_refused(
-    production: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    production: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
     key_file = tmp_path / "keys"
     key_file.write_text("anything")
-    monkeypatch.setenv("KEY_ENCRYPTION_KEYS_FILE", str(key_file))
+    monkeypatch.setenv(variable, str(key_file))
 
     key_file.chmod(0o444)
     for_everybody = refusals()

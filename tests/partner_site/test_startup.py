@@ -4,7 +4,8 @@ import pytest
 
 from tests import people, production
 
-pytestmark = [pytest.mark.django_db, pytest.mark.processes]
+# What a process writes at its start (a canary) is there for all to see, so the tables are emptied afterwards.
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 WEB = ["-c", "import partner_site.wsgi; print('serves')"]
 WORKER = ["-m", "celery", "-A", "partner_site", "worker", "--pool", "solo"]
 REFUSED = 4
