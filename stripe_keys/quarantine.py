@@ -7,22 +7,44 @@ from django.db import transaction
 
 from accounts.notices import tell_ops
 from stripe_keys import lifecycle, takeover
-from stripe_keys.models import RestrictedKey
+from stripe_keys.models import (
+    KekCanary,
+    KeyEnvelope,
+    MerchantDataKey,
+    RestrictedKey,
+    RestrictedKeyQuerySet,
+    SiteDataKey,
+)
 
 log = logging.getLogger(__name__)
 PROBLEM = "unreadable"
 
 
-def quarantine_keys_on(kek_id: str, *, now: datetime, dry_run: bool = False) -> int:
-    """Quarantine every kept key under the lost key-encryption key `kek_id`, one transaction each; returns how many.
+def give_up_on_keys_under(kek_id: str, *, now: datetime) -> int:
+    """Quarantine every kept key under the lost key-encryption key `kek_id` and delete what nobody can ever open.
 
-    May be broken off and run again. Ops are not told: they asked for it.
+    One transaction per key, then one for what is left: it may be broken off and run again. Ops are not told: they asked
+    for it. Returns how many keys were quarantined.
     """
-    keys = RestrictedKey.objects.kept().filter(envelope__data_key__kek_id=kek_id, quarantined_at=None)
-    if dry_run:
-        return keys.count()
-    ids = list(keys.order_by("pk").values_list("pk", flat=True))
-    return sum(quarantine(key=RestrictedKey(pk=pk), now=now, tell_support=False) for pk in ids)
+    keys = keys_under(kek_id).order_by("pk")
+    count = sum(_give_up_on(key, now) for key in keys.iterator(chunk_size=500))
+    with transaction.atomic():
+        KeyEnvelope.objects.filter(data_key__kek_id=kek_id).delete()
+        for model in (MerchantDataKey, SiteDataKey, KekCanary):
+            model.objects.filter(kek_id=kek_id).delete()
+    return count
+
+
+def keys_under(kek_id: str) -> RestrictedKeyQuerySet:
+    """The kept keys that the key-encryption key `kek_id` opens."""
+    return RestrictedKey.objects.kept().filter(envelope__data_key__kek_id=kek_id)
+
+
+@transaction.atomic
+def _give_up_on(key: RestrictedKey, now: datetime) -> bool:
+    done = quarantine(key=key, now=now, tell_support=False)
+    KeyEnvelope.objects.filter(key=key).delete()
+    return done
 
 
 @transaction.atomic

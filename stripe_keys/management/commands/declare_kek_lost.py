@@ -11,7 +11,7 @@ from stripe_keys.models import MerchantDataKey, SiteDataKey
 
 
 class Command(BaseCommand):
-    """Quarantines every key under a lost key-encryption key; their merchants are asked by mail to paste them again."""
+    """Quarantines every key under a lost key-encryption key, and deletes what nobody can ever open."""
 
     help = "Quarantine every key under a key-encryption key that is lost for good; merchants are asked to paste again."
 
@@ -31,14 +31,17 @@ class Command(BaseCommand):
             raise CommandError(
                 "Its key service does not answer; nobody can say that the key is lost."
             ) from None
-        count = quarantine.quarantine_keys_on(kek_id, now=timezone.now(), dry_run=dry_run)
+        count = quarantine.keys_under(kek_id).count()
+        staff = SiteDataKey.objects.filter(kek_id=kek_id).exists()
         if dry_run:
             self.stdout.write(
                 f"{count} keys would be quarantined and their merchants asked to paste them again."
             )
             return
+        count = quarantine.give_up_on_keys_under(kek_id, now=timezone.now())
         self.stdout.write(f"{count} keys quarantined; their merchants are asked to paste them again.")
-        if SiteDataKey.objects.filter(kek_id=kek_id).exists():
+        self.stdout.write(f"0 rows on kek {kek_id}: what it wrapped is deleted.")
+        if staff:
             self.stdout.write(
                 "Second factors of staff were under it too: `manage.py reset_second_factor --email …`."
             )
