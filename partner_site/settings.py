@@ -10,13 +10,31 @@ from urllib.parse import urlsplit
 
 import django_stubs_ext
 import environ
+from environ.fileaware_mapping import FileAwareMapping
 
 from partner_site.log import logging_config
 
 django_stubs_ext.monkeypatch()  # lets `ModelAdmin[Row]` and its like be written at run time too
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.FileAwareEnv()
+
+
+class SecretFiles(FileAwareMapping):  # type: ignore[misc]  # django-environ carries no types
+    """NAME_FILE in place of NAME; the line break at the end, which every editor and `echo` leaves, is not meant."""
+
+    def __getitem__(self, key: str) -> str:
+        """The variable's value."""
+        value: str = super().__getitem__(key)
+        return value.rstrip("\r\n")
+
+
+class Environment(environ.FileAwareEnv):  # type: ignore[misc]
+    """The variables that the site is given."""
+
+    ENVIRON = SecretFiles()
+
+
+env = Environment()
 
 # --- The site itself -------------------------------------------------------------------------------------------------
 SITE_ENVIRONMENT = env("SITE_ENVIRONMENT", default="production")
@@ -74,6 +92,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "partner_site.closed_merchants.ClosedMerchants",
     "partner_site.second_factor.UnreadableSecondFactors",
 ]
 
@@ -135,7 +154,7 @@ DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default=f"{SITE_NAME} <no-reply@{
 
 # --- What a browser is told ------------------------------------------------------------------------------------------
 SECURE_SSL_REDIRECT = SITE_IS_HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # asked from inside, where there is no TLS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]  # asked from inside, where there is no TLS
 SECURE_PROXY_SSL_HEADER = (
     ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_TLS_PROXY", default=False) else None
 )
