@@ -59,6 +59,12 @@ class MerchantQuerySet(models.QuerySet["Merchant"]):
             return self.none()
         return self.filter(memberships__user=user, closed_at__isnull=True)
 
+    def closed_for(self, user: Any) -> "MerchantQuerySet":
+        """The closed merchants that `user` belonged to: they see what was erased, and nothing else."""
+        if not user.is_authenticated:
+            return self.none()
+        return self.filter(memberships__user=user, closed_at__isnull=False)
+
 
 class Merchant(models.Model):
     """A company that connects its Stripe account: the tenant that everything else belongs to."""

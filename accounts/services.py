@@ -11,15 +11,39 @@ OPS_GROUP = "Ops"
 _OPS_APPS = ("accounts", "stripe_keys", "webhooks", "work")
 
 
+class MerchantIsClosed(Exception):
+    """The merchant has closed their account: nothing is stored or connected for them any more."""
+
+
 @transaction.atomic
 def open_merchant(*, user: User, name: str) -> Merchant:
-    """Open a merchant with `user` as its owner; whoever has a merchant already gets that one back, unchanged."""
+    """Open a merchant with `user` as its owner; whoever has a merchant already gets that one back, unchanged.
+
+    Raises:
+        MerchantIsClosed: the merchant they have is closed, and stays so.
+    """
     User.objects.select_for_update().get(pk=user.pk)  # two requests of one user open one merchant
     existing = Merchant.objects.filter(memberships__user=user).first()
     if existing is not None:
+        if existing.closed_at is not None:
+            raise MerchantIsClosed
         return existing
     merchant = Merchant.objects.create(name=name)
     Membership.objects.create(user=user, merchant=merchant, role=Membership.Role.OWNER)
+    return merchant
+
+
+def locked_while_open(merchant: Merchant) -> Merchant:
+    """The merchant as the database has it now, locked until the caller's transaction ends: it cannot be closed before.
+
+    Commands lock the merchant first, then installs, then keys. The lock lets others name the merchant in new rows.
+
+    Raises:
+        MerchantIsClosed: it is too late.
+    """
+    merchant = Merchant.objects.select_for_update(no_key=True).get(pk=merchant.pk)
+    if merchant.closed_at is not None:
+        raise MerchantIsClosed
     return merchant
 
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 
 from allauth.account.internal.flows.login import get_authentication_records
 from allauth.core.exceptions import ReauthenticationRequired
@@ -12,7 +12,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django_htmx.http import HttpResponseClientRedirect
 
-from accounts.models import Merchant
+from accounts.models import Membership, Merchant, User
 
 View = Callable[..., HttpResponse]
 
@@ -25,6 +25,19 @@ def merchant_of(request: HttpRequest) -> Merchant:
     if merchant is None:
         raise Http404("No merchant belongs to this user.")
     return merchant
+
+
+def merchant_even_if_closed(request: HttpRequest) -> Merchant:
+    """Return the merchant that the signed-in user belongs or belonged to; raises Http404 when there is none."""
+    merchant = Merchant.objects.filter(memberships__user=cast(User, request.user)).first()
+    if merchant is None:
+        raise Http404("No merchant belongs to this user.")
+    return merchant
+
+
+def owns(user: User, merchant: Merchant) -> bool:
+    """Whether `user` is an owner of `merchant`."""
+    return Membership.objects.filter(user=user, merchant=merchant, role=Membership.Role.OWNER).exists()
 
 
 def is_recently_authenticated(request: HttpRequest) -> bool:

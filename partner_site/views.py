@@ -25,13 +25,15 @@ DUE_ROW_IS_LATE = timedelta(minutes=2)
 @login_not_required
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """Tell a stranger what this is; send a merchant to their keys and staff to the ops desk."""
+    """Tell a stranger what this is; send merchants to their keys, closed ones to what was erased, staff to the desk."""
     if not request.user.is_authenticated:
         return render(request, "home.html")
     if Merchant.objects.visible_to(request.user).exists():
         return redirect("stripe_keys:key_list")
     if request.user.is_staff:
         return redirect("admin:index")
+    if Merchant.objects.closed_for(request.user).exists():
+        return redirect("stripe_keys:erased")
     return render(request, "home_without_merchant.html")
 
 

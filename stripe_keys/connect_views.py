@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts.services import MerchantIsClosed
 from accounts.tenancy import merchant_of, recently_authenticated
 from stripe_keys import installs, permissions, services
 from stripe_keys.forms import PasteKeyForm
@@ -132,6 +133,9 @@ def _paste(request: HttpRequest, mode: str, *, replaces: RestrictedKey | None) -
             now=timezone.now(),
             remote_address=_address_of(request),
         )
+    except MerchantIsClosed:
+        messages.warning(request, "This account was closed a moment ago. The key that you pasted was not stored.")
+        return HttpResponseSeeOther(reverse("stripe_keys:erased"))
     except services.TooManyPastes as refusal:
         form.add_error("key", _too_many(refusal))
         response = _paste_page(request, form, mode, replaces, status=429)

@@ -14,6 +14,7 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 
 from accounts.models import Merchant, User
+from accounts.services import MerchantIsClosed, locked_while_open
 from stripe_keys import lifecycle, signature
 from stripe_keys.lifecycle import actor_name
 from stripe_keys.models import InstallState, RestrictedKey, StripeInstall, Validation
@@ -145,10 +146,11 @@ def bind(
     """The install that binds this account and mode to `merchant`, made here if it is not there.
 
     Raises:
-        InstallRefused: the account is bound to another merchant (`taken`).
+        InstallRefused: the account is bound to another merchant (`taken`), or this one is closed (`closed`).
     """
     try:
         with transaction.atomic():
+            locked_while_open(merchant)
             install, _ = StripeInstall.objects.get_or_create(
                 stripe_account_id=stripe_account_id,
                 livemode=livemode,
@@ -158,6 +160,8 @@ def bind(
             )
     except IntegrityError:
         raise InstallRefused("taken") from None
+    except MerchantIsClosed:
+        raise InstallRefused("closed") from None
     return install
 
 
@@ -168,6 +172,10 @@ def confirm_account(*, key: RestrictedKey, user: User, now: datetime) -> None:
     Raises:
         InstallRefused: the question is no longer open (`stale`), or the account is bound elsewhere (`taken`).
     """
+    try:
+        locked_while_open(key.merchant)  # before the key, as a paste and the closing of the merchant lock them
+    except MerchantIsClosed:
+        raise InstallRefused("closed") from None
     key = lifecycle.locked(key)
     if key.status != RestrictedKey.Status.PENDING or not key.awaits_account_confirmation:
         raise InstallRefused("stale")

@@ -16,8 +16,12 @@ Status = RestrictedKey.Status
 
 
 def has_account(stripe_account_id: str, *, livemode: bool) -> bool:
-    """Whether any merchant has, or had, something of that account and mode."""
-    about = {"stripe_account_id": stripe_account_id, "livemode": livemode}
+    """Whether any merchant who is not closed has, or had, something of that account and mode."""
+    about = {
+        "stripe_account_id": stripe_account_id,
+        "livemode": livemode,
+        "merchant__closed_at__isnull": True,
+    }
     return StripeInstall.objects.filter(**about).exists() or RestrictedKey.objects.filter(**about).exists()
 
 
@@ -187,4 +191,5 @@ def _end_after_uninstall(key: RestrictedKey, now: datetime) -> None:
 
 def _installs(stripe_account_id: str, livemode: bool) -> list[StripeInstall]:
     about = StripeInstall.objects.select_for_update(of=("self",))
+    about = about.filter(merchant__closed_at__isnull=True)
     return list(about.filter(stripe_account_id=stripe_account_id, livemode=livemode))

@@ -9,6 +9,7 @@ from django.db.models import Count, Min, QuerySet
 
 from accounts.models import Merchant, User
 from accounts.notices import tell_ops
+from accounts.services import locked_while_open
 from stripe_keys import lifecycle, takeover, vault
 from stripe_keys.lifecycle import actor_name
 from stripe_keys.models import (
@@ -71,10 +72,11 @@ def add_key(
 
     Raises:
         TooManyPastes: the merchant or the address has pasted too often.
+        MerchantIsClosed: the merchant closed their account, perhaps a moment ago; nothing is stored.
     """
     # Two tabs at once take turns. Not the stronger lock: whoever holds a key and adds a check of it, which names the
     # merchant, would wait for us while we wait for the key.
-    Merchant.objects.select_for_update(no_key=True).get(pk=merchant.pk)
+    locked_while_open(merchant)
     marks = vault.fingerprints(secret)
     _take_turns(marks)
     key = _new_row(merchant, user, secret, marks[0], purpose)

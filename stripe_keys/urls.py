@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from stripe_keys import connect_views, views
+from stripe_keys import closing_views, connect_views, views
 
 
 class ModeConverter:
@@ -27,6 +27,9 @@ urlpatterns = [
     path("connect/<mode:mode>/", connect_views.connect, name="connect"),
     path("return/", connect_views.install_return, name="install_return"),
     path("paste/<mode:mode>/", connect_views.paste_key, name="paste_key"),
+    path("erased/", closing_views.show_erased, name="erased"),
+    path("export/", closing_views.export_timeline, name="export"),
+    path("close/", closing_views.close, name="close"),
     path("keys/<uuid:key_id>/", views.key_detail, name="key_detail"),
     path("keys/<uuid:key_id>/status/", views.key_status, name="key_status"),
     path("keys/<uuid:key_id>/check/", views.check_key, name="check_key"),

@@ -5,6 +5,8 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Merchant
+from accounts.services import ensure_user
+from tests.people import PASSWORD
 
 pytestmark = pytest.mark.django_db
 
@@ -24,11 +26,19 @@ def test_staff_go_to_the_ops_desk(olgas_browser: Client) -> None:
     assert olgas_browser.get("/").headers["Location"] == "/ops/"
 
 
-def test_a_member_of_a_closed_merchant_is_told(adas_browser: Client, adas_merchant: Merchant) -> None:
+def test_a_member_of_a_closed_merchant_goes_to_what_was_erased(
+    adas_browser: Client, adas_merchant: Merchant
+) -> None:
     Merchant.objects.filter(pk=adas_merchant.pk).update(closed_at=timezone.now())
 
-    assert "belongs to no merchant" in adas_browser.get("/").content.decode()
+    assert adas_browser.get("/").headers["Location"] == "/stripe/erased/"
 
 
 def test_the_front_page_is_only_read(client: Client) -> None:
     assert client.post("/").status_code == 405
+
+
+def test_somebody_without_any_merchant_is_told(client: Client) -> None:
+    client.force_login(ensure_user(email="nora@example.com", password=PASSWORD))
+
+    assert "belongs to no merchant" in client.get("/").content.decode()

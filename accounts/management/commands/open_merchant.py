@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts import services
 from accounts.command_line import AccountCommand
@@ -21,5 +21,8 @@ class Command(AccountCommand, BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Open the merchant."""
         user = self.ensure_user(options)
-        merchant = services.open_merchant(user=user, name=options["merchant_name"])
+        try:
+            merchant = services.open_merchant(user=user, name=options["merchant_name"])
+        except services.MerchantIsClosed:
+            raise CommandError("The merchant of this user is closed and stays so.") from None
         self.stdout.write(f"{user.email} signs in for {merchant.name}.")

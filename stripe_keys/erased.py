@@ -1,0 +1,105 @@
+"""The proof of erasing: for each key that has ended, what was erased, when, and whether the deletion ledger has it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import F, Q, QuerySet
+
+from accounts.models import Merchant
+from stripe_keys import portrait, sentences
+from stripe_keys.models import LedgerEntry, RestrictedKey, StatusChange
+from stripe_keys.problems import GENERIC_REJECTION
+
+Status = RestrictedKey.Status
+_BECAUSE = {
+    Status.REJECTED: "It never came into use",
+    Status.EXPIRED: "Stripe ended it",
+    Status.REPLACED: "A newer key took over",
+    Status.REMOVED: "It was removed here",
+}
+
+
+@dataclass(frozen=True)
+class InLedger:
+    """Where an erasure stands with the deletion ledger; `written_at` is None while it waits to be written."""
+
+    written_at: datetime | None
+
+
+@dataclass(frozen=True)
+class ErasedKey:
+    """One key that is no longer stored; `ledger` is None where there is nothing to be said of it."""
+
+    key: RestrictedKey
+    pill: tuple[str, str]
+    ended_at: datetime
+    because: str
+    reason: str
+    ledger: InLedger | None
+    is_anonymous: bool
+
+
+def ended_keys(merchant: Merchant) -> QuerySet[RestrictedKey]:
+    """The keys of `merchant` whose secret is no longer stored, the newest first."""
+    ended = ~Q(status__in=RestrictedKey.KEPT)
+    return RestrictedKey.objects.filter(ended, merchant=merchant).order_by("-created_at", "-pk")
+
+
+def proofs(keys: Iterable[RestrictedKey], now: datetime) -> list[ErasedKey]:
+    """The proof for each of `keys`, in their order, with two queries.
+
+    Of a key whose account never matched nothing may be told but that it is not stored, and that not at once: what the
+    ledger knows of it, and when, would tell why.
+    """
+    shown = [(key, portrait.as_shown(key, now)) for key in keys]
+    named = [key.pk for key, _ in shown if not portrait.is_anonymous(key)]
+    ends, entries = _ends_of(named), _entries_of(named)
+    return [
+        _proof(seen, ends.get(key.pk), entries.get(key.pk), is_anonymous=portrait.is_anonymous(key))
+        for key, seen in shown
+        if not seen.is_kept
+    ]
+
+
+def closing_in_ledger(merchant: Merchant) -> InLedger | None:
+    """Where the closing of `merchant` stands with the deletion ledger; None if it has no entry."""
+    entries = LedgerEntry.objects.filter(kind=LedgerEntry.Kind.MERCHANT_CLOSED, merchant_id=merchant.pk)
+    entry = entries.order_by("pk").first()
+    return _in_ledger(entry) if entry else None
+
+
+def _proof(
+    key: RestrictedKey, end: StatusChange | None, entry: LedgerEntry | None, *, is_anonymous: bool
+) -> ErasedKey:
+    if is_anonymous:
+        ended_at, reason = key.created_at + portrait.SHORTEST_CHECK, GENERIC_REJECTION
+    else:
+        ended_at, reason = (end.at, end.reason) if end else (key.created_at, "")
+    return ErasedKey(
+        key=key,
+        pill=sentences.pill(key),
+        ended_at=ended_at,
+        because=_BECAUSE[Status(key.status)],
+        reason=reason,
+        ledger=_in_ledger(entry) if entry else None,
+        is_anonymous=is_anonymous,
+    )
+
+
+def _ends_of(keys: list[UUID]) -> dict[UUID, StatusChange]:
+    """The line of history by which each key left the stored ones."""
+    moves = StatusChange.objects.filter(key__in=keys, to_status=F("key__status"))
+    return {
+        change.key_id: change for change in moves.exclude(from_status=F("to_status")).order_by("at", "pk")
+    }
+
+
+def _entries_of(keys: list[UUID]) -> dict[UUID, LedgerEntry]:
+    entries = LedgerEntry.objects.filter(kind=LedgerEntry.Kind.KEY_ERASED, key_id__in=keys)
+    return {entry.key_id: entry for entry in entries.order_by("-pk") if entry.key_id}
+
+
+def _in_ledger(entry: LedgerEntry) -> InLedger:
+    return InLedger(entry.finished_at if entry.state == LedgerEntry.State.DONE else None)
