@@ -12,7 +12,7 @@ from uuid import UUID
 
 import psycopg
 from django.conf import settings
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from accounts.notices import tell_ops
@@ -58,6 +58,7 @@ def process(row: LedgerEntry) -> None:
     file = ledger_file()
     if file is None:
         raise engine.Postpone(_WITHOUT_LEDGER_WAIT, "NoLedgerConfigured")
+    _make_durable(row)
     try:
         with file.opened() as opened:
             doubt = _contradiction(file, opened)
@@ -69,6 +70,16 @@ def process(row: LedgerEntry) -> None:
         _wait(row, doubt, "LedgerContradictsDatabase")
     with engine.settle(row):
         pass
+
+
+def _make_durable(row: LedgerEntry) -> None:
+    """See to it that no crash of the database takes the row back, also where it commits without waiting for its disk.
+
+    The file would know more than the database, and that is what a restored one looks like.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL synchronous_commit TO on")  # brings every earlier commit to disk as well
+        LedgerEntry.objects.filter(pk=row.pk, fence=row.fence).update(problem="")
 
 
 def record_of(row: LedgerEntry) -> Record:

@@ -11,7 +11,7 @@ from django.utils.html import escape
 from accounts.models import Merchant, User
 from accounts.notices import tell
 from accounts.second_factors import set_up_totp
-from stripe_keys import installs, lifecycle, services
+from stripe_keys import installs, ledger_entries, lifecycle, services
 from stripe_keys.models import PermissionCheck, RestrictedKey, StripeInstall, Validation
 from stripe_keys.secret import Secret
 from tests import people
@@ -33,7 +33,7 @@ class AdasThings:
 
     def shown_in(self, response: Any, *, asked_for: str) -> list[str]:
         """The marks that this answer, headers included, shows, apart from what the visitor brought along."""
-        told = response.content.decode("utf-8", "replace") + str(response.headers)
+        told = response.getvalue().decode("utf-8", "replace") + str(response.headers)
         return [mark for mark in self.marks if mark != asked_for and (mark in told or escape(mark) in told)]
 
     def changed(self) -> list[str]:
@@ -55,6 +55,7 @@ def bring_adas_things(ada: User) -> AdasThings:
     )
     _an_event(ACCOUNTS[False])
     tell(merchant=merchant, subject="For Ada alone", body="For Ada alone.", dedupe_key="walk")
+    ledger_entries.note_key_erased(keys[0], status="removed", reason="The merchant removed it.")
     own = [str(key.pk) for key in (*keys, asked)]
     marks = [ada.email, merchant.name, str(merchant.pk), *own, *ACCOUNTS.values(), "acct_1OfAdaUnconfirmed"]
     marks += ["For Ada alone", *(key.display for key in (*keys, asked))]

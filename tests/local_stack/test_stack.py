@@ -38,6 +38,15 @@ def test_every_process_answers(stack: Stack) -> None:
     stack.check()
 
 
+def test_a_worker_writes_the_deletion_ledger(stack: Stack) -> None:
+    path = Path(stack.environment["DELETION_LEDGER"])
+
+    assert wait_until(lambda: path.exists() and '"kind":"mark"' in path.read_text(), seconds=20)
+
+    assert path.parent == stack.folder
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 def test_only_the_owner_can_read_what_a_stack_writes(stack: Stack) -> None:
     assert (stack.folder / "simulator.json").stat().st_mode & 0o777 == 0o600
     assert stack.logs.stat().st_mode & 0o777 == 0o700

@@ -14,7 +14,8 @@ from django.utils import timezone
 
 from accounts.models import Merchant, User
 from accounts.services import ensure_user, make_staff
-from stripe_keys.models import KeyUse, PermissionCheck, RestrictedKey, Validation
+from stripe_keys import ledger_entries
+from stripe_keys.models import DatabaseRestore, KeyUse, PermissionCheck, RestrictedKey, Validation
 from tests import people
 from tests.stripe_keys.keys import bind_account, paste
 from tests.webhooks.deliveries import a_notification, a_snapshot, deliver_event
@@ -30,6 +31,8 @@ OPS_MODELS = {
         "keysubmission",
         "merchantdatakey",
         "sitedatakey",
+        "ledgerentry",
+        "databaserestore",
     },
     "webhooks": {"eventnotification"},
     "work": {"periodicslot", "workerheartbeat"},
@@ -57,6 +60,8 @@ def full_desk(ada: User, token: str) -> RestrictedKey:
     )
     deliver_event(a_snapshot(account="acct_1AdasAccount0000"))
     PeriodicSlot.objects.create(job="plan-due-checks", slot=timezone.now(), lane="plan-due-checks")
+    ledger_entries.note_key_erased(key, status="removed", reason="The merchant removed it.")
+    DatabaseRestore.objects.create(keys_erased=1)
     WorkerHeartbeat.objects.create(name="celery@here:1", host="here", pid=1, beat_at=timezone.now())
     return key
 
@@ -69,6 +74,8 @@ def shown_forms_of(stored: bytes) -> set[str]:
 def pages() -> Iterator[str]:
     """The address of every list, every row's page and its history, and a search for odd things in every list."""
     yield reverse("admin:index")
+    yield reverse("admin:leak_desk")
+    yield reverse("admin:leak_found") + "?read=1&ends=aB3d&shortened=1"
     for label in {model._meta.app_label for model in admin.site._registry}:
         yield reverse("admin:app_list", args=[label])
     for model in admin.site._registry:
