@@ -49,6 +49,10 @@ format: venv ## put the code in order
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
+.PHONY: restore-drill
+restore-drill: venv ## dump a database, erase, restore it here, and prove that what was erased stays erased
+	$(PYTHON_IN_VENV) -m pytest tests/journeys/test_a_restore.py $(ARGS)
+
 .PHONY: screenshots shell psql
 screenshots: venv browser ## make the pictures of the README anew
 	$(PYTHON_IN_VENV) -m tests.browser.screenshots
