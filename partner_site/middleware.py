@@ -12,7 +12,7 @@ from partner_site.log import holds_a_key, scrub
 
 _NO_FEATURES = "camera=(), microphone=(), geolocation=(), payment=(), usb=(), clipboard-read=()"
 _CHARSET = re.compile(r';\s*charset\s*\*?\s*=\s*("[^"]*"|[^;]*)', re.ASCII | re.IGNORECASE)
-_ASKED_BY_MACHINES = frozenset({"/healthz", "/readyz"})
+_ASKED_BY_MACHINES = frozenset({"/healthz", "/readyz", "/metrics"})
 _SIGN_OUT_VIEWS = frozenset({"account_logout", "admin:logout"})
 
 GetResponse = Callable[[HttpRequest], HttpResponse]

@@ -3,12 +3,13 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from partner_site import views
+from partner_site import metrics, views
 
 urlpatterns = [
     path("", views.home, name="home"),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
+    path("metrics", metrics.metrics, name="metrics"),
     path("accounts/", include("allauth.urls")),
     path("stripe/", include("stripe_keys.urls")),
     path("webhooks/", include("webhooks.urls")),

@@ -10,6 +10,7 @@ OPEN_TO_STRANGERS = {
     "": "the front page",
     "healthz": "asked by machines",
     "readyz": "asked by machines",
+    "metrics": "asked by machines that send a token; 404 for all others",
     "accounts/login/": "signing in",
     "accounts/logout/": "shows nothing; signs out who is signed in",
     "accounts/inactive/": "says that an account is closed",

@@ -9,6 +9,7 @@ OPEN_TO_STRANGERS = {
     "home",
     "healthz",
     "readyz",
+    "metrics",  # shows nothing without the bearer token
     "webhooks:receive",
     "admin:login",
     "account_login",

@@ -24,6 +24,7 @@ ADDRESSES = {
             "",
             "healthz",
             "readyz",
+            "metrics",
             "accounts/login/",
             "accounts/logout/",
             "accounts/inactive/",

@@ -1,0 +1,155 @@
+"""What a metrics collector may read at /metrics: numbers from the database alone, so that every process says the same.
+
+No label names a merchant, a key or a person.
+"""
+
+import hmac
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import psycopg
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.db import Error as DatabaseTrouble
+from django.db.models import Count, Min
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.utils import timezone
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.registry import Collector
+
+from stripe_keys.models import LedgerEntry, MerchantDataKey, RestrictedKey, SiteDataKey, VaultAudit
+from work.engine import queues
+from work.models import DueRow
+
+_LONGEST_HEADER = 1024
+
+
+@login_not_required
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Answer in Prometheus's text format whoever sends METRICS_TOKEN as a bearer token; for others there is no page.
+
+    503 while the database is away.
+    """
+    # A session was looked for and had none to find; saying so (`Vary`) would tell this address from an unknown one.
+    request.session.accessed = False
+    if not _is_known(request.headers.get("Authorization", "")):
+        raise Http404
+    if request.method != "GET":
+        return HttpResponseNotAllowed(["GET"])
+    try:
+        text = generate_latest(_registry)
+    except (DatabaseTrouble, psycopg.Error):
+        return HttpResponse("The database is away.\n", status=503, content_type="text/plain")
+    return HttpResponse(text, content_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+def _is_known(header: str) -> bool:
+    """Whether the header brings the token; compared in constant time, as bytes, since a header may hold any."""
+    scheme, _, token = header[:_LONGEST_HEADER].partition(" ")
+    expected = settings.METRICS_TOKEN.encode()
+    given = token.strip().encode(errors="backslashreplace")
+    return bool(expected) and scheme.lower() == "bearer" and hmac.compare_digest(given, expected)
+
+
+class FromTheDatabase(Collector):
+    """Every number, read at the moment it is asked for."""
+
+    def collect(self) -> Iterable[Metric]:
+        """All families of metrics."""
+        yield from _last_audit()
+        yield from _data_keys()
+        yield from _restricted_keys()
+        yield from _due_rows()
+
+
+def _gauge(name: str, words: str, labels: Iterable[str], values: Iterable[tuple[list[str], float]]) -> Metric:
+    family = GaugeMetricFamily(name, words, labels=list(labels))
+    for named, value in values:
+        family.add_metric(named, value)
+    return family
+
+
+def _last_audit() -> Iterator[Metric]:
+    """Absent before the first audit has finished: alert on that too."""
+    audit = VaultAudit.objects.exclude(finished_at=None).order_by("-finished_at").first()
+    if audit is None or audit.finished_at is None:
+        return
+    rows = [
+        ([kind, name], float(count))
+        for kind, by_class in sorted(audit.counts.items())
+        for name, count in sorted(by_class.items())
+    ]
+    yield _gauge(
+        "vault_rows", "Encrypted rows, as the last finished audit found them.", ["kind", "class"], rows
+    )
+    moments = {
+        "vault_audit_finished_timestamp_seconds": (
+            "When the last finished audit ended.",
+            audit.finished_at.timestamp(),
+        ),
+        "vault_audit_age_seconds": (
+            "How long ago that was.",
+            (timezone.now() - audit.finished_at).total_seconds(),
+        ),
+        "vault_audit_duration_seconds": (
+            "How long it took.",
+            (audit.finished_at - audit.started_at).total_seconds(),
+        ),
+    }
+    for name, (words, value) in moments.items():
+        yield _gauge(name, words, [], [([], value)])
+
+
+def _data_keys() -> Iterator[Metric]:
+    counts = {"merchant": MerchantDataKey.objects, "site": SiteDataKey.objects}
+    rows = [
+        ([owner, kek_id], float(count))
+        for owner, manager in counts.items()
+        for kek_id, count in manager.counts_by_kek_id().items()
+    ]
+    words = "Data keys by the key-encryption key that wraps them."
+    yield _gauge("vault_data_keys", words, ["owner", "kek_id"], rows)
+
+
+def _restricted_keys() -> Iterator[Metric]:
+    grouped = RestrictedKey.objects.order_by("status", "livemode").values_list("status", "livemode")
+    rows = [
+        ([status, "live" if livemode else "test"], float(count))
+        for status, livemode, count in grouped.annotate(count=Count("pk"))
+    ]
+    yield _gauge("restricted_keys", "Restricted keys by status and mode.", ["status", "mode"], rows)
+    quarantined = RestrictedKey.objects.kept().filter(quarantined_at__isnull=False).count()
+    words = "Kept keys that do not open and wait to be pasted again."
+    yield _gauge("restricted_keys_quarantined", words, [], [([], float(quarantined))])
+
+
+def _due_rows() -> Iterator[Metric]:
+    now = timezone.now()
+    told = {queue.name: _of_queue(queue.model, now) for queue in queues().values()}
+    for name, words in (
+        ("due_rows_waiting", "Rows that are due and wait."),
+        ("due_rows_oldest_age_seconds", "For how long the oldest of them has been due; 0 when none waits."),
+        ("due_rows_dead", "Rows that were given up, for people to look at."),
+    ):
+        yield _gauge(name, words, ["queue"], [([queue], row[name]) for queue, row in sorted(told.items())])
+    waiting = LedgerEntry.objects.exclude(state__in=[DueRow.State.DONE, DueRow.State.DEAD]).count()
+    words = "Erasures that are not yet written into the deletion ledger."
+    yield _gauge("ledger_entries_waiting", words, [], [([], float(waiting))])
+
+
+def _of_queue(model: type[DueRow], now: Any) -> dict[str, float]:
+    rows = model._base_manager.all()
+    due = rows.filter(state=DueRow.State.WAITING, due_at__lte=now)
+    row = due.aggregate(waiting=Count("pk"), oldest=Min("due_at"))
+    age = (now - row["oldest"]).total_seconds() if row["oldest"] else 0.0
+    return {
+        "due_rows_waiting": float(row["waiting"]),
+        "due_rows_oldest_age_seconds": age,
+        "due_rows_dead": float(rows.filter(state=DueRow.State.DEAD).count()),
+    }
+
+
+_registry = CollectorRegistry(auto_describe=False)
+_registry.register(FromTheDatabase())

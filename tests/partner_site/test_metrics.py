@@ -1,0 +1,192 @@
+"""What a metrics collector reads, and that nobody else does."""
+
+import socket
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+from prometheus_client.parser import text_string_to_metric_families
+from pytest_django import Settings
+
+from accounts.models import Notice, User
+from stripe_keys.models import LedgerEntry, RestrictedKey
+from tests import people, production
+from tests.people import a_restricted_key
+from tests.stripe_keys.audit.damage import a_kept_key, audited, damage
+
+TOKEN = people.some_letters(40)
+
+
+@pytest.fixture(autouse=True)
+def token_is_set(settings: Settings) -> None:
+    """The page is there."""
+    settings.METRICS_TOKEN = TOKEN
+
+
+def scrape(client: Client) -> dict[str, dict[tuple[str, ...], float]]:
+    """Every sample, by its name and its labels' values in the alphabetical order of the labels."""
+    answer = client.get("/metrics", headers={"authorization": f"Bearer {TOKEN}"})
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    found: dict[str, dict[tuple[str, ...], float]] = {}
+    for family in text_string_to_metric_families(answer.content.decode()):
+        for sample in family.samples:
+            found.setdefault(sample.name, {})[tuple(value for _, value in sorted(sample.labels.items()))] = sample.value
+    return found
+
+
+def ask(client: Client, **headers: str) -> Any:
+    return client.get("/metrics", headers=headers)
+
+
+@pytest.mark.django_db
+def test_an_empty_site_has_metrics_too(client: Client) -> None:
+    told = scrape(client)
+
+    assert told["restricted_keys_quarantined"] == {(): 0}
+    assert told["due_rows_waiting"][("notices",)] == 0
+    assert "vault_rows" not in told, "no audit has finished"
+
+
+def test_the_last_finished_audit_is_told(client: Client, ada: User) -> None:
+    a_kept_key(ada, purpose="sound")
+    damage(a_kept_key(ada))
+    audited()
+
+    told = scrape(client)
+
+    assert told["vault_rows"][("ok", "restricted_key")] == 1
+    assert told["vault_rows"][("unreadable", "restricted_key")] == 1
+    assert 0 <= told["vault_audit_age_seconds"][()] < 60
+    assert told["vault_audit_finished_timestamp_seconds"][()] == pytest.approx(
+        timezone.now().timestamp(), abs=60
+    )
+    assert told["restricted_keys_quarantined"] == {(): 1}
+
+
+def test_keys_and_data_keys_are_counted(client: Client, ada: User, olga: User) -> None:
+    a_kept_key(ada)
+    key = a_kept_key(ada, purpose="other", text=a_restricted_key(livemode=True))
+    RestrictedKey.objects.filter(pk=key.pk).update(status="active", stripe_account_id="acct_1")
+
+    told = scrape(client)
+
+    assert told["restricted_keys"] == {("test", "pending"): 1, ("live", "active"): 1}
+    assert list(told["vault_data_keys"].values()) == [1, 1]
+    assert {owner for _, owner in told["vault_data_keys"]} == {"merchant", "site"}
+
+
+def test_what_waits_and_what_is_dead_is_counted_by_queue(client: Client, ada: User) -> None:
+    now = timezone.now()
+    for number, (state, due_at) in enumerate(
+        [("waiting", now - timedelta(seconds=90)), ("waiting", now + timedelta(hours=1)), ("dead", now)]
+    ):
+        Notice.objects.create(
+            lane="x", subject="s", body="b", dedupe_key=str(number), state=state, due_at=due_at
+        )
+    LedgerEntry.objects.create(lane="ledger", kind="key_erased")
+    LedgerEntry.objects.create(lane="ledger", kind="key_erased", state="done")
+
+    told = scrape(client)
+
+    assert told["due_rows_waiting"][("notices",)] == 1
+    assert 90 <= told["due_rows_oldest_age_seconds"][("notices",)] < 120
+    assert told["due_rows_dead"][("notices",)] == 1
+    assert told["ledger_entries_waiting"] == {(): 1}
+
+
+def test_no_metric_names_a_merchant_a_key_or_a_person(client: Client, ada: User) -> None:
+    key = a_kept_key(ada)
+    damage(key)
+    audited()
+
+    text = ask(client, authorization=f"Bearer {TOKEN}").content.decode()
+
+    merchant = people.merchant_of(ada)
+    for name in (merchant.name, str(merchant.pk), str(key.pk), key.last4, ada.email, TOKEN):
+        assert name not in text
+
+
+WRONG = {
+    "nothing": {},
+    "another token": {"authorization": f"Bearer {TOKEN[:-1]}"},
+    "more than the token": {"authorization": f"Bearer {TOKEN}x"},
+    "no scheme": {"authorization": TOKEN},
+    "another scheme": {"authorization": f"Basic {TOKEN}"},
+    "no token": {"authorization": "Bearer "},
+    "other letters": {"authorization": "Bearer é€\x7f\x00"},
+    "half a letter": {"authorization": "Bearer \udcff\ud800"},
+    "a megabyte": {"authorization": "Bearer " + "a" * 1_000_000},
+}
+
+
+@pytest.mark.parametrize("headers", WRONG.values(), ids=WRONG)
+def test_without_the_token_there_is_no_such_page(client: Client, headers: dict[str, str]) -> None:
+    unknown = client.get("/no-such-page", headers=headers)
+
+    answer = ask(client, **headers)
+
+    assert answer.status_code == unknown.status_code == 404
+    assert answer.content == unknown.content
+    assert dict(answer.headers) == dict(unknown.headers)
+
+
+@pytest.mark.parametrize("header", ["Bearer ", "Bearer", "", "bearer  "])
+def test_without_the_setting_there_is_no_such_page(client: Client, settings: Settings, header: str) -> None:
+    settings.METRICS_TOKEN = ""
+
+    assert ask(client, authorization=header).status_code == 404
+
+
+def test_strangers_cause_no_query(client: Client, settings: Settings) -> None:
+    client.cookies[settings.SESSION_COOKIE_NAME] = "s" * 32
+
+    assert ask(client).status_code == 404  # without the db mark any query would fail the test
+
+
+@pytest.mark.parametrize("method", ["post", "put", "delete", "head", "options", "patch"])
+def test_it_is_only_read(client: Client, method: str) -> None:
+    answer = getattr(client, method)("/metrics", headers={"authorization": f"Bearer {TOKEN}"})
+
+    assert answer.status_code == 405
+
+
+@pytest.mark.django_db
+def test_no_session_is_begun_and_nothing_is_cached(client: Client) -> None:
+    answer = ask(client, authorization=f"Bearer {TOKEN}")
+
+    assert not answer.cookies
+    assert answer.headers["Cache-Control"] == "no-store, private"
+
+
+@pytest.mark.django_db
+def test_a_site_that_is_not_migrated_answers_503(client: Client) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE stripe_keys_vaultaudit RENAME TO gone")
+
+    assert ask(client, authorization=f"Bearer {TOKEN}").status_code == 503
+
+
+ASK = """
+import django, sys
+django.setup()
+from django.test import Client
+client = Client(headers={"host": "partner.example.com"})
+print(client.get("/metrics", headers={"authorization": "Bearer " + sys.argv[1]}).status_code)
+print(client.get("/metrics").status_code)
+"""
+
+
+@pytest.mark.processes
+def test_while_the_database_is_away_it_answers_503() -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # bound, never listening
+        address = f"postgres://nobody@127.0.0.1:{nobody.getsockname()[1]}/none"
+        env = {**production.environment(METRICS_TOKEN=TOKEN), "DATABASE_URL": address}
+
+        ended = production.run("-c", ASK, TOKEN, env=env)
+
+    assert ended.stdout.split() == ["503", "404"], ended.stderr
