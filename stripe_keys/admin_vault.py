@@ -15,7 +15,7 @@ class DataKeyPage(OpsPage):
 
     table: ClassVar[str]
     change_list_template = "admin/stripe_keys/data_keys.html"
-    list_filter: Any = (("kek_id", admin.AllValuesFieldListFilter),)
+    list_filter = (("kek_id", admin.AllValuesFieldListFilter),)
     ordering = ("-pk",)
 
     def changelist_view(

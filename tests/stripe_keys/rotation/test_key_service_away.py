@@ -1,6 +1,9 @@
 """While a key service is away nothing is lost, nothing is judged, and the next run goes on."""
 
+from collections.abc import Iterator
+
 import pytest
+from django.test import Client
 from pytest_django import Settings
 
 from stripe_keys import vault
@@ -19,18 +22,13 @@ PLENTY = 10_000
 
 
 @pytest.fixture
-def leaving(monkeypatch: pytest.MonkeyPatch, old_kek: str, settings: Settings) -> type[LeavingKeys]:
+def leaving(monkeypatch: pytest.MonkeyPatch, old_kek: str, settings: Settings) -> Iterator[type[LeavingKeys]]:
     """A key service that can be chosen, in the place of one that is a network away."""
     monkeypatch.setitem(ring._SERVICES, "aws-kms", (LeavingKeys.__module__, LeavingKeys.__name__))
-    ring.service.cache_clear()
     monkeypatch.setattr(LeavingKeys, "answers", PLENTY)
-    return LeavingKeys
-
-
-@pytest.fixture(autouse=True)
-def services_as_before(request: pytest.FixtureRequest) -> None:
-    """No other test meets that key service."""
-    request.addfinalizer(ring.service.cache_clear)
+    ring.service.cache_clear()
+    yield LeavingKeys
+    ring.service.cache_clear()
 
 
 def test_keys_move_from_the_settings_to_a_service_and_back(
@@ -130,11 +128,8 @@ def test_the_page_of_data_keys_opens_while_the_service_is_away(
     leaving: type[LeavingKeys],
     settings: Settings,
     monkeypatch: pytest.MonkeyPatch,
-    olgas_browser: object,
+    olgas_browser: Client,
 ) -> None:
-    from django.test import Client
-
-    assert isinstance(olgas_browser, Client)
     many_stored_keys(1)
     settings.KEY_SERVICE = "aws-kms"
     leaving.answers = 0

@@ -1,5 +1,6 @@
 """A merchant's rotation beside others: pastes wait their turn, uses do not wait, endings end."""
 
+from functools import partial
 from itertools import count
 from threading import Event
 
@@ -54,11 +55,8 @@ def test_pastes_and_uses_go_on(adas_merchant: Merchant) -> None:
             assert vault.decrypt(a_stored_key(adas_merchant, secret, purpose=f"{me}-{turn}")) == secret
             rounds[me] += 1
 
-    threads = [in_a_thread(lambda me=me: use(me), problems) for me in range(READERS)]  # type: ignore[misc]
-    threads += [
-        in_a_thread(lambda me=me: paste(me), problems)  # type: ignore[misc]
-        for me in range(READERS, READERS + WRITERS)
-    ]
+    threads = [in_a_thread(partial(use, me), problems) for me in range(READERS)]
+    threads += [in_a_thread(partial(paste, me), problems) for me in range(READERS, READERS + WRITERS)]
     try:
         for _ in range(ROTATIONS):
             before = list(rounds)

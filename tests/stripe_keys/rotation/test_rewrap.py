@@ -23,19 +23,10 @@ from tests.stripe_keys.rotation.stored import (
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def secrets() -> list[Secret]:
-    return [Secret(a_restricted_key(livemode=livemode)) for livemode in (True, False)]
-
-
 def test_every_data_key_moves_and_every_key_still_opens(
-    adas_merchant: Merchant,
-    eves_merchant: Merchant,
-    secrets: list[Secret],
-    old_kek: str,
-    new_kek: str,
-    settings: Settings,
+    adas_merchant: Merchant, eves_merchant: Merchant, old_kek: str, new_kek: str, settings: Settings
 ) -> None:
+    secrets = [Secret(a_restricted_key(livemode=livemode)) for livemode in (True, False)]
     keys = [a_stored_key(adas_merchant, secrets[0]), a_stored_key(eves_merchant, secrets[1])]
     factor = vault.encrypt_site_secret("second-factor", "a shared secret")
     settings.KEY_ENCRYPTION_KEYS = [new_kek, old_kek]

@@ -1,11 +1,12 @@
 """A rewrap beside others: rows that change meanwhile are left alone, and nobody who reads or writes notices it."""
 
+from functools import partial
 from itertools import count
 from threading import Event
 
 import psycopg
 import pytest
-from django.db import connection
+from django.db import transaction
 from pytest_django import Settings
 
 from stripe_keys import vault
@@ -79,29 +80,30 @@ def test_a_row_that_was_deleted_since_it_was_read_stays_deleted(
     assert MerchantDataKey.objects.counts_by_kek_id() == {"k2": 1}
 
 
-def test_no_row_is_locked_while_a_batch_is_wrapped(old_kek: str, new_kek: str, settings: Settings) -> None:
-    """What waits for a locked row holds no lock on the rows of the batches before it."""
-    keys = many_stored_keys(4)
-    rows = list(MerchantDataKey.objects.order_by("pk"))
+@pytest.mark.parametrize(
+    ("batch", "expected"), [("2", [0, 1, 3, 4, 5, 6, 7]), ("8", [3, 4, 5, 6, 7])], ids=["small", "whole"]
+)
+def test_only_the_batch_that_is_written_is_locked_and_in_one_order(
+    old_kek: str, new_kek: str, settings: Settings, batch: str, expected: list[int]
+) -> None:
+    keys = many_stored_keys(8)
+    rows = list(MerchantDataKey.objects.order_by("pk").values_list("pk", flat=True))
     settings.KEY_ENCRYPTION_KEYS = [new_kek, old_kek]
     problems: list[BaseException] = []
 
     with psycopg.connect(database_url()) as other:
-        other.execute("SELECT FROM stripe_keys_merchantdatakey WHERE id = %s FOR UPDATE", [rows[2].pk])
-        thread = in_a_thread(lambda: run("rewrap_data_keys", "--batch-size", "2"), problems)
+        other.execute("SELECT FROM stripe_keys_merchantdatakey WHERE id = %s FOR UPDATE", [rows[2]])
+        thread = in_a_thread(lambda: run("rewrap_data_keys", "--batch-size", batch), problems)
         eventually(somebody_waits)
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT id FROM stripe_keys_merchantdatakey WHERE id <> %s ORDER BY id FOR UPDATE SKIP LOCKED",
-                [rows[2].pk],
-            )
-            free = [pk for (pk,) in cursor.fetchall()]
-        opened = [vault.decrypt(key) for key in keys]
+        others = MerchantDataKey.objects.exclude(pk=rows[2]).order_by("pk")
+        with transaction.atomic():
+            free = [row.pk for row in others.select_for_update(skip_locked=True)]
+        opened = [vault.decrypt(key).last4 for key in keys]
     thread.join()
 
     assert problems == []
-    assert free == [rows[0].pk, rows[1].pk, rows[3].pk]
-    assert len(opened) == 4
+    assert free == [rows[number] for number in expected]
+    assert opened == [key.last4 for key in keys]
 
 
 def test_two_runs_at_once_move_each_row_once(old_kek: str, new_kek: str, settings: Settings) -> None:
@@ -110,10 +112,10 @@ def test_two_runs_at_once_move_each_row_once(old_kek: str, new_kek: str, setting
     problems: list[BaseException] = []
     told: list[Ran] = []
 
-    threads = [
-        in_a_thread(lambda size=size: told.append(run("rewrap_data_keys", "--batch-size", size)), problems)  # type: ignore[misc]
-        for size in ("3", "7", "60")
-    ]
+    def rewrap(size: str) -> None:
+        told.append(run("rewrap_data_keys", "--batch-size", size))
+
+    threads = [in_a_thread(partial(rewrap, size), problems) for size in ("3", "7", "60")]
     for thread in threads:
         thread.join()
 
@@ -150,11 +152,8 @@ def test_readers_and_writers_notice_nothing(old_kek: str, settings: Settings) ->
             assert vault.decrypt(pasted) == secret
             rounds[me] += 1
 
-    threads = [in_a_thread(lambda me=me: read(me), problems) for me in range(READERS)]  # type: ignore[misc]
-    threads += [
-        in_a_thread(lambda me=me: write(me), problems)  # type: ignore[misc]
-        for me in range(READERS, READERS + WRITERS)
-    ]
+    threads = [in_a_thread(partial(read, me), problems) for me in range(READERS)]
+    threads += [in_a_thread(partial(write, me), problems) for me in range(READERS, READERS + WRITERS)]
     ring = [old_kek]
     try:
         for number in range(ROUNDS):
