@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from stripe_keys import (
+    admin_audits,  # noqa: F401  # registers its pages
     admin_ledger,  # noqa: F401  # registers its pages
     admin_records,  # noqa: F401  # registers its pages
     admin_vault,  # noqa: F401  # registers its pages

@@ -5,7 +5,7 @@ two who walk at once do the same work twice but count it once. `kinds` knows wha
 `alarm` says what came of it.
 """
 
-from stripe_keys.audit.alarm import in_words, is_in_order, what_to_do
+from stripe_keys.audit.alarm import in_short, in_words, is_in_order, what_to_do
 from stripe_keys.audit.kinds import Class, Kind, Stored, register
 from stripe_keys.audit.walk import LISTED, Walk, advance_nightly, begin
 
@@ -17,6 +17,7 @@ __all__ = [
     "Walk",
     "advance_nightly",
     "begin",
+    "in_short",
     "in_words",
     "is_in_order",
     "register",

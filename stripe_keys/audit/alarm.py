@@ -45,6 +45,11 @@ def totals(audit: VaultAudit) -> dict[str, int]:
     return found
 
 
+def in_short(audit: VaultAudit) -> str:
+    """The totals in one line."""
+    return _counted(totals(audit))
+
+
 def is_braked(cursor: dict[str, Any]) -> bool:
     """Whether so many envelopes do not open that the fault is ours: more than 10, and more than 5 % of all."""
     count = len(cursor["unreadable"])
@@ -85,9 +90,9 @@ def finish(audit: VaultAudit, primary_kek_id: str, now: datetime) -> VaultAudit:
                 dedupe_key=f"vault-audit:{audit.pk}",
             )
     if is_ours and not is_in_order(audit):
-        log.critical("the vault audit found something: %s", _counted(totals(audit)))
+        log.critical("the vault audit found something: %s", in_short(audit))
     elif is_ours:
-        log.info("the vault audit found everything in order: %s", _counted(totals(audit)))
+        log.info("the vault audit found everything in order: %s", in_short(audit))
     return audit
 
 
