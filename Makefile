@@ -53,6 +53,10 @@ format: venv ## put the code in order
 restore-drill: venv ## dump a database, erase, restore it here, and prove that what was erased stays erased
 	$(PYTHON_IN_VENV) -m pytest tests/journeys/test_a_restore.py $(ARGS)
 
+.PHONY: bench-vault
+bench-vault: venv ## what the vault's encryption costs, and a rotation of 100,000 data keys under fire (ARGS=--quick)
+	@exec $(PYTHON_IN_VENV) -m bench.vault $(ARGS)
+
 .PHONY: screenshots shell psql
 screenshots: venv browser ## make the pictures of the README anew
 	$(PYTHON_IN_VENV) -m tests.browser.screenshots

@@ -82,14 +82,16 @@ class ThrowAwayServers(Servers):
     the next run removes it (its servers ended with it, see `lifetimes.start_child`).
     """
 
-    def __init__(self, *, environment: Mapping[str, str], runs: Path = LOCAL / "test") -> None:
+    def __init__(
+        self, *, environment: Mapping[str, str], runs: Path = LOCAL / "test", durable: bool = False
+    ) -> None:
         runs.mkdir(parents=True, exist_ok=True)
         _remove_dead_runs(runs)
         folder = runs / f"run-{secrets.token_hex(4)}"
         folder.mkdir()
         self._lock: IO[str] = (folder / "lock").open("w")
         fcntl.flock(self._lock, fcntl.LOCK_EX)
-        super().__init__(folder, durable=False, environment=environment)
+        super().__init__(folder, durable=durable, environment=environment)
 
     def stop(self) -> None:
         super().stop()

@@ -1,0 +1,29 @@
+"""How much is measured."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Rounds and operations of the comparison; rows of the rotation."""
+
+    rounds: int
+    operations: int
+    tenants: int
+    calm_tenants: int  # of these, rotated before with nobody else there
+    stored_keys: int
+    readers: int
+    batch: int
+
+
+FULL = Sizes(
+    rounds=30,
+    operations=2000,
+    tenants=100_000,
+    calm_tenants=10_000,
+    stored_keys=4000,
+    readers=2,
+    batch=500,
+)
+# Small batches: there must be a middle in which the command can be killed.
+QUICK = Sizes(rounds=2, operations=50, tenants=1000, calm_tenants=100, stored_keys=100, readers=2, batch=2)
