@@ -93,6 +93,7 @@ def replay(file: LedgerFile, *, ledger_was_lost: bool = False, say: Callable[[st
         for batch in _batches(before):
             counts.add(_replay_batch(batch))
             say(f"{counts.entries_replayed} entries replayed ...")
+        say("Every key is given a check ...")
         _request_checks(restore.restored_at)
         with transaction.atomic():
             counts.add(_replay_batch(last))

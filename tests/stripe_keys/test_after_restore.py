@@ -80,7 +80,7 @@ class PowerCut(BaseException):
     """The process is gone."""
 
 
-@pytest.mark.parametrize("survived", [0, 1, 2])
+@pytest.mark.parametrize("survived", [0, 1, 2, 3])
 def test_killed_in_the_middle_it_can_be_run_again_and_the_site_stays_shut_until_then(
     ada: User, eve: User, ledger_path: Path, monkeypatch: pytest.MonkeyPatch, survived: int
 ) -> None:

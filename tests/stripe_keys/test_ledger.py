@@ -151,6 +151,30 @@ def test_an_entry_written_by_a_worker_that_died_is_written_again_and_does_no_har
     assert refusal() == ""
 
 
+def test_an_entry_is_written_at_last_however_many_workers_died_of_it(ledger_path: Path) -> None:
+    entry = an_entry()
+    for _ in range(12):
+        assert engine.claim(LEDGER)
+        LedgerEntry.objects.update(lease_until=Now() - timedelta(seconds=1))
+
+    engine.drain("ledger")
+
+    assert [line["entry"] for line in written(ledger_path)] == [str(entry.entry_id)]
+
+
+def test_what_is_written_is_on_the_database_s_disk_as_well(ledger_path: Path) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET synchronous_commit TO off")
+        an_entry()
+        cursor.execute("SELECT pg_current_wal_insert_lsn()")
+        committed = cursor.fetchone()
+        engine.drain("ledger")
+
+        cursor.execute("SELECT pg_current_wal_flush_lsn() >= %s", committed)
+        assert cursor.fetchone() == (True,)
+        cursor.execute("RESET synchronous_commit")
+
+
 def test_two_workers_at_once_write_each_entry_once(ledger_path: Path) -> None:
     entries = [an_entry() for _ in range(20)]
     both = Barrier(2)
@@ -180,11 +204,11 @@ def _missing_folder(path: Path) -> str:
     return str(path.parent / "away" / "ledger.jsonl")
 
 
-def _no_file_at_all(path: Path) -> str:
+def _no_file(path: Path) -> str:
     return str(path.parent)
 
 
-@pytest.mark.parametrize("place", [_full_disk, _missing_folder, _no_file_at_all])
+@pytest.mark.parametrize("place", [_full_disk, _missing_folder, _no_file])
 def test_an_erasure_never_waits_for_the_file_and_its_entry_is_never_lost(
     ada: User, ledger_path: Path, settings: Settings, place: Callable[[Path], str]
 ) -> None:
