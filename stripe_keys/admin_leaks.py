@@ -38,9 +38,11 @@ _NEVER_KEPT = {
     "data-lpignore": "true",
     "data-forget": "",
 }
-_NO_KEY = (
-    "There is no key in this text: one begins with rk_ or sk_, then live_ or test_. Was it copied whole?"
-)
+_REFUSALS = {
+    "required": "Paste the text first.",
+    "max_length": f"That was more than {LONGEST_TEXT:,} characters, and none was read. Paste the part with the keys.",
+    "no_key": "There is no key in that text: one begins with rk_ or sk_, then live_ or test_. Was it copied whole?",
+}
 _OUTCOMES = {
     Fate.SUSPEND: (messages.SUCCESS, "Suspended, and the merchant is told"),
     Fate.TELL: (messages.SUCCESS, "Nothing was left to suspend; the merchant is told"),
@@ -66,11 +68,12 @@ class LeakedTextForm(forms.Form):
         max_length=LONGEST_TEXT,
         strip=False,
         widget=ForgottenText(attrs=_NEVER_KEPT),
-        error_messages={
-            "required": "Paste the text first.",
-            "max_length": f"This is more than {LONGEST_TEXT:,} characters. Paste the part with the keys.",
-        },
     )
+
+    @property
+    def refusal(self) -> str:
+        """The code of the reason why the text was refused."""
+        return next(str(error.code) for error in self.errors.as_data()["text"])
 
 
 @dataclass(frozen=True)
@@ -109,18 +112,23 @@ class LeakDesk(OpsPage):
 
     @method_decorator(sensitive_post_parameters())
     @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
-    @sensitive_variables()
     def leak_desk(self, request: HttpRequest) -> HttpResponse:
-        """Ask for the text; once it was sent, look it up and lead to what was found, by an address without it."""
+        """Ask for the text. Once it was sent, lead on by an address without it, so that no way back sends it again."""
         self._let_in(request)
-        form = LeakedTextForm(request.POST if request.method == "POST" else None)
+        if request.method == "POST":
+            return _see_other(self._look_up(request))
+        refusal = _REFUSALS.get(request.GET.get("refused", ""), "")
+        return self._page(request, "leak_desk", form=LeakedTextForm(), refusal=refusal)
+
+    @sensitive_variables()
+    def _look_up(self, request: HttpRequest) -> str:
+        form = LeakedTextForm(request.POST)
         if not form.is_valid():
-            return self._page(request, "leak_desk", status=422 if form.is_bound else 200, form=form)
+            return f"{reverse('admin:leak_desk')}?refused={form.refusal}"
         found = leaks.look_up(text=form.cleaned_data["text"], actor=_staff(request))
         if not (found.reading.keys or found.reading.shortened):
-            form.add_error("text", _NO_KEY)
-            return self._page(request, "leak_desk", status=422, form=form)
-        return _see_other(f"{reverse('admin:leak_found')}?{_question_of(found)}")
+            return f"{reverse('admin:leak_desk')}?refused=no_key"
+        return f"{reverse('admin:leak_found')}?{_question_of(found)}"
 
     @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
     def leak_found(self, request: HttpRequest) -> HttpResponse:
@@ -156,10 +164,10 @@ class LeakDesk(OpsPage):
         if not self.has_act_permission(request):
             raise PermissionDenied
 
-    def _page(self, request: HttpRequest, name: str, *, status: int = 200, **context: Any) -> HttpResponse:
+    def _page(self, request: HttpRequest, name: str, **context: Any) -> HttpResponse:
         context |= {**self.admin_site.each_context(request), "opts": self.opts, "title": "Leak desk"}
         template = f"admin/stripe_keys/restrictedkey/{name}.html"
-        return TemplateResponse(request, template, context, status=status)
+        return TemplateResponse(request, template, context)
 
 
 def _question_of(found: Found) -> str:

@@ -83,24 +83,17 @@ def add_key(
     kept = RestrictedKey.objects.kept().filter(fingerprint__in=[mark.digest for mark in marks])
     own = kept.filter(merchant=merchant).select_for_update(of=("self",)).first()
     if own is not None:
-        afresh = own.quarantined_at is not None
-        if afresh:
-            _store_afresh(own, secret, user, now)
-        return Added(own, already_saved=True, stored_afresh=afresh)
+        return Added(own, already_saved=True, stored_afresh=_heal(own, secret, user, now))
     _count_paste(key, user, remote_address, now)
     _give_way(key, user)  # whatever comes of the new key: a difference would tell whose it is
     of_another = kept.first()
     if of_another is not None:
         _tell_ops_of_second_merchant(of_another, merchant, now)
-    if of_another is not None or not _store(key, secret):
-        key.status, key.last_problem = Status.REJECTED, "not_usable"
-        key.save(force_insert=True)
-        lifecycle.record(
-            key, actor="the site", reason="This key could not be used with the connected account."
-        )
-    else:
+    if of_another is None and _store(key, secret):
         lifecycle.record(key, actor=actor_name(user), reason="The key was pasted.")
         lifecycle.request_validation(key, reason=Validation.Reason.ADDED, now=now, requested_by=user)
+    else:
+        _reject(key)
     return Added(key, already_saved=False)
 
 
@@ -141,14 +134,25 @@ def _store(key: RestrictedKey, secret: Secret) -> bool:
     return True
 
 
-def _store_afresh(key: RestrictedKey, secret: Secret, user: User, now: datetime) -> None:
-    """Give `key`, whose envelope does not open and which was pasted again, a new envelope; the caller has locked it."""
+def _reject(key: RestrictedKey) -> None:
+    """Write `key` down as useless, without its text."""
+    key.status, key.last_problem = Status.REJECTED, "not_usable"
+    key.save(force_insert=True)
+    reason = "This key could not be used with the connected account."
+    lifecycle.record(key, actor="the site", reason=reason)
+
+
+def _heal(key: RestrictedKey, secret: Secret, user: User, now: datetime) -> bool:
+    """Give `key` a new envelope if its own does not open; False if it is well. The caller has locked it."""
+    if key.quarantined_at is None:
+        return False
     KeyEnvelope.objects.filter(key=key).delete()
     vault.encrypt(key, secret).save(force_insert=True)
     key.quarantined_at, key.last_problem = None, ""
     key.save(update_fields=["quarantined_at", "last_problem"])
     lifecycle.record(key, actor=actor_name(user), reason="The key was pasted again and stored afresh.")
     lifecycle.request_validation(key, reason=Validation.Reason.ADDED, now=now, requested_by=user)
+    return True
 
 
 def _tell_ops_of_second_merchant(key: RestrictedKey, merchant: Merchant, now: datetime) -> None:

@@ -120,8 +120,13 @@ def test_pages_of_the_ops_desk(page: Page, gallery: Gallery, stack: Stack) -> No
     site.sign_in_to_ops(page, email="otto@example.com", password=PASSWORD, totp_secret=secret)
     key = gallery.keys["rotated"]
     lists = ("stripe_keys/restrictedkey/", "webhooks/eventnotification/", "accounts/merchant/")
+    leaked = ",".join(gallery.keys.values()).replace("-", "")
+    leaks = f"{lists[0]}leak-desk/found/?read=9&keys={leaked}&shortened=2&ends=aB3d,9xYz&cut=1"
 
-    found = faults_of(page, (f"/ops/{each}" for each in ("", *lists, f"{lists[0]}{key}/change/")))
+    found = faults_of(
+        page,
+        (f"/ops/{each}" for each in ("", *lists, f"{lists[0]}{key}/change/", f"{lists[0]}leak-desk/", leaks)),
+    )
     ours = [
         fault for faults in found.values() for fault in faults if not any(own in fault for own in DJANGOS)
     ]

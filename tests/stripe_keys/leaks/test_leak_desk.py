@@ -43,7 +43,7 @@ def test_keys_of_several_merchants_are_found_in_one_text(
     assert "3 key-shaped strings were read. 2 of our keys are among them." in page
     assert key.display in page
     assert eves.display in page
-    assert "Do so for all 2" in page
+    assert "Suspend and tell for all 2" in page
 
 
 @pytest.mark.parametrize("status", [Status.EXPIRED, Status.REPLACED, Status.REMOVED, Status.REJECTED])

@@ -6,6 +6,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from stripe_keys.admin_leaks import LeakedTextForm
 from stripe_keys.models import RestrictedKey
 from tests.stripe_keys.leaks.desk import (
     DESK,
@@ -21,36 +22,48 @@ Status = RestrictedKey.Status
     ("text", "said"),
     [
         ("", "Paste the text first."),
-        ("   \r\n ", "There is no key in this text"),
-        ("no key at all", "There is no key in this text"),
-        ("rk_live_short", "There is no key in this text"),
-        ("\ud7ff\ufffd🙂%\\", "There is no key in this text"),
-        ("x" * 60_001, "This is more than 60,000 characters."),
+        ("   \r\n ", "There is no key in that text"),
+        ("no key at all", "There is no key in that text"),
+        ("rk_live_short", "There is no key in that text"),
+        ("\ud7ff\ufffd🙂%\\", "There is no key in that text"),
+        ("x" * 60_001, "That was more than 60,000 characters"),
     ],
     ids=lambda value: ascii(value)[:20],
 )
 def test_text_without_keys_is_answered_with_a_sentence(
     olgas_browser: Client, key: RestrictedKey, text: str, said: str
 ) -> None:
-    answer = olgas_browser.post(DESK, {"text": text})
+    answer = look_up(olgas_browser, text)
 
-    assert answer.status_code == 422
+    assert answer.redirect_chain[0][1] == 303
     assert said in words_of(answer)
     if text.strip():
         assert text not in answer.content.decode()
 
 
 def test_refused_text_is_not_shown_again(olgas_browser: Client, token: str) -> None:
-    answer = olgas_browser.post(DESK, {"text": f"{token}\n" + "y" * 60_000})
+    answer = look_up(olgas_browser, f"{token}\n" + "y" * 60_000)
 
     page = answer.content.decode()
-    assert answer.status_code == 422
     assert token not in page
-    assert "yyyy" not in page
+    assert "yyyy" not in page + str(answer.redirect_chain)
+
+
+def test_field_for_the_text_is_remembered_by_nobody(olgas_browser: Client) -> None:
+    page = olgas_browser.get(f"{DESK}?text=rk_live_&refused=<b>x").content.decode()
+
     field = page[page.index("<textarea") : page.index("</textarea>")]
     for attribute in ('autocomplete="off"', 'spellcheck="false"', "data-forget"):
         assert attribute in field
     assert field.rpartition(">")[2].strip() == ""
+    assert "errornote" not in page
+
+
+def test_field_stays_empty_even_for_a_form_that_was_filled_in(token: str) -> None:
+    form = LeakedTextForm({"text": token})
+
+    assert form.is_valid()
+    assert token not in str(form)
 
 
 def test_nul_is_refused_clearly(olgas_browser: Client, token: str) -> None:
