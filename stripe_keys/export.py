@@ -36,7 +36,7 @@ from stripe_keys.models import KeySubmission, KeyUse, RestrictedKey, StatusChang
 FORMAT, VERSION = "stripe-keys-timeline", 1
 _ROWS_AT_ONCE = 500
 _PIECE = 16_384  # characters
-_ADDRESS = re.compile(r"[^\s<>@,;]+@[^\s<>@,;]+")
+_ADDRESS = re.compile(r"[^\s<>@,;:]+@[^\s<>@,;:]*[^\s<>@,;:.]")
 
 Row = dict[str, Any]
 
