@@ -45,7 +45,7 @@ def reset(*, user: User) -> int:
     Whoever knows the password sets up the next one, so ops are told by mail.
     """
     User.objects.select_for_update().get(pk=user.pk)
-    count = Authenticator.objects.filter(user=user).count()
+    count: int = Authenticator.objects.filter(user=user).count()
     Authenticator.objects.filter(user=user).delete()
     _end_sessions(user)
     tell_ops(

@@ -6,10 +6,9 @@ from functools import partial
 from typing import Any
 
 from allauth.mfa.adapter import DefaultMFAAdapter
-from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import render
 
 log = logging.getLogger(__name__)
 _PURPOSE = "second-factor"
@@ -53,7 +52,7 @@ class EncryptedMFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth c
 
 
 class UnreadableSecondFactors:
-    """Middleware: a page that would show what cannot be read leads back to the second factor's page and says so."""
+    """Middleware: where a page would show what cannot be read, it says so instead, with status 409."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
@@ -66,8 +65,7 @@ class UnreadableSecondFactors:
         """Answer for recovery codes that cannot be shown; no business of other exceptions."""
         if not isinstance(exception, SecondFactorUnreadable):
             return None
-        messages.error(request, exception.messages[0])
-        return redirect("mfa_index")
+        return render(request, "mfa/unreadable.html", {"problem": exception.messages[0]}, status=409)
 
 
 def register_for_audit() -> None:

@@ -75,11 +75,17 @@ class VaultAuditPage(OpsPage):
 
     @admin.display(description="Counted")
     def counted(self, row: VaultAudit) -> SafeString | str:
-        """A table of kinds and classes."""
+        """A table of kinds and of the classes that occurred."""
         if not row.counts:
             return "Nothing yet"
-        head = format_html_join("", "<th>{}</th>", ((each.value,) for each in audit.Class))
-        lines = [(kind.replace("_", " "), _cells(by_class)) for kind, by_class in sorted(row.counts.items())]
+        occurred = [
+            each for each in audit.Class if any(by_class.get(each) for by_class in row.counts.values())
+        ]
+        head = format_html_join("", "<th>{}</th>", ((each.value,) for each in occurred))
+        lines = [
+            (kind.replace("_", " "), _cells(by_class, occurred))
+            for kind, by_class in sorted(row.counts.items())
+        ]
         body = format_html_join("", "<tr><th>{}</th>{}</tr>", lines)
         table = (
             '<div class="results"><table><thead><tr><th></th>{}</tr></thead><tbody>{}</tbody></table></div>'
@@ -92,7 +98,7 @@ class VaultAuditPage(OpsPage):
         if not row.findings:
             return "None"
         named = [(_linked(found), found["class"]) for found in row.findings]
-        listed = format_html("<ul>{}</ul>", format_html_join("", "<li>{}: {}</li>", named))
+        listed = format_html_join("", "<p>{}: {}</p>", named)
         more = f"Only the first {audit.LISTED} are kept." if len(named) >= audit.LISTED else ""
         return format_html("{}{}", listed, more)
 
@@ -104,8 +110,8 @@ class VaultAuditPage(OpsPage):
         return format_html_join("", "<p>{}</p>", ((each,) for each in audit.what_to_do(row))) or "Nothing."
 
 
-def _cells(by_class: dict[str, int]) -> SafeString:
-    return format_html_join("", "<td>{}</td>", ((by_class.get(each, 0),) for each in audit.Class))
+def _cells(by_class: dict[str, int], classes: list[audit.Class]) -> SafeString:
+    return format_html_join("", "<td>{}</td>", ((by_class.get(each, 0),) for each in classes))
 
 
 def _linked(found: dict[str, str]) -> SafeString:

@@ -63,7 +63,7 @@ def is_in_order(audit: VaultAudit) -> bool:
 
 def _wrong(audit: VaultAudit) -> list[Class]:
     found = totals(audit)
-    wrong = [each for each in Class if found.get(each) and each not in (Class.OK, Class.OLD_KEK)]
+    wrong: list[Class] = [each for each in Class if found.get(each) and each not in (Class.OK, Class.OLD_KEK)]
     if audit.cursor.get("rotation_is_late"):
         wrong.append(Class.OLD_KEK)
     return wrong

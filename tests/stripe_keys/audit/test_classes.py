@@ -3,6 +3,7 @@
 import base64
 import os
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -208,7 +209,7 @@ def test_a_rotation_that_lasts_longer_than_a_day_is_not_in_order(
 ) -> None:
     settings.KEY_ENCRYPTION_KEYS = [a_local_key("next"), *settings.KEY_ENCRYPTION_KEYS]
     vault.ensure_canary("next")
-    KekCanary.objects.update(created_at=timezone.now() - timezone.timedelta(hours=25))
+    KekCanary.objects.update(created_at=timezone.now() - timedelta(hours=25))
 
     status, printed = audited()
 
