@@ -1,7 +1,8 @@
-"""What every answer of the site tells the browser besides its page."""
+"""What every answer of the site tells the browser besides its page, and what no request brings in and no answer out."""
 
 import re
 from collections.abc import Callable, Iterable
+from urllib.parse import unquote_plus
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from django.conf import settings
@@ -12,6 +13,7 @@ from partner_site.log import holds_a_key, scrub
 
 _NO_FEATURES = "camera=(), microphone=(), geolocation=(), payment=(), usb=(), clipboard-read=()"
 _CHARSET = re.compile(r';\s*charset\s*\*?\s*=\s*("[^"]*"|[^;]*)', re.ASCII | re.IGNORECASE)
+_ASKED_IN = frozenset({"PATH_INFO", "QUERY_STRING", "RAW_URI", "REQUEST_URI", "CONTENT_TYPE"})
 _ASKED_BY_MACHINES = frozenset({"/healthz", "/readyz", "/metrics"})
 _SIGN_OUT_VIEWS = frozenset({"account_logout", "admin:logout"})
 
@@ -30,6 +32,29 @@ def read_as_utf8(application: WSGIApplication) -> WSGIApplication:
         return application(environ, start_response)
 
     return reading
+
+
+def keys_only_in_bodies(application: WSGIApplication) -> WSGIApplication:
+    """Cut whatever is shaped like a key out of addresses and headers, before anything logs, stores or looks it up.
+
+    Keys are taken in the bodies of forms alone. In an address (a search at the ops desk, say) one would go on into SQL,
+    error pages and the way to the sign-in page.
+    """
+
+    def cutting(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        for name in environ:
+            if name in _ASKED_IN or name.startswith("HTTP_"):
+                environ[name] = _without_keys(environ[name])
+        return application(environ, start_response)
+
+    return cutting
+
+
+def _without_keys(value: str) -> str:
+    if not holds_a_key(unquote_plus(value)):
+        return value
+    cut = scrub(value).replace("…", "")  # as a header, ASCII stays ASCII
+    return "" if holds_a_key(unquote_plus(cut)) else cut
 
 
 def no_key_leaves(get_response: GetResponse) -> GetResponse:

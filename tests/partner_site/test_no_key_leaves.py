@@ -1,4 +1,4 @@
-"""What was pasted in a wrong place is not handed back, whichever page it was."""
+"""What was pasted in a wrong place goes no further and is not handed back, whichever page it was."""
 
 import io
 
@@ -7,7 +7,7 @@ from django.http import FileResponse, HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 from pytest_django import Settings
 
-from partner_site.middleware import no_key_leaves
+from partner_site.middleware import keys_only_in_bodies, no_key_leaves
 from tests.people import a_restricted_key, a_signing_secret
 
 pytestmark = pytest.mark.django_db
@@ -90,3 +90,47 @@ def test_without_it_keys_would_be_repeated(client: Client, settings: Settings, d
 
     assert key in form.text
     assert key in lost.headers["Location"]
+
+
+def heard_of(environ: dict[str, str]) -> dict[str, str]:
+    """What the site is told of a request."""
+    heard: dict[str, str] = {}
+
+    def site(environ: dict[str, str], start_response: object) -> list[bytes]:
+        heard.update(environ)
+        return []
+
+    list(keys_only_in_bodies(site)(environ, None))  # type: ignore[arg-type]  # a small site
+    return heard
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("PATH_INFO", "/stripe/{}/", "/stripe/rk_test_/"),
+        ("QUERY_STRING", "q={}&p=1", "q=rk_test_&p=1"),
+        ("QUERY_STRING", "next=%2Fstripe%3Fkey%3D{}", "next=%2Fstripe%3Fkey%3Drk_test_"),
+        ("QUERY_STRING", "q=%72k%5Ftest%5F{}", ""),
+        ("HTTP_COOKIE", "sid=abc; note={}", "sid=abc; note=rk_test_"),
+        ("HTTP_USER_AGENT", "{}", "rk_test_"),
+        ("HTTP_AUTHORIZATION", "Bearer {}", "Bearer rk_test_"),
+        ("HTTP_HOST", "{}.example.com", "rk_test_.example.com"),
+    ],
+)
+def test_a_key_in_address_or_headers_goes_no_further(name: str, before: str, after: str) -> None:
+    key = a_restricted_key()
+    given = before.format(key[8:] if "%72k" in before else key)
+
+    assert heard_of({name: given}) == {name: after}
+
+
+def test_what_holds_no_key_is_heard_as_it_was_said() -> None:
+    said = {
+        "PATH_INFO": "/stripe/keys/\xc3\xa9/",
+        "QUERY_STRING": "q=rk_live_&state=a%5Fb+c",
+        "HTTP_STRIPE_SIGNATURE": f"t=1,v1={'ab' * 32}",
+        "HTTP_COOKIE": "__Host-sid=" + "s_t" * 9,
+        "wsgi.url_scheme": "http",
+    }
+
+    assert heard_of(said) == said
