@@ -161,8 +161,8 @@ class Visits:
 
 
 @contextmanager
-def stack_in_a_folder_of_its_own() -> Iterator[Stack]:
-    """The whole site as processes on free ports; afterwards nothing is left of it.
+def stack_in_a_folder_of_its_own(**environment: str) -> Iterator[Stack]:
+    """The whole site as processes on free ports; afterwards nothing is left of it. `environment` wins over the usual.
 
     Not in pytest's temporary folder: whenever another pytest starts, that is closed to all but its owner again, and
     where we are root PostgreSQL, which runs as somebody else, then loses its files. A run that was killed leaves its
@@ -174,7 +174,10 @@ def stack_in_a_folder_of_its_own() -> Iterator[Stack]:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             with Stack(
-                folder / "stack", ports=free_ports(), environment=SITE_ENVIRONMENT, simulator=SIMULATOR
+                folder / "stack",
+                ports=free_ports(),
+                environment={**SITE_ENVIRONMENT, **environment},
+                simulator=SIMULATOR,
             ) as running:
                 yield running
         finally:

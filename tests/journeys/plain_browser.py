@@ -1,6 +1,7 @@
 """A browser without pages: forms by HTTP, every answer kept."""
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 import requests
@@ -8,23 +9,36 @@ import requests
 _CSRF = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What came back: status, headers and body."""
+
+    address: str
+    status: int
+    data: bytes
+
+
 class PlainBrowser:
-    """Posts forms with their CSRF token, as one person; `answers` has every answer, headers included."""
+    """Posts forms with their CSRF token, as one person; `answers` has every answer, those on the way included."""
 
     def __init__(self, base_url: str) -> None:
         self.base_url = base_url
-        self.answers: list[bytes] = []
+        self.answers: list[Answer] = []
         self._session = requests.Session()
 
     def get(self, address: str, **more: Any) -> requests.Response:
         """Ask for a page; redirects are followed."""
         return self._keep(self._session.get(self.base_url + address, timeout=20, **more))
 
-    def post(self, address: str, fields: dict[str, str], **more: Any) -> requests.Response:
-        """Send a form that was opened just before."""
+    def open_form(self, address: str) -> str:
+        """Open a form's page and return its CSRF token."""
         token = _CSRF.search(self.get(address).text)
         assert token is not None, address
-        return self.post_blindly(address, {"csrfmiddlewaretoken": token[1], **fields}, **more)
+        return token[1]
+
+    def post(self, address: str, fields: dict[str, str], **more: Any) -> requests.Response:
+        """Send a form that was opened just before."""
+        return self.post_blindly(address, {"csrfmiddlewaretoken": self.open_form(address), **fields}, **more)
 
     def post_blindly(self, address: str, data: Any, **more: Any) -> requests.Response:
         """Send anything."""
@@ -39,5 +53,12 @@ class PlainBrowser:
         self._session.close()
 
     def _keep(self, last: requests.Response) -> requests.Response:
-        self.answers += [repr(each.headers).encode() + each.content for each in (*last.history, last)]
+        self.answers += [
+            Answer(
+                each.request.path_url.partition("?")[0],
+                each.status_code,
+                repr(each.headers).encode() + each.content,
+            )
+            for each in (*last.history, last)
+        ]
         return last
