@@ -124,8 +124,8 @@ def test_the_chapter_is_there_whole() -> None:
     }
 
     assert commands == {
-        "after_restore", "audit_vault", "check", "declare_kek_lost", "migrate", "reset_second_factor",
-        "rewrap_data_keys", "rotate_fingerprints", "rotate_merchant_key",
+        "after_restore", "audit_vault", "check", "declare_kek_lost", "migrate", "rebuild_ledger",
+        "reset_second_factor", "rewrap_data_keys", "rotate_fingerprints", "rotate_merchant_key",
     }  # fmt: skip
 
 
@@ -153,11 +153,13 @@ def test_every_command_does_what_the_chapter_says(terminal: Terminal) -> None:
     terminal.python(PASTE.format(first=3))
     assert "opened 3" in terminal.python(OPENED)
 
-    dump, restore = BLOCKS["Back up and restore"]
+    dump, restore, lost_ledger = BLOCKS["Back up and restore"]
     terminal.run(dump)
     terminal.python(REMOVE_ONE)
-    to_the_restore, and_after = restore.split("python manage.py after_restore", 1)
+    to_the_restore, and_after = restore.split("python manage.py after_restore --dry-run", 1)
     terminal.run(to_the_restore)
     assert "after_restore" in terminal.run("python manage.py check --deploy", fails=True)
-    terminal.run(f"python manage.py after_restore{and_after}")
+    terminal.run(f"python manage.py after_restore --dry-run{and_after}")
     assert "opened 2" in terminal.python(OPENED)
+
+    terminal.run(lost_ledger)
