@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
-from encrypted_fields.fields import EncryptedCharField
+from encrypted_fields.fields import EncryptedCharField  # type: ignore[import-untyped]
 
 from accounts.models import Merchant
 from local_stack.environment import random_letters

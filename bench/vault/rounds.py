@@ -37,10 +37,12 @@ class Timings:
 def measure(*, rounds: int, operations: int) -> Timings:
     """Let every contender encrypt and decrypt `operations` keys in each of `rounds` rounds."""
     everybody, tenants = contenders(), some_tenants(TENANTS)
+    texts = some_texts(operations)
     timings = Timings(words={each.name: each.words for each in everybody})
-    _one_round(everybody, samples(tenants, some_texts(operations)), Timings())  # whatever is only done once
+    _one_round(everybody, samples(tenants, texts), Timings())  # whatever is only done once
+    gc.freeze()
     for number in range(rounds):
-        found = samples(tenants, some_texts(operations))
+        found = samples(tenants, texts)
         turn = number % len(everybody)
         order = everybody[turn:] + everybody[:turn]
         _one_round(order[:: -1 if number % 2 else 1], found, timings)
