@@ -22,6 +22,7 @@ from stripe_keys import installs, permissions, services
 from stripe_keys.forms import PasteKeyForm
 from stripe_keys.installs import InstallRefused
 from stripe_keys.models import RestrictedKey
+from stripe_keys.paste_limits import TooManyPastes
 from stripe_keys.sentences import short_account
 from stripe_keys.views import HttpResponseSeeOther, in_words, key_of, person_of
 
@@ -29,6 +30,9 @@ log = logging.getLogger(__name__)
 # How a way back from Stripe can end without a connection: each has its own words in install_return.html.
 OUTCOMES = frozenset({"unstarted", "denied", "state", "signature", "mode", "taken"})
 _FULL_ACCESS = frozenset({"secret_key", "organization_key"})
+_NOT_STORED = (
+    "We could not store this key safely just now. Nothing of it was kept: please paste it again in a minute."
+)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -134,15 +138,24 @@ def _paste(request: HttpRequest, mode: str, *, replaces: RestrictedKey | None) -
             remote_address=_address_of(request),
         )
     except MerchantIsClosed:
-        messages.warning(request, "This account was closed a moment ago. The key that you pasted was not stored.")
+        messages.warning(
+            request, "This account was closed a moment ago. The key that you pasted was not stored."
+        )
         return HttpResponseSeeOther(reverse("stripe_keys:erased"))
-    except services.TooManyPastes as refusal:
+    except TooManyPastes as refusal:
         form.add_error("key", _too_many(refusal))
         response = _paste_page(request, form, mode, replaces, status=429)
         response["Retry-After"] = str(ceil(refusal.retry_after.total_seconds()))
         return response
+    except services.CannotStoreNow:
+        form.add_error("key", _NOT_STORED)
+        response = _paste_page(request, form, mode, replaces, status=503)
+        response["Retry-After"] = "60"
+        return response
     if added.stored_afresh:
-        messages.success(request, "The key is stored afresh and is being checked now. Nothing else is needed.")
+        messages.success(
+            request, "The key is stored afresh and is being checked now. Nothing else is needed."
+        )
     elif added.already_saved:
         messages.info(request, "You had saved this key already; here it is. Nothing was changed.")
     elif form.cleaned_note:
@@ -150,7 +163,7 @@ def _paste(request: HttpRequest, mode: str, *, replaces: RestrictedKey | None) -
     return HttpResponseSeeOther(reverse("stripe_keys:key_detail", args=[added.key.pk]))
 
 
-def _too_many(refusal: services.TooManyPastes) -> str:
+def _too_many(refusal: TooManyPastes) -> str:
     return (
         f"Too many keys were pasted lately, so we take a break. You can try again in {in_words(refusal.retry_after)}. "
         "Keys that are saved go on working."

@@ -1,11 +1,12 @@
 """What people can do with keys: one command, one transaction each; what is refused is an exception."""
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Count, Min, QuerySet
+from django.db.models import QuerySet
 
 from accounts.models import Merchant, User
 from accounts.notices import tell_ops
@@ -15,22 +16,19 @@ from stripe_keys.lifecycle import actor_name
 from stripe_keys.models import (
     DEFAULT_PURPOSE,
     KeyEnvelope,
-    KeySubmission,
     RestrictedKey,
     StripeInstall,
     Validation,
 )
+from stripe_keys.paste_limits import count_paste
 from stripe_keys.secret import Secret
 
+log = logging.getLogger(__name__)
 Status = RestrictedKey.Status
 
 
-class TooManyPastes(Exception):
-    """The limit of pastes is reached; `retry_after` says for how long."""
-
-    def __init__(self, retry_after: timedelta) -> None:
-        super().__init__("Too many keys were pasted.")
-        self.retry_after = retry_after
+class CannotStoreNow(Exception):
+    """Nothing can be encrypted at this moment, so nothing was stored; the vault's own exception says why, to ops."""
 
 
 class CheckedJustNow(Exception):
@@ -73,6 +71,7 @@ def add_key(
     Raises:
         TooManyPastes: the merchant or the address has pasted too often.
         MerchantIsClosed: the merchant closed their account, perhaps a moment ago; nothing is stored.
+        CannotStoreNow: nothing can be encrypted now; nothing is stored.
     """
     # Two tabs at once take turns. Not the stronger lock: whoever holds a key and adds a check of it, which names the
     # merchant, would wait for us while we wait for the key.
@@ -84,7 +83,7 @@ def add_key(
     own = kept.filter(merchant=merchant).select_for_update(of=("self",)).first()
     if own is not None:
         return Added(own, already_saved=True, stored_afresh=_heal(own, secret, user, now))
-    _count_paste(key, user, remote_address, now)
+    count_paste(key, user, remote_address, now)
     _give_way(key, user)  # whatever comes of the new key: a difference would tell whose it is
     of_another = kept.first()
     if of_another is not None:
@@ -131,7 +130,14 @@ def _store(key: RestrictedKey, secret: Secret) -> bool:
             vault.encrypt(key, secret).save(force_insert=True)
     except IntegrityError:
         return False
+    except vault.VaultError as problem:
+        raise _cannot_store(problem) from None
     return True
+
+
+def _cannot_store(problem: vault.VaultError) -> CannotStoreNow:
+    log.critical("a key could not be stored: %s", type(problem).__name__)
+    return CannotStoreNow(type(problem).__name__)
 
 
 def _reject(key: RestrictedKey) -> None:
@@ -147,7 +153,10 @@ def _heal(key: RestrictedKey, secret: Secret, user: User, now: datetime) -> bool
     if key.quarantined_at is None:
         return False
     KeyEnvelope.objects.filter(key=key).delete()
-    vault.encrypt(key, secret).save(force_insert=True)
+    try:
+        vault.encrypt(key, secret).save(force_insert=True)
+    except vault.VaultError as problem:
+        raise _cannot_store(problem) from None
     key.quarantined_at, key.last_problem = None, ""
     key.save(update_fields=["quarantined_at", "last_problem"])
     lifecycle.record(key, actor=actor_name(user), reason="The key was pasted again and stored afresh.")
@@ -174,31 +183,6 @@ def _give_way(key: RestrictedKey, user: User) -> None:
         lifecycle.move(
             pending, Status.REMOVED, actor=actor_name(user), reason="A newer key was pasted instead."
         )
-
-
-def _count_paste(key: RestrictedKey, user: User, remote_address: str | None, now: datetime) -> None:
-    hour, day = now - timedelta(hours=1), now - timedelta(days=1)
-    by_merchant = KeySubmission.objects.filter(merchant=key.merchant)
-    _refuse_beyond(by_merchant.filter(at__gt=hour), settings.PASTE_LIMIT_PER_HOUR, timedelta(hours=1), now)
-    _refuse_beyond(by_merchant.filter(at__gt=day), settings.PASTE_LIMIT_PER_DAY, timedelta(days=1), now)
-    if remote_address:
-        by_address = KeySubmission.objects.filter(remote_address=remote_address, at__gt=hour)
-        _refuse_beyond(by_address, settings.PASTE_LIMIT_PER_ADDRESS_PER_HOUR, timedelta(hours=1), now)
-    KeySubmission.objects.create(
-        merchant=key.merchant,
-        user=user,
-        remote_address=remote_address,
-        fingerprint=key.fingerprint,
-        at=now,
-    )
-
-
-def _refuse_beyond(
-    submissions: QuerySet[KeySubmission], limit: int, window: timedelta, now: datetime
-) -> None:
-    seen = submissions.aggregate(count=Count("pk"), oldest=Min("at"))
-    if seen["count"] >= limit:
-        raise TooManyPastes(max(seen["oldest"] + window - now, timedelta(minutes=1)))
 
 
 @transaction.atomic

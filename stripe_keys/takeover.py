@@ -48,6 +48,8 @@ def _take_over(key: RestrictedKey, to: str, reason: str) -> str:
         why = "It belongs to another Stripe account than the key it would replace."
         lifecycle.move(key, Status.REJECTED, actor="the site", reason=why, last_problem="other_account")
         return Status.REJECTED
+    if old is not None and key.suspended_at is not None:
+        return "waits"  # it could not serve; lifting the suspension has it checked again
     if old is not None and to == Status.LIMITED and old.status == Status.ACTIVE:
         RestrictedKey.objects.filter(pk=key.pk).update(last_problem="less_than_the_old_key")
         return "waits"

@@ -6,6 +6,7 @@ from django.utils import timezone
 from accounts.models import User
 from stripe_keys import validation
 from stripe_keys.gateway import Answer
+from stripe_keys.inspection import Inspection
 from stripe_keys.models import PermissionCheck, RestrictedKey
 from stripe_keys.tasks import VALIDATIONS
 from tests.stripe_keys.keys import AtStripe, all_but, bind_account, checked, paste
@@ -21,9 +22,7 @@ def test_account_bound_in_the_middle_of_a_check_has_the_permissions_proven_first
     stripe_key = at_stripe.key(permissions=all_but("payout_read"))
     key = paste(ada, stripe_key.token)
     row = engine.claim(VALIDATIONS)[0]
-    seen = validation.Inspection(
-        Answer.GRANTED, stripe_key.account, outcomes={"connected_account_read": outcome}
-    )
+    seen = Inspection(Answer.GRANTED, stripe_key.account, outcomes={"connected_account_read": outcome})
     bind_account(ada, stripe_key.account)
 
     with engine.settle(row):

@@ -18,6 +18,7 @@ from stripe_keys.models import (
     StripeInstall,
     Validation,
 )
+from stripe_keys.paste_limits import TooManyPastes
 from stripe_keys.secret import Secret
 from tests.people import a_restricted_key, merchant_of
 from tests.stripe_keys.keys import paste
@@ -125,7 +126,7 @@ def test_too_many_pastes_of_a_merchant_are_refused(ada: User, ben: User, setting
     for _ in range(settings.PASTE_LIMIT_PER_HOUR):
         paste(ada, a_restricted_key())
 
-    with pytest.raises(services.TooManyPastes) as refusal:
+    with pytest.raises(TooManyPastes) as refusal:
         paste(ben, a_restricted_key())
 
     assert timedelta(minutes=1) <= refusal.value.retry_after <= timedelta(hours=1)
@@ -137,7 +138,7 @@ def test_too_many_pastes_from_one_address_are_refused(ada: User, eve: User, sett
     paste(ada, a_restricted_key(), remote_address="192.0.2.7")
     paste(eve, a_restricted_key(), remote_address="192.0.2.7")
 
-    with pytest.raises(services.TooManyPastes):
+    with pytest.raises(TooManyPastes):
         paste(eve, a_restricted_key(), remote_address="192.0.2.7")
     paste(eve, a_restricted_key(), remote_address="192.0.2.8")
 

@@ -1,6 +1,9 @@
 """A proven key takes over from the one before it, which serves until then."""
 
+from django.utils import timezone
+
 from accounts.models import User
+from stripe_keys import services
 from stripe_keys.models import KeyEnvelope, RestrictedKey
 from tests.stripe_keys.keys import AtStripe, all_but, check_again, checked, paste
 
@@ -40,3 +43,19 @@ def test_lesser_key_does_not_take_over_from_an_active_one(ada: User, at_stripe: 
     assert check_again(old).status == Status.EXPIRED
     new.refresh_from_db()
     assert new.status == Status.LIMITED, "when the old key dies, the lesser one serves"
+
+
+def test_a_suspended_newcomer_does_not_take_over_until_it_is_resumed(
+    ada: User, olga: User, at_stripe: AtStripe
+) -> None:
+    first = at_stripe.bound_key(ada)
+    old = checked(paste(ada, first.token))
+    new = paste(ada, at_stripe.key(first.account).token)
+    services.suspend(key=new, actor=olga, now=timezone.now())
+
+    assert checked(new).status == Status.PENDING
+    old.refresh_from_db()
+    assert old.is_usable
+
+    services.resume(key=new, actor=olga, now=timezone.now())
+    assert checked(new).status == Status.ACTIVE
