@@ -33,6 +33,7 @@ OPS_MODELS = {
         "sitedatakey",
         "ledgerentry",
         "databaserestore",
+        "vaultaudit",
     },
     "webhooks": {"eventnotification"},
     "work": {"periodicslot", "workerheartbeat"},

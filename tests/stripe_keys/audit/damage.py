@@ -7,8 +7,8 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.db.models import Model
 
-from accounts.models import Merchant, User
-from stripe_keys import vault
+from accounts.models import Merchant, Notice, User
+from stripe_keys import audit, vault
 from stripe_keys.models import KeyEnvelope, RestrictedKey, VaultAudit
 from stripe_keys.secret import Secret
 from tests.people import a_restricted_key, merchant_of
@@ -69,3 +69,22 @@ def found(kind: str) -> dict[str, int]:
     """What the newest audit counted of a kind."""
     counted: dict[str, Any] = newest().counts
     return dict(counted[kind])
+
+
+def alarms() -> list[str]:
+    """The bodies of the audits' mails to ops."""
+    return list(
+        Notice.objects.filter(subject="The vault audit found something", merchant=None).values_list(
+            "body", flat=True
+        )
+    )
+
+
+def a_step(walking: audit.Walk) -> bool:
+    """As little as a walk can do: a row, or the end of a kind."""
+    return walking.advance(0)
+
+
+def finish(walking: audit.Walk) -> None:
+    while not a_step(walking):
+        pass
