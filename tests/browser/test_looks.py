@@ -75,7 +75,7 @@ def test_pages_of_a_merchant_without_keys(page: Page, cast: Cast, visit: Visits)
         "logout/",
         "reauthenticate/",
     )
-    stripe = ("keys/", "connect/live/", "connect/test/", "paste/live/", "paste/test/")
+    stripe = ("keys/", "erased/", "close/", "connect/live/", "connect/test/", "paste/live/", "paste/test/")
     addresses = [f"/stripe/{name}" for name in stripe]
     addresses += [f"/stripe/return/?outcome={outcome}&mode=test" for outcome in OUTCOMES]
     addresses += [f"/accounts/{name}" for name in account]
@@ -92,7 +92,8 @@ def test_pages_of_a_merchant_without_keys(page: Page, cast: Cast, visit: Visits)
 def test_pages_of_a_merchant_with_keys_in_every_state(page: Page, gallery: Gallery) -> None:
     site.sign_in(page, gallery.people["ada"])
     rotated, limited = gallery.page_of("rotated"), gallery.page_of("limited")
-    addresses = ["/stripe/keys/", "/stripe/connect/live/", *(gallery.page_of(state) for state in STATES)]
+    addresses = [f"/stripe/{name}/" for name in ("keys", "connect/live", "erased", "close")]
+    addresses += [gallery.page_of(state) for state in STATES]
     addresses += [f"{rotated}replace/", f"{rotated}remove/", f"{limited}remove/"]
 
     found = faults_of(page, addresses)
@@ -110,6 +111,23 @@ def test_pages_of_others(page: Page, gallery: Gallery, who: str, state: str) -> 
     key = gallery.page_of(state) if who != "mia" else ""
 
     assert faults_of(page, ["/stripe/keys/", *([key] if key else [])]) == {}
+
+
+def test_pages_of_a_merchant_who_closes_the_account(page: Page, cast: Cast, visit: Visits) -> None:
+    site.sign_in(page, cast.owner())
+    visit.allow(page, 422)
+    page.goto("/stripe/close/")
+    page.get_by_role("button", name="Erase everything").click()
+    expect(page.locator(".field--error")).to_be_visible()
+    refused = looks.faults_of(page)
+
+    page.get_by_label("Name of the account").fill(page.locator("#name-help strong").inner_text())
+    page.get_by_role("button", name="Erase everything").click()
+    expect(page.get_by_role("heading", name="This account is closed")).to_be_visible()
+    page.goto("/stripe/keys/")
+
+    expect(page.get_by_role("heading", name="This account is closed")).to_be_visible()
+    assert (refused, looks.faults_of(page)) == ([], [])
 
 
 def test_pages_of_the_ops_desk(page: Page, gallery: Gallery, stack: Stack) -> None:

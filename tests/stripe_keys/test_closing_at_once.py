@@ -129,6 +129,19 @@ def test_installs_confirmations_and_reports_at_once_leave_nothing(ada: User) -> 
     assert not Validation.objects.filter(state="waiting").exists()
 
 
+def test_the_page_of_an_owner_who_comes_second_leads_to_the_proof_too(ada: User) -> None:
+    browser = people.a_client_of(ada)
+    answers: list[Any] = []
+
+    cross(
+        lambda: close(ada),
+        lambda: answers.append(browser.post(CLOSE, {"name": "Ada's Lamps"}, follow=True)),
+        lambda: None,
+    )
+
+    assert "had been closed already" in answers[0].content.decode()
+
+
 def test_two_owners_close_at_once_and_one_comes_second(ada: User) -> None:
     carla = people.a_colleague("carla@example.com", ada)
     carla.membership.role = "owner"
