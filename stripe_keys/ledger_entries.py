@@ -1,4 +1,4 @@
-"""What goes into the deletion ledger: one row per erasure, written in the transaction that erases.
+"""What goes into the deletion ledger: one row per erasure or suspension, written in the transaction that does it.
 
 A worker copies the rows into the ledger's file afterwards (`stripe_keys.ledger`); no erasure waits for that.
 """
@@ -25,6 +25,16 @@ def note_merchant_closed(merchant_id: UUID) -> None:
     _note_once(Kind.MERCHANT_CLOSED, merchant_id=merchant_id, key_id=None)
 
 
+def note_key_suspended(key: RestrictedKey) -> None:
+    """Have the ledger remember that nobody may use `key`, which may have leaked, until that is lifted."""
+    _note(Kind.KEY_SUSPENDED, merchant_id=key.merchant_id, key_id=key.pk)
+
+
+def note_key_resumed(key: RestrictedKey) -> None:
+    """Have the ledger remember that the suspension of `key` was lifted."""
+    _note(Kind.KEY_RESUMED, merchant_id=key.merchant_id, key_id=key.pk)
+
+
 def note_mark() -> None:
     """Have the ledger remember that this database has seen this moment."""
     LedgerEntry.objects.create(lane=LedgerEntry.LANE, kind=Kind.MARK)
@@ -34,8 +44,11 @@ def note_mark() -> None:
 def _note_once(
     kind: str, *, merchant_id: UUID, key_id: UUID | None, status: str = "", reason: str = ""
 ) -> None:
-    if LedgerEntry.objects.filter(kind=kind, merchant_id=merchant_id, key_id=key_id).exists():
-        return
+    if not LedgerEntry.objects.filter(kind=kind, merchant_id=merchant_id, key_id=key_id).exists():
+        _note(kind, merchant_id=merchant_id, key_id=key_id, status=status, reason=reason)
+
+
+def _note(kind: str, *, merchant_id: UUID, key_id: UUID | None, status: str = "", reason: str = "") -> None:
     LedgerEntry.objects.create(
         lane=LedgerEntry.LANE,
         kind=kind,

@@ -1,4 +1,4 @@
-"""After the database was restored: erase again what was erased since its dump, trust no sign-in, check every key.
+"""After the database was restored: erase and suspend again what the ledger says, trust no sign-in, check every key.
 
 Everything here may be run twice, or be killed and run again. The start-up check lets the site serve once the ledger's
 last line is known to the database; so that line is replayed last of all.
@@ -117,6 +117,8 @@ def _replay_batch(batch: list[Record]) -> Counts:
     for key in RestrictedKey.objects.kept().filter(pk__in=told).locked_in_turn():
         _end(key, told[key.pk])
         counts.keys_erased += 1
+    for record in batch:  # in their order: the last one counts
+        _suspend_or_resume(record)
     now = timezone.now()
     for merchant in Merchant.objects.filter(pk__in=_ids(batch, Kind.MERCHANT_CLOSED, "merchant")):
         counts.merchants_closed += merchant.closed_at is None
@@ -132,6 +134,19 @@ def _end(key: RestrictedKey, record: Record) -> None:
         lifecycle.move(key, record["status"], actor=ACTOR, reason=reason)
     except lifecycle.NotAMove:  # it was not as far in its life when the dump was made
         lifecycle.move(key, RestrictedKey.Status.REMOVED, actor=ACTOR, reason=reason)
+
+
+def _suspend_or_resume(record: Record) -> None:
+    """Let a suspension, or its end, hold again; a history that says so already is not told twice."""
+    if record["kind"] not in (Kind.KEY_SUSPENDED, Kind.KEY_RESUMED):
+        return
+    is_suspended = record["kind"] == Kind.KEY_SUSPENDED
+    keys = RestrictedKey.objects.kept().filter(pk=record["key"], suspended_at__isnull=is_suspended)
+    for key in keys.locked_in_turn():
+        since = datetime.fromisoformat(record["at"]) if is_suspended else None
+        RestrictedKey.objects.filter(pk=key.pk).update(suspended_at=since)
+        what = "Suspended" if is_suspended else "The suspension was lifted"
+        lifecycle.record(key, actor=ACTOR, reason=f"{what} again after a restore of the database.")
 
 
 def _learn(batch: list[Record]) -> None:

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from accounts.models import Merchant, User
 from accounts.notices import tell_ops
 from accounts.services import locked_while_open
-from stripe_keys import lifecycle, takeover, vault
+from stripe_keys import ledger_entries, lifecycle, takeover, vault
 from stripe_keys.lifecycle import actor_name
 from stripe_keys.models import (
     DEFAULT_PURPOSE,
@@ -258,6 +258,7 @@ def suspend(*, key: RestrictedKey, actor: User, now: datetime, is_leaked: bool =
     key.suspended_at = now
     reason = "It was found leaked, and support suspended it." if is_leaked else "Support suspended it."
     lifecycle.record(key, actor=actor_name(actor), reason=reason)
+    ledger_entries.note_key_suspended(key)
     if is_leaked:
         takeover.tell_leaked(key)
     else:
@@ -276,4 +277,5 @@ def resume(*, key: RestrictedKey, actor: User, now: datetime) -> None:
         raise NotPossibleNow
     RestrictedKey.objects.filter(pk=key.pk).update(suspended_at=None)
     lifecycle.record(key, actor=actor_name(actor), reason="Support lifted the suspension.")
+    ledger_entries.note_key_resumed(key)
     lifecycle.request_validation(key, reason=Validation.Reason.OPS, now=now, requested_by=actor)

@@ -10,15 +10,18 @@ from work.models import DueRow
 
 
 class LedgerEntry(DueRow):
-    """One erasure, or a mark of time: a due row until a worker has written it into the deletion ledger.
+    """One erasure, suspension, or mark of time: a due row until a worker has written it into the deletion ledger.
 
     The ledger is a file outside the database and its backups (DELETION_LEDGER). After a restore it is replayed, so that
-    what was erased stays erased. Entries hold ids and moments, no name, address or secret; they outlive their merchant.
+    what was erased stays erased, and what was suspended suspended. Entries hold ids and moments, no name, address or
+    secret; they outlive their merchant.
     """
 
     class Kind(models.TextChoices):
         KEY_ERASED = "key_erased", "Key erased"
         MERCHANT_CLOSED = "merchant_closed", "Merchant closed"
+        KEY_SUSPENDED = "key_suspended", "Key suspended"
+        KEY_RESUMED = "key_resumed", "Suspension lifted"
         MARK = "mark", "Mark"
 
     LANE = "ledger"

@@ -13,11 +13,17 @@ from stripe_keys.models import LedgerEntry, RestrictedKey
 from tests.people import merchant_of
 
 
-def a_line(path: Path, key: RestrictedKey, status: str, reason: str = "It ended.") -> LedgerEntry:
-    """What the ledger remembers of an erasure that this database has forgotten."""
+def a_line(
+    path: Path,
+    key: RestrictedKey,
+    status: str = "",
+    reason: str = "It ended.",
+    kind: str = LedgerEntry.Kind.KEY_ERASED,
+) -> LedgerEntry:
+    """What the ledger remembers of an erasure, or something else, that this database has forgotten."""
     entry = LedgerEntry(
         lane=LedgerEntry.LANE,
-        kind=LedgerEntry.Kind.KEY_ERASED,
+        kind=kind,
         merchant_id=key.merchant_id,
         key_id=key.pk,
         status=status,

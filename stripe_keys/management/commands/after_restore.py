@@ -21,8 +21,7 @@ _SAID = {
 _NEXT = """Next:
   1. Start the site and its workers. Every key is checked now; until its check it is not handed out.
   2. `manage.py audit_vault` opens everything encrypted once and says what does not open.
-  3. Passwords, second factors, staff rights and suspensions of keys are those of the dump: repeat what was changed
-     since, above all the suspension of a leaked key.
+  3. Passwords, second factors and staff rights are those of the dump: repeat what was changed since.
   4. Keys pasted since the dump are not in this database: their merchants paste them again."""
 
 
