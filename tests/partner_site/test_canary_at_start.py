@@ -49,7 +49,7 @@ def test_the_first_start_makes_the_canary_of_the_primary() -> None:
     assert startup.problems_with_keys() == []
     assert startup.problems_with_keys() == []
 
-    assert [canary.kek_id for canary in KekCanary.objects.all()] == [vault.primary_kek_id()]
+    assert KekCanary.objects.filter(kek_id=vault.primary_kek_id()).count() == 1
 
 
 def test_a_missing_key_is_a_problem_with_its_name(key: RestrictedKey, settings: Settings) -> None:

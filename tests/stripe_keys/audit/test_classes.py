@@ -139,7 +139,7 @@ def test_a_second_factor_that_does_not_open_is_unreadable(olga: User, text: obje
 
 
 def test_a_damaged_canary_is_told_from_a_wrong_key(key: RestrictedKey) -> None:
-    canary = KekCanary.objects.get()
+    canary = KekCanary.objects.get(kek_id=vault.primary_kek_id())
     flip_a_bit(canary, "wrapped")
 
     _, printed = audited()
