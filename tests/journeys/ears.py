@@ -1,6 +1,7 @@
 """Watching while it happens: what Redis is told, and what every process was started with."""
 
 import base64
+import contextlib
 import json
 import re
 import threading
@@ -10,6 +11,8 @@ from typing import Any
 
 import psutil
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from tests.journeys.canary import Found
 
@@ -24,8 +27,8 @@ class RedisEar:
     """
 
     def __init__(self, url: str) -> None:
-        # It carries no types for `monitor`.
-        self._client: Any = redis.Redis.from_url(url, socket_connect_timeout=1)
+        # It carries no types for `monitor`. We try again ourselves, and sooner.
+        self._client: Any = redis.Redis.from_url(url, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0))
         self._heard: list[bytes] = []
         self._is_open = threading.Event()
         self._is_over = threading.Event()
@@ -59,12 +62,14 @@ class RedisEar:
             for command in monitor.listen():
                 self._heard.append(str(command["command"]).encode())
                 if command["command"] == _OVER:
-                    self._is_over.set()
                     return
 
-    def __exit__(self, *_: object) -> None:
-        self.wait()
-        self._client.execute_command(_OVER)
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._is_over.set()
+        if kind is None:
+            self.wait()
+        with contextlib.nullcontext() if kind is None else contextlib.suppress(redis.ConnectionError):
+            self._client.execute_command(_OVER)
         self._thread.join(10)
         self._client.close()
 

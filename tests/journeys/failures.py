@@ -77,13 +77,15 @@ def _somebody_waits_for_a_lock(url: str) -> bool:
 
 def broker_is_killed(hunt: Hunt) -> None:
     """Redis is killed in the middle of a paste; the key is saved and checked all the same."""
-    with held_back(hunt, "paste form, while Redis dies") as sent:
-        hunt.stack.kill("redis", signal.SIGKILL)
-        eventually(lambda: not hunt.stack.pid("redis"))
-        eventually(lambda: not hunt.ear.hears)
-        hunt.saved += _files_of(hunt, "redis")
-    page = sent.result().url.removeprefix(hunt.ada.base_url)
-    hunt.stack.start_process("redis")
+    try:
+        with held_back(hunt, "paste form, while Redis dies") as sent:
+            hunt.stack.kill("redis", signal.SIGKILL)
+            eventually(lambda: not hunt.stack.pid("redis"))
+            eventually(lambda: not hunt.ear.hears)
+            hunt.saved += _files_of(hunt, "redis")
+        page = sent.result().url.removeprefix(hunt.ada.base_url)
+    finally:
+        hunt.stack.start_process("redis")
     sinks.listen_closely_to_redis(hunt.stack)
     hunt.ear.wait()
     hunt.wait_for(page, "every permission we need")
@@ -110,27 +112,31 @@ def web_worker_is_killed(hunt: Hunt) -> None:
 
 
 def database_goes_away(hunt: Hunt) -> None:
-    """PostgreSQL ends in the middle of a paste, and is away for what comes next."""
+    """PostgreSQL ends in the middle of a paste, and is away for what is sent meanwhile."""
     key = hunt.canaries.key
-    token, other_token = hunt.ada.open_form(PASTE), hunt.stranger.open_form("/accounts/login/")
-    with held_back(hunt, "paste form, while PostgreSQL dies") as sent:
-        hunt.stack.stop_process("postgres")
-        answer = sent.result()
-    form = {"csrfmiddlewaretoken": token, "key": key("paste form, without PostgreSQL")}
-    words = dict.fromkeys(("login", "password"), key("login form, without PostgreSQL"))
+    forms = [
+        (hunt.olga, PASTE, {"key": key("paste form, without PostgreSQL")}, hunt.olga.open_form("/ops/")),
+        (
+            hunt.stranger,
+            "/accounts/login/",
+            dict.fromkeys(("login", "password"), key("login form, without PostgreSQL")),
+            hunt.stranger.open_form("/accounts/login/"),
+        ),
+    ]
     note = key("event, without PostgreSQL")
-    with ThreadPoolExecutor(
-        3
-    ) as at_once:  # each waits for a connection, and the longer it is away the later it is back
-        away = at_once.submit(hunt.ada.post_blindly, PASTE, form)
-        entered = at_once.submit(
-            hunt.stranger.post_blindly, "/accounts/login/", {"csrfmiddlewaretoken": other_token, **words}
-        )
-        event = at_once.submit(surfaces.deliver, hunt, encoded(a_notification()), note=note)
-    hunt.watch.look()
-    hunt.stack.start_process("postgres")
+    try:
+        with held_back(hunt, "paste form, while PostgreSQL dies") as held, ThreadPoolExecutor(3) as pool:
+            hunt.stack.stop_process("postgres")
+            sent = [held] + [
+                pool.submit(browser.post_blindly, address, {"csrfmiddlewaretoken": token, **fields})
+                for browser, address, fields, token in forms
+            ]  # at once: the longer it is away, the later the site finds it back
+            event = pool.submit(surfaces.deliver, hunt, encoded(a_notification()), note=note)
+            hunt.watch.look()
+    finally:
+        hunt.stack.start_process("postgres")
     eventually(lambda: hunt.ada.get("/stripe/keys/").status_code == 200, timeout=30)
-    assert _statuses(answer, away.result(), entered.result()) == [500 if hunt.debug else 503] * 3
+    assert _statuses(*(each.result() for each in sent)) == [500 if hunt.debug else 503] * 3
     assert event.result() == 503
 
 

@@ -1,11 +1,13 @@
 """Where somebody may paste a key: the form that is for it, and everywhere that is not."""
 
 import json
+import re
 import time
 
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from tests.journeys.hunt import PASTE, Hunt
+from tests.waiting import eventually
 from tests.webhooks.deliveries import a_notification, encoded, header_for
 
 DESK = "/ops/stripe_keys/restrictedkey/"
@@ -96,7 +98,7 @@ def deliver(hunt: Hunt, body: bytes, *, note: str = "") -> int:
 
 
 def ask_at_the_desk(hunt: Hunt) -> None:
-    """Into every field of the ops desk: searches, filters, chosen rows, addresses, and the leak desk."""
+    """Into every field of the ops desk: searches, filters, chosen rows, addresses."""
     key, olga = hunt.canaries.key, hunt.olga
     for page in (DESK, "/ops/accounts/user/", "/ops/webhooks/eventnotification/"):
         answer = olga.get(page, params={"q": key(f"search of {page}")})
@@ -107,15 +109,18 @@ def ask_at_the_desk(hunt: Hunt) -> None:
     chosen = {"action": "check_now", "_selected_action": key("chosen row")}
     olga.post(DESK, chosen)
     olga.post(DESK, {"action": key("action"), "_selected_action": "1"})
-    leak_desk = address_of_the_leak_desk()
-    if leak_desk:
-        for name in ("paste form", "leak desk"):  # one that is stored here, and one that is not
-            assert olga.post(leak_desk, {"text": f"found in a repository:\n{key(name)}\n"}).status_code < 500
 
 
-def address_of_the_leak_desk() -> str:
-    """Where ops paste what was found elsewhere; empty while there is no such page."""
-    try:
-        return reverse("admin:leak_desk")
-    except NoReverseMatch:
-        return ""
+def ask_the_leak_desk(hunt: Hunt) -> None:
+    """Into the form for texts that leaked: with a key that nobody has, too long, and with the one in use."""
+    desk, olga, key = reverse("admin:leak_desk"), hunt.olga, hunt.canaries.key
+    assert olga.post(desk, {"text": key("leak desk, unknown")}).status_code == 200
+    assert olga.post(desk, {"text": key("leak desk, much") * 500}).status_code in (200, 413, 422)
+    in_use = key("paste form, while Redis dies")
+    found = olga.post(
+        desk, {"text": f"found in a repository:\nSTRIPE={in_use}\n{key('leak desk, beside')}\n"}
+    )
+    chosen = re.findall(r'name="act"\s+value="([0-9a-f,]+)"', found.text)
+    assert chosen, found.url
+    olga.post(found.url.removeprefix(olga.base_url), {"act": chosen[0]})
+    eventually(lambda: [mail for mail in hunt.stack.mails() if hunt.email in mail["to"]], timeout=20)

@@ -26,6 +26,7 @@ def paste_everywhere_while_everything_fails(hunt: Hunt) -> None:
     failures.broker_is_killed(hunt)
     failures.web_worker_is_killed(hunt)
     failures.database_goes_away(hunt)
+    surfaces.ask_the_leak_desk(hunt)
     failures.statements_fail(hunt)
 
 
@@ -37,7 +38,7 @@ def test_a_pasted_key_is_found_nowhere(stack: Stack) -> None:
 
 
 def test_a_pasted_key_is_found_nowhere_with_debug_on() -> None:
-    with stack_in_a_folder_of_its_own(DEBUG="true") as stack:
+    with stack_in_a_folder_of_its_own(DEBUG="true", KEY_CONFIRM_DEAD_AFTER_SECONDS="1") as stack:
         with hunting(stack) as hunt:
             assert "DEBUG = True" in hunt.stranger.get("/no/such/page/").text
             paste_everywhere_while_everything_fails(hunt)
