@@ -172,8 +172,8 @@ def confirm_account(*, key: RestrictedKey, user: User, now: datetime) -> None:
     Raises:
         InstallRefused: the question is no longer open (`stale`), or the account is bound elsewhere (`taken`).
     """
-    try:
-        locked_while_open(key.merchant)  # before the key, as a paste and the closing of the merchant lock them
+    try:  # the merchant before the key, as a paste and the closing of the merchant lock them
+        locked_while_open(key.merchant)
     except MerchantIsClosed:
         raise InstallRefused("closed") from None
     key = lifecycle.locked(key)
