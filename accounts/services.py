@@ -36,11 +36,13 @@ def open_merchant(*, user: User, name: str) -> Merchant:
 def locked_while_open(merchant: Merchant) -> Merchant:
     """The merchant as the database has it now, locked until the caller's transaction ends: it cannot be closed before.
 
-    Commands lock the merchant first, then installs, then keys. The lock lets others name the merchant in new rows.
+    Commands lock the merchant first, then installs, then keys.
 
     Raises:
         MerchantIsClosed: it is too late.
     """
+    # Not the stronger lock: whoever holds a key and adds a check of it, which names the merchant, would wait for us
+    # while we wait for the key.
     merchant = Merchant.objects.select_for_update(no_key=True).get(pk=merchant.pk)
     if merchant.closed_at is not None:
         raise MerchantIsClosed

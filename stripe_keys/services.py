@@ -73,9 +73,7 @@ def add_key(
         MerchantIsClosed: the merchant closed their account, perhaps a moment ago; nothing is stored.
         CannotStoreNow: nothing can be encrypted now; nothing is stored.
     """
-    # Two tabs at once take turns. Not the stronger lock: whoever holds a key and adds a check of it, which names the
-    # merchant, would wait for us while we wait for the key.
-    locked_while_open(merchant)
+    locked_while_open(merchant)  # two tabs at once take turns
     marks = vault.fingerprints(secret)
     _take_turns(marks)
     key = _new_row(merchant, user, secret, marks[0], purpose)
