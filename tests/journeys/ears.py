@@ -52,7 +52,7 @@ class RedisEar:
         while not self._is_over.is_set():
             try:
                 self._listen_until_it_ends()
-            except redis.ConnectionError:
+            except (redis.RedisError, OSError):
                 self._is_open.clear()
                 time.sleep(0.02)
 
@@ -68,7 +68,7 @@ class RedisEar:
         self._is_over.set()
         if kind is None:
             self.wait()
-        with contextlib.nullcontext() if kind is None else contextlib.suppress(redis.ConnectionError):
+        with contextlib.nullcontext() if kind is None else contextlib.suppress(redis.RedisError):
             self._client.execute_command(_OVER)
         self._thread.join(10)
         self._client.close()
