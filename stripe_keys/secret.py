@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import MemberDescriptorType
 from typing import Any, NoReturn, Self, final
 
-_KEY = re.compile(r"(?P<kind>[rs]k)_(?P<mode>live|test)_[A-Za-z0-9]{10,240}", re.ASCII)
+_KEY = re.compile(r"[rs]k_(?:live|test)_[A-Za-z0-9]{10,240}", re.ASCII)
 
 
 class NotAKey(ValueError):
@@ -34,8 +34,7 @@ class Secret:
         NotAKey: the text is not of that form.
     """
 
-    __slots__ = ("_text", "shape")
-    shape: KeyShape
+    __slots__ = ("_text",)
 
     def __new__(cls, text: str) -> Self:
         """Not `__init__`, which could be called again."""
@@ -44,10 +43,7 @@ class Secret:
             del text  # a report that shows variables would quote it
             raise NotAKey("That is not one whole Stripe key.")
         self = super().__new__(cls)
-        whole = match.group()  # a plain str, even of a subclass
-        _text_inside.__set__(self, whole)
-        shape = KeyShape(kind=match["kind"], livemode=match["mode"] == "live", last4=whole[-4:])
-        object.__setattr__(self, "shape", shape)
+        _text_inside.__set__(self, match.group())  # a plain str, even of a subclass
         return self
 
     def reveal(self) -> str:
@@ -57,14 +53,20 @@ class Secret:
     reveal.alters_data = True  # type: ignore[attr-defined]  # templates call what they can, but not this
 
     @property
+    def shape(self) -> KeyShape:
+        """Its kind (`rk` or `sk`), mode and last four characters."""
+        kind, mode, _ = _text_inside.__get__(self).split("_")
+        return KeyShape(kind=kind, livemode=mode == "live", last4=self.last4)
+
+    @property
     def livemode(self) -> bool:
         """Whether the key belongs to live mode, by its prefix."""
-        return self.shape.livemode
+        return bool(_text_inside.__get__(self).startswith("live_", 3))
 
     @property
     def last4(self) -> str:
         """The last four characters, which Stripe's Dashboard shows too."""
-        return self.shape.last4
+        return str(_text_inside.__get__(self)[-4:])
 
     def __init_subclass__(cls, **kwargs: Any) -> NoReturn:
         raise TypeError("A secret has no subclasses.")

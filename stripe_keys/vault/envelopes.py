@@ -10,7 +10,9 @@ header too. The commitment is compared before anything is decrypted, so no envel
 import hmac
 import os
 import struct
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
@@ -29,24 +31,23 @@ _SHA512 = hashes.SHA512()
 _VERSION = slice(1, 5)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a ciphertext belongs; all of it, and the environment that the site runs in, is authenticated."""
 
     purpose: str
-    merchant_id: str
-    row_id: str
+    merchant_id: UUID
+    row_id: UUID
     livemode: bool
 
     def associated_data(self) -> bytes:
-        """An injective encoding of this place and of the environment."""
-        return length_prefixed(
-            self.purpose.encode(),
-            self.merchant_id.encode(),
-            self.row_id.encode(),
-            b"live" if self.livemode else b"test",
-            settings.SITE_ENVIRONMENT.encode(),
-        )
+        """An injective encoding of this place and of the environment: named parts first, then two ids of 16 bytes."""
+        named = _named_parts(self.purpose, self.livemode, settings.SITE_ENVIRONMENT)
+        return named + self.merchant_id.bytes + self.row_id.bytes
+
+
+@lru_cache(maxsize=32)
+def _named_parts(purpose: str, livemode: bool, environment: str) -> bytes:
+    return length_prefixed(purpose.encode(), b"live" if livemode else b"test", environment.encode())
 
 
 def length_prefixed(*parts: bytes) -> bytes:

@@ -10,7 +10,7 @@ from stripe_keys.vault.fingerprints import Fingerprint, fingerprints
 
 def place_of(key: RestrictedKey) -> Place:
     """Where the envelope of `key` belongs."""
-    return Place("restricted-key", str(key.merchant_id), str(key.id), key.livemode)
+    return Place("restricted-key", key.merchant_id, key.id, key.livemode)
 
 
 def encrypt(key: RestrictedKey, secret: Secret) -> KeyEnvelope:

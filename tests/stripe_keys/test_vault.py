@@ -2,7 +2,6 @@
 
 import base64
 import os
-from dataclasses import replace
 from threading import Thread
 
 import pytest
@@ -139,7 +138,7 @@ def test_a_row_whose_mode_was_changed_does_not_open(key: RestrictedKey) -> None:
 
 def test_an_envelope_of_another_purpose_does_not_open(key: RestrictedKey, secret: Secret) -> None:
     data_key = MerchantDataKey.objects.get(merchant=key.merchant)
-    elsewhere = replace(vault.place_of(key), purpose="delivery-key").associated_data()
+    elsewhere = vault.place_of(key)._replace(purpose="delivery-key").associated_data()
     put(
         key,
         envelopes.lock(data_keys.unwrapped(data_key), data_key.version, secret.reveal().encode(), elsewhere),
