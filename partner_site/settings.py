@@ -9,31 +9,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import django_stubs_ext
-import environ
-from environ.fileaware_mapping import FileAwareMapping
 
+from partner_site.environment import Environment
 from partner_site.log import logging_config
 
 django_stubs_ext.monkeypatch()  # lets `ModelAdmin[Row]` and its like be written at run time too
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-
-
-class SecretFiles(FileAwareMapping):  # type: ignore[misc]  # django-environ carries no types
-    """NAME_FILE in place of NAME; the line break at the end, which every editor and `echo` leaves, is not meant."""
-
-    def __getitem__(self, key: str) -> str:
-        """The variable's value."""
-        value: str = super().__getitem__(key)
-        return value.rstrip("\r\n")
-
-
-class Environment(environ.FileAwareEnv):  # type: ignore[misc]
-    """The variables that the site is given."""
-
-    ENVIRON = SecretFiles()
-
-
 env = Environment()
 
 # --- The site itself -------------------------------------------------------------------------------------------------

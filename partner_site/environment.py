@@ -1,0 +1,19 @@
+"""How the site reads the variables it is given; `partner_site.settings` says which."""
+
+import environ
+from environ.fileaware_mapping import FileAwareMapping
+
+
+class SecretFiles(FileAwareMapping):  # type: ignore[misc]  # django-environ carries no types
+    """NAME_FILE in place of NAME; the line break at the end, which every editor and `echo` leaves, is not meant."""
+
+    def __getitem__(self, key: str) -> str:
+        """The variable's value."""
+        value: str = super().__getitem__(key)
+        return value.rstrip("\r\n")
+
+
+class Environment(environ.FileAwareEnv):  # type: ignore[misc]
+    """The variables that the site is given."""
+
+    ENVIRON = SecretFiles()
