@@ -17,6 +17,7 @@ from django.http import HttpRequest
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from accounts import services
+from accounts.forms import no_stripe_key
 from accounts.models import User
 
 log = structlog.get_logger(__name__)
@@ -43,6 +44,12 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ca
             answer = prevent_enumeration(request, email=form.cleaned_data["email"])
             raise ImmediateHttpResponse(answer) from None
         return saved
+
+    def clean_email(self, email: str) -> str:
+        """The address, unless a Stripe key was pasted into it."""
+        no_stripe_key(email)
+        cleaned: str = super().clean_email(email)
+        return cleaned
 
     def is_safe_url(self, url: str | None) -> bool:
         """Whether to follow `url` after a step of signing in: only to this site, never less secure than now."""

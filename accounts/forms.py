@@ -3,6 +3,15 @@
 from typing import Any
 
 from django import forms
+from django.core.validators import RegexValidator
+
+# Names and addresses are stored and mailed as they are; a key that lands in the wrong field must not be.
+no_stripe_key = RegexValidator(
+    r"[rs]k_(?:live|test)_[A-Za-z0-9]{10}",
+    "That looks like a Stripe key. Nothing was kept; keys are asked for later, on a page of their own.",
+    code="stripe_key",
+    inverse_match=True,
+)
 
 
 class OpenMerchantForm(forms.Form):
@@ -13,6 +22,7 @@ class OpenMerchantForm(forms.Form):
     company = forms.CharField(
         label="Company",
         max_length=120,
+        validators=[no_stripe_key],
         widget=forms.TextInput(attrs={"autocomplete": "organization"}),
         help_text="The business whose Stripe account you will connect.",
     )

@@ -9,6 +9,7 @@ from django.core.mail import EmailMessage
 from django.test import Client
 
 from accounts.models import Membership, Merchant, User
+from tests.people import a_restricted_key
 
 pytestmark = pytest.mark.django_db
 
@@ -145,3 +146,17 @@ def test_sign_up_survives_a_mail_server_that_is_down(client: Client, mail_server
     page = client.get("/accounts/confirm-email/").content.decode()
     assert "We could not send the mail just now" in page
     assert User.objects.count() == 1
+
+
+@pytest.mark.parametrize("field", ["company", "email"])
+def test_a_key_in_the_wrong_field_is_refused_and_neither_kept_nor_mailed(
+    client: Client, mailoutbox: Outbox, field: str
+) -> None:
+    key = a_restricted_key()
+
+    answer = sign_up(client, **{field: key if field == "company" else f"{key[:60]}@example.com"})
+
+    assert "looks like a Stripe key" in answer.content.decode()
+    assert key[:40] not in answer.content.decode()
+    assert not Merchant.objects.exists()
+    assert mailoutbox == []
