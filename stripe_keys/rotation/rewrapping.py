@@ -176,7 +176,9 @@ def closing_words(old: set[str], outcome: Outcome) -> list[str]:
         counts[holding.kek_id] = counts.get(holding.kek_id, 0) + holding.rows
     counts.pop(primary, None)
     words = [f"Data keys moved: {outcome.moved}."]
-    words += [f"{rows} row{'' if rows == 1 else 's'} on kek {kek_id}" for kek_id, rows in sorted(counts.items())]
+    words += [
+        f"{rows} row{'' if rows == 1 else 's'} on kek {kek_id}" for kek_id, rows in sorted(counts.items())
+    ]
     words += [f"Does not open: data key of {name}" for name in outcome.unreadable]
     words += [f"Left alone: {why}" for why in outcome.unusable.values()]
     if free := [kek_id for kek_id, rows in sorted(counts.items()) if rows == 0]:

@@ -5,8 +5,10 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from io import StringIO
-from threading import Thread
+from itertools import count
+from threading import Event, Thread
 
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
@@ -16,6 +18,7 @@ from stripe_keys import vault
 from stripe_keys.models import KekCanary, KeyEnvelope, MerchantDataKey, RestrictedKey, SiteDataKey
 from stripe_keys.secret import Secret
 from tests.people import a_restricted_key
+from tests.waiting import eventually
 
 KEY_SHAPED = re.compile(r"(?:rk|sk)_(?:live|test)_[A-Za-z0-9]{10}")
 _MADE: list[str] = []
@@ -122,3 +125,41 @@ def somebody_waits() -> bool:
             " WHERE datname = current_database() AND wait_event_type = 'Lock')"
         )
         return bool(cursor.fetchone()[0])
+
+
+class Bystanders:
+    """Threads that do one thing over and over until the block ends; `problems` has what went wrong in them.
+
+    Each work is called with the number of its thread and of its turn.
+    """
+
+    def __init__(self, *works: Callable[[int, int], None]) -> None:
+        self.problems: list[BaseException] = []
+        self.rounds = [0] * len(works)
+        self._works = works
+        self._done = Event()
+        self._threads: list[Thread] = []
+
+    def __enter__(self) -> "Bystanders":
+        for me, work in enumerate(self._works):
+            self._threads.append(in_a_thread(partial(self._go_on, me, work), self.problems))
+        return self
+
+    def _go_on(self, me: int, work: Callable[[int, int], None]) -> None:
+        for turn in count():
+            if self._done.is_set():
+                return
+            work(me, turn)
+            self.rounds[me] += 1
+
+    def all_go_on(self) -> None:
+        """Wait until each of them has done one more turn, or something went wrong."""
+        before = list(self.rounds)
+        eventually(
+            lambda: self.problems or all(now > then for now, then in zip(self.rounds, before, strict=True))
+        )
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        for thread in self._threads:
+            thread.join()

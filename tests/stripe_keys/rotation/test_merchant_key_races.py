@@ -1,9 +1,5 @@
 """A merchant's rotation beside others: pastes wait their turn, uses do not wait, endings end."""
 
-from functools import partial
-from itertools import count
-from threading import Event
-
 import psycopg
 import pytest
 from django.db import transaction
@@ -16,7 +12,7 @@ from stripe_keys.rotation import merchant_keys
 from stripe_keys.secret import Secret
 from stripe_keys.vault import data_keys
 from tests.people import a_restricted_key, merchant_of
-from tests.stripe_keys.rotation.stored import a_stored_key, in_a_thread, run, somebody_waits
+from tests.stripe_keys.rotation.stored import Bystanders, a_stored_key, in_a_thread, run, somebody_waits
 from tests.waiting import eventually
 from tests.work.processes import database_url
 
@@ -33,43 +29,24 @@ def every_key_opens() -> bool:
 
 def test_pastes_and_uses_go_on(adas_merchant: Merchant) -> None:
     keys = [a_stored_key(adas_merchant, purpose=f"first-{number}") for number in range(6)]
-    done = Event()
-    problems: list[BaseException] = []
-    rounds = [0] * (READERS + WRITERS)
 
-    def use(me: int) -> None:
-        for turn in count():
-            if done.is_set():
-                return
-            key = keys[(turn + me) % len(keys)]
-            with transaction.atomic():  # as the partner's engineers do
-                lifecycle.record_use(key, actor="a test", reason="Reading along")
-                assert vault.decrypt(key).last4 == key.last4
-            rounds[me] += 1
+    def use(me: int, turn: int) -> None:
+        key = keys[(turn + me) % len(keys)]
+        with transaction.atomic():  # as the partner's engineers do
+            lifecycle.record_use(key, actor="a test", reason="Reading along")
+            assert vault.decrypt(key).last4 == key.last4
 
-    def paste(me: int) -> None:
-        for turn in count():
-            if done.is_set():
-                return
-            secret = Secret(a_restricted_key())
-            assert vault.decrypt(a_stored_key(adas_merchant, secret, purpose=f"{me}-{turn}")) == secret
-            rounds[me] += 1
+    def paste(me: int, turn: int) -> None:
+        secret = Secret(a_restricted_key())
+        assert vault.decrypt(a_stored_key(adas_merchant, secret, purpose=f"{me}-{turn}")) == secret
 
-    threads = [in_a_thread(partial(use, me), problems) for me in range(READERS)]
-    threads += [in_a_thread(partial(paste, me), problems) for me in range(READERS, READERS + WRITERS)]
-    try:
+    with Bystanders(*[use] * READERS, *[paste] * WRITERS) as bystanders:
         for _ in range(ROTATIONS):
-            before = list(rounds)
             ran = run("rotate_merchant_key", str(adas_merchant.pk))
             assert not ran.failed, ran.output
-            eventually(lambda: problems or sum(rounds) > sum(before))  # noqa: B023
-        eventually(lambda: problems or all(rounds))
-    finally:
-        done.set()
-        for thread in threads:
-            thread.join()
+            bystanders.all_go_on()
 
-    assert problems == []
+    assert bystanders.problems == []
     assert [row.version for row in MerchantDataKey.objects.all()] == [ROTATIONS + 1]
     assert every_key_opens()
 

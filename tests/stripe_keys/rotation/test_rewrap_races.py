@@ -1,8 +1,6 @@
 """A rewrap beside others: rows that change meanwhile are left alone, and nobody who reads or writes notices it."""
 
 from functools import partial
-from itertools import count
-from threading import Event
 
 import psycopg
 import pytest
@@ -15,6 +13,7 @@ from stripe_keys.secret import Secret
 from stripe_keys.vault import data_keys
 from tests.people import a_restricted_key
 from tests.stripe_keys.rotation.stored import (
+    Bystanders,
     Ran,
     a_local_key,
     a_stored_key,
@@ -128,47 +127,27 @@ def test_two_runs_at_once_move_each_row_once(old_kek: str, new_kek: str, setting
 
 
 def test_readers_and_writers_notice_nothing(old_kek: str, settings: Settings) -> None:
-    keys = many_stored_keys(40)
-    done = Event()
-    problems: list[BaseException] = []
-    rounds = [0] * (READERS + WRITERS)
+    keys, ring = many_stored_keys(40), [old_kek]
 
-    def read(me: int) -> None:
-        for turn in count():
-            if done.is_set():
-                return
-            key = keys[(turn * READERS + me) % len(keys)]
-            data_keys.forget()  # as another process, which has not unwrapped it yet
-            assert vault.decrypt(key).last4 == key.last4
-            rounds[me] += 1
+    def read(me: int, turn: int) -> None:
+        key = keys[(turn * READERS + me) % len(keys)]
+        data_keys.forget()  # as another process, which has not unwrapped it yet
+        assert vault.decrypt(key).last4 == key.last4
 
-    def write(me: int) -> None:
-        for turn in count():
-            if done.is_set():
-                return
-            merchant = keys[(turn * WRITERS + me) % len(keys)].merchant
-            secret = Secret(a_restricted_key())
-            pasted = a_stored_key(merchant, secret, purpose=f"{me}-{turn}")
-            assert vault.decrypt(pasted) == secret
-            rounds[me] += 1
+    def write(me: int, turn: int) -> None:
+        secret = Secret(a_restricted_key())
+        merchant = keys[(turn * WRITERS + me) % len(keys)].merchant
+        assert vault.decrypt(a_stored_key(merchant, secret, purpose=f"{me}-{turn}")) == secret
 
-    threads = [in_a_thread(partial(read, me), problems) for me in range(READERS)]
-    threads += [in_a_thread(partial(write, me), problems) for me in range(READERS, READERS + WRITERS)]
-    ring = [old_kek]
-    try:
+    with Bystanders(*[read] * READERS, *[write] * WRITERS) as bystanders:
         for number in range(ROUNDS):
-            before = list(rounds)
             ring.insert(0, a_local_key(f"next-{number}"))
             settings.KEY_ENCRYPTION_KEYS = list(ring)
             ran = run("rewrap_data_keys", "--batch-size", "3")
             assert not ran.failed, ran.output
-            eventually(lambda: problems or all(now > then for now, then in zip(rounds, before, strict=True)))  # noqa: B023
-    finally:
-        done.set()
-        for thread in threads:
-            thread.join()
+            bystanders.all_go_on()
 
-    assert problems == []
+    assert bystanders.problems == []
     settings.KEY_ENCRYPTION_KEYS = ring[:1]
     data_keys.forget()
     assert {kek_id for _, kek_id, _ in everything_wrapped()} == {f"next-{ROUNDS - 1}"}
