@@ -14,9 +14,11 @@ from stripe_keys.vault.canaries import verify as verify_canary
 from stripe_keys.vault.data_keys import add_version as add_data_key_version
 from stripe_keys.vault.data_keys import rewrapped as rewrapped_data_key
 from stripe_keys.vault.data_keys import verify as verify_data_key
+from stripe_keys.vault.delivery_keys import DeliveryKey, new_delivery_key
 from stripe_keys.vault.envelopes import Place, length_prefixed
 from stripe_keys.vault.errors import (
     BadKeyMaterial,
+    DeliveryRefused,
     KeyEncryptionKeyMissing,
     KeyServiceAway,
     NothingStored,
@@ -25,6 +27,7 @@ from stripe_keys.vault.errors import (
     WrongKeyEncryptionKey,
 )
 from stripe_keys.vault.fingerprints import Fingerprint, fingerprints, primary_fingerprint_key_id
+from stripe_keys.vault.jwe import open_delivery
 from stripe_keys.vault.key_services import Wrapped
 from stripe_keys.vault.keys import (
     decrypt,
@@ -35,12 +38,13 @@ from stripe_keys.vault.keys import (
     reencrypt,
     verify,
 )
-from stripe_keys.vault.local_keys import check_key_material
-from stripe_keys.vault.ring import kek_ids, primary_kek_id
+from stripe_keys.vault.ring import check_key_material, kek_ids, primary_kek_id
 from stripe_keys.vault.site_secrets import decrypt_site_secret, encrypt_site_secret, verify_site_secret
 
 __all__ = [
     "BadKeyMaterial",
+    "DeliveryKey",
+    "DeliveryRefused",
     "Fingerprint",
     "KeyEncryptionKeyMissing",
     "KeyServiceAway",
@@ -64,6 +68,8 @@ __all__ = [
     "kek_ids",
     "kek_is_at_hand",
     "length_prefixed",
+    "new_delivery_key",
+    "open_delivery",
     "open_envelope",
     "place_of",
     "primary_fingerprint_key_id",

@@ -1,5 +1,7 @@
 """What can go wrong in the vault. No text of a secret or of a key is ever part of a message."""
 
+from typing import Literal
+
 
 class VaultError(Exception):
     """Something about the stored bytes or the configured keys is wrong."""
@@ -27,3 +29,23 @@ class WrongKeyEncryptionKey(VaultError):
 
 class BadKeyMaterial(VaultError):
     """A configured key is missing, malformed or of the wrong length; the message names its id only."""
+
+
+DeliveryFault = Literal["format", "header", "algorithm", "recipient", "content", "failed"]
+
+
+class DeliveryRefused(VaultError):
+    """What Stripe delivered does not open here; `code` says at which step, and nothing more is known or kept.
+
+    `format`: not a compact JWE of at most 16 KB. `header`: not a plain object of the few members that are taken.
+    `algorithm`: asks for another one than RSA-OAEP or RSA-OAEP-256 with A256GCM. `recipient`: made for another key,
+    altered, or the key given cannot open anything. `content`: holds something else than one whole Stripe key.
+    `failed`: something unforeseen; nothing is known about the delivery, try again.
+    """
+
+    def __init__(self, code: DeliveryFault) -> None:
+        super().__init__(code)
+        self.code: DeliveryFault = code
+
+    def __str__(self) -> str:
+        return f"The delivery was refused ({self.code})."
