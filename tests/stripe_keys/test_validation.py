@@ -245,16 +245,6 @@ def test_key_removed_during_its_check_stays_removed(ada: User, at_stripe: AtStri
     assert key.validations.get().verdict == "moot"
 
 
-def test_envelope_that_does_not_open_is_said_and_not_guessed(ada: User, at_stripe: AtStripe) -> None:
-    key = checked(paste(ada, at_stripe.bound_key(ada).token))
-    KeyEnvelope.objects.filter(key=key).update(envelope=b"\x01" + bytes(203))
-
-    key = check_again(key)
-
-    assert (key.status, key.last_problem) == (Status.ACTIVE, "check_failed")
-    assert key.validations.filter(state=DueRow.State.DEAD, problem="WillNotOpen").exists()
-
-
 def test_sweep_plans_what_is_due_once(ada: User, at_stripe: AtStripe) -> None:
     key = checked(paste(ada, at_stripe.bound_key(ada).token))
     tasks.plan_due_checks()
