@@ -20,12 +20,18 @@ _EXPONENT = 65537
 
 @final
 class DeliveryKey:
-    """One RSA pair of 3072 bits; it prints as nothing, and is neither copied nor pickled."""
+    """One RSA pair of 3072 bits or more; it prints as nothing, and is neither copied nor pickled.
+
+    Raises:
+        DeliveryRefused: `recipient`: fewer bits.
+    """
 
     __slots__ = ("_pair",)
     _pair: RSAPrivateKey  # an object of the library, which does not print its numbers either
 
     def __init__(self, pair: RSAPrivateKey) -> None:
+        if pair.key_size < BITS:
+            raise DeliveryRefused("recipient")
         object.__setattr__(self, "_pair", pair)
 
     @classmethod
@@ -96,4 +102,4 @@ def _loaded(private_der: bytes) -> RSAPrivateKey | DeliveryFault:
         return "recipient"
     except Exception:
         return "failed"
-    return pair if isinstance(pair, RSAPrivateKey) and pair.key_size >= BITS else "recipient"
+    return pair if isinstance(pair, RSAPrivateKey) else "recipient"
