@@ -1,11 +1,13 @@
 """Who holds the key-encryption keys: three small methods, and how a `kek_id` names the service it belongs to."""
 
+import os
 from dataclasses import dataclass
 from typing import Protocol
 
 from django.conf import settings
 
-from stripe_keys.vault.envelopes import length_prefixed
+from stripe_keys.vault.envelopes import KEY_BYTES, length_prefixed
+from stripe_keys.vault.errors import KeyServiceAway, WillNotOpen
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +47,24 @@ class KeyService(Protocol):
         """The id of the key-encryption key that wraps from now on.
 
         Raises:
-            BadKeyMaterial: none is configured.
+            BadKeyMaterial: none is configured, or none that can be used.
+            KeyEncryptionKeyMissing: the service does not have it, or keeps it from this site.
             KeyServiceAway: it cannot be asked.
         """
 
     def kek_ids(self) -> list[str]:
-        """The ids it can unwrap with, as far as it knows without asking anybody; the primary's first where known."""
+        """The ids it can unwrap with, as far as it knows without asking anybody; the primary's first where known.
+
+        Raises:
+            BadKeyMaterial: its settings are incomplete or malformed.
+        """
 
     def wrap(self, context: KeyContext, data_key: bytes) -> Wrapped:
         """Wrap `data_key` with the primary key-encryption key, bound to `context`.
 
         Raises:
             BadKeyMaterial, KeyServiceAway: as above.
+            KeyEncryptionKeyMissing: the service does not have the primary (any more), or keeps it from this site.
         """
 
     def unwrap(self, kek_id: str, context: KeyContext, blob: bytes) -> bytes:
@@ -64,7 +72,8 @@ class KeyService(Protocol):
 
         Raises:
             WillNotOpen: altered, or bound to another context.
-            KeyEncryptionKeyMissing: `kek_id` is not configured, or the service does not have it (any more).
+            KeyEncryptionKeyMissing: `kek_id` is not configured, or the service does not have it (any more), or keeps
+                it from this site.
             KeyServiceAway: nothing is known.
         """
 
@@ -74,3 +83,22 @@ class KeyService(Protocol):
         Raises:
             VaultError: it cannot; the message says what to do and shows no secret.
         """
+
+
+def prove_round_trip(service: KeyService) -> None:
+    """Prove that `service` opens what it wraps.
+
+    Raises:
+        VaultError: it does not, or cannot be asked; the message says what to do and shows no secret.
+    """
+    context = KeyContext("health", "", 1)
+    probe = os.urandom(KEY_BYTES)
+    wrapped = service.wrap(context, probe)
+    try:
+        opened = service.unwrap(wrapped.kek_id, context, wrapped.blob)
+    except WillNotOpen:
+        opened = b""
+    if opened != probe:
+        raise KeyServiceAway(
+            f"The key service does not give back what {wrapped.kek_id!r} has just wrapped: do not use it."
+        )

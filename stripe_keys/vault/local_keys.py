@@ -22,7 +22,7 @@ def _keys(listed: tuple[str, ...], setting: str) -> dict[str, bytes]:
             key = base64.b64decode(encoded, validate=True)
         except binascii.Error:
             raise BadKeyMaterial(f"{setting}: key {key_id[:_LONGEST_ID]!r} is not base64.") from None
-        if not separator or len(key) != KEY_BYTES or not _is_id(key_id):
+        if not separator or len(key) != KEY_BYTES or not is_key_id(key_id):
             raise BadKeyMaterial(f"{setting} wants `id:base64 of 32 bytes`, the primary key first.")
         if key_id in keys:
             raise BadKeyMaterial(f"{setting}: two keys are called {key_id!r}.")
@@ -32,8 +32,8 @@ def _keys(listed: tuple[str, ...], setting: str) -> dict[str, bytes]:
     return keys
 
 
-def _is_id(text: str) -> bool:
-    """A slash would name another key service."""
+def is_key_id(text: str) -> bool:
+    """Whether `text` may name a key in the settings; a slash would name another key service."""
     return text.isascii() and text.isprintable() and "/" not in text and 0 < len(text) <= _LONGEST_ID
 
 

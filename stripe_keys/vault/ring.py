@@ -9,6 +9,7 @@ from importlib import import_module
 
 from django.conf import settings
 
+from stripe_keys.vault import local_keys
 from stripe_keys.vault.errors import BadKeyMaterial
 from stripe_keys.vault.key_services import KeyContext, KeyService, Wrapped
 
@@ -37,6 +38,16 @@ def service(name: str) -> KeyService:
             f"KEY_SERVICE {name} needs the library {problem.name}; see the optional extras."
         ) from None
     return made
+
+
+def check_key_material() -> None:
+    """Prove that the settings name usable keys and a key service that has what it needs; nobody is asked.
+
+    Raises:
+        BadKeyMaterial: they do not; the message says which setting, and never a value.
+    """
+    local_keys.check_key_material()
+    primary().kek_ids()
 
 
 def primary() -> KeyService:
