@@ -176,6 +176,8 @@ def confirm_account(*, key: RestrictedKey, user: User, now: datetime) -> None:
         locked_while_open(key.merchant)
     except MerchantIsClosed:
         raise InstallRefused("closed") from None
+    installs = StripeInstall.objects.filter(stripe_account_id=key.stripe_account_id, livemode=key.livemode)
+    list(installs.select_for_update(of=("self",)))  # and Stripe's reports lock these before the keys
     key = lifecycle.locked(key)
     if key.status != RestrictedKey.Status.PENDING or not key.awaits_account_confirmation:
         raise InstallRefused("stale")

@@ -215,7 +215,9 @@ def remove(*, key: RestrictedKey, user: User, now: datetime) -> None:
     installs = StripeInstall.objects.filter(
         merchant=key.merchant_id, livemode=key.livemode, status=StripeInstall.Status.INSTALLED
     )
-    list(installs.select_for_update(of=("self",)))  # before the key, as Stripe's reports lock them
+    # Merchant, installs, keys: the order in which everybody locks them.
+    Merchant.objects.select_for_update(no_key=True).get(pk=key.merchant_id)
+    list(installs.select_for_update(of=("self",)))
     key = lifecycle.locked(key)
     if not key.is_kept:
         raise NotPossibleNow
