@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import boto3.session
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
+from botocore.exceptions import ClientError
 from django.conf import settings
 
 from stripe_keys.vault.errors import (
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_kms.client import KMSClient
 
 # At level DEBUG botocore logs the bodies of requests and answers, data keys included.
-logging.getLogger("botocore").setLevel(logging.INFO)
+logging.getLogger("botocore").setLevel(logging.WARNING)
 
 _PREFIX: Final = "aws-kms/"
 # Not an alias: it may be pointed at another key, and everything stored would look damaged.
@@ -74,11 +73,15 @@ def configured_arns() -> dict[str, str]:
 
 @lru_cache(maxsize=8)
 def _client(region: str, endpoint: str, seconds: float) -> "KMSClient":
-    """A session of its own, for boto3's shared one is not made for threads; the client is."""
-    config = Config(
-        connect_timeout=seconds,
-        read_timeout=seconds,
+    """A session of its own, for boto3's shared one is not made for threads; the client is.
+
+    Two attempts share the seconds that one call may take.
+    """
+    config = Config(  # type: ignore[call-arg]  # the stubs are older than the last of these
+        connect_timeout=seconds / 2,
+        read_timeout=seconds / 2,
         retries={"mode": "standard", "total_max_attempts": 2},
+        ignore_configured_endpoint_urls=True,  # AWS_KMS_ENDPOINT alone is checked for TLS
     )
     return boto3.session.Session().client(
         "kms", region_name=region, endpoint_url=endpoint or None, config=config
@@ -149,7 +152,9 @@ def _answer(kek_id: str, ask: Callable[[], bytes]) -> bytes:
         return ask()
     except ClientError as refusal:
         trouble = _meaning(kek_id, refusal)
-    except (BotoCoreError, ResponseParserError, KeyError, ValueError) as problem:
+    except (
+        Exception
+    ) as problem:  # botocore's own have no common base, and its parsers stumble over a proxy's page
         trouble = KeyServiceAway(
             f"AWS KMS could not be asked or did not answer ({type(problem).__name__}): see AWS_KMS_ENDPOINT, the"
             " network and the site's AWS credentials."

@@ -43,7 +43,7 @@ class Answering:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 length = int(self.headers.get("Content-Length", 0))
-                asked = Asked(self.command, self.path, self.headers, self.rfile.read(length))
+                asked = Asked(self.command, self.path, dict(self.headers), self.rfile.read(length))
                 outer.asked.append(asked)
                 answer = outer._answer(asked)
                 if answer is None:
