@@ -184,13 +184,12 @@ def _key_service_refusals() -> Iterator[Error]:
             yield _refusal(
                 25, f"{name} is empty, and KEY_SERVICE={settings.KEY_SERVICE} needs it.", "Set it."
             )
-    address = settings.VAULT_TRANSIT_ADDRESS
-    if _is_production() and address and not address.startswith("https://"):
-        yield _refusal(
-            26,
-            "VAULT_TRANSIT_ADDRESS is not https.",
-            "Serve Vault over TLS: its token and every data key go there.",
-        )
+    for name in ("VAULT_TRANSIT_ADDRESS", "AWS_KMS_ENDPOINT"):
+        address = getattr(settings, name)
+        if _is_production() and address and not address.startswith("https://"):
+            yield _refusal(
+                26, f"{name} is not https.", "Use TLS: every data key goes there, and a token for Vault."
+            )
 
 
 def _decoded(encoded: str) -> bytes | None:

@@ -78,6 +78,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("E025", {"KEY_SERVICE": "aws-kms"}),
     ("E025", {"KEY_SERVICE": "vault-transit", "VAULT_TRANSIT_ADDRESS": "https://vault.example.com"}),
     ("E026", {"VAULT_TRANSIT_ADDRESS": "http://vault.example.com"}),
+    ("E026", {"AWS_KMS_ENDPOINT": "http://kms.example.com"}),
     ("E030", {"SECRET_KEY": "too-short"}),
     ("E034", {"METRICS_TOKEN": "guess-me"}),
     ("W001", {"OPS_ALERT_ADDRESSES": []}),
