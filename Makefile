@@ -5,8 +5,8 @@ PYTHON_IN_VENV := .venv/bin/python
 STACK := $(PYTHON_IN_VENV) -m local_stack
 # More for pytest: make test ARGS="-k paste -x"
 ARGS ?=
-# Two at a time: one takes the tests with a browser or processes of their own, the other all the rest.
-SHARED_OUT := -n 2 --dist loadgroup
+# Three at a time, though two cores do: the tests with a browser, and those with processes of their own, mostly wait.
+SHARED_OUT := -n 3 --dist loadgroup
 
 .PHONY: help
 help: ## list the verbs

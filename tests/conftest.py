@@ -17,15 +17,16 @@ pytest_plugins = ["tests.browser.stage"]
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests are shared out, one worker takes all that start processes or a browser, first and one by one.
+    """Where tests are shared out, one worker takes all that play on the stage, another all that start processes.
 
-    They share what they have started; beside them, the other worker does the rest.
+    Both first, and each one by one: they share what they have started, and mostly wait; beside them others do the rest.
     """
     slow = [
         item for item in items if item.get_closest_marker("processes") or item.get_closest_marker("browser")
     ]
     for item in slow:
-        item.add_marker(pytest.mark.xdist_group("processes"))
+        fixtures: list[str] = getattr(item, "fixturenames", [])
+        item.add_marker(pytest.mark.xdist_group("stage" if "stack" in fixtures else "processes"))
     chosen = set(slow)
     items[:] = [*slow, *(item for item in items if item not in chosen)]
 
