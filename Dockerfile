@@ -3,8 +3,10 @@
 FROM python:3.11-slim AS packages
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /venv
-COPY requirements/base.txt /requirements/base.txt
-RUN /venv/bin/pip install --require-hashes -r /requirements/base.txt
+COPY requirements/base.txt requirements/key-services.txt /requirements/
+# `--build-arg REQUIREMENTS=key-services` adds the libraries for KEY_SERVICE=aws-kms and vault-transit.
+ARG REQUIREMENTS=base
+RUN /venv/bin/pip install --require-hashes -r "/requirements/$REQUIREMENTS.txt"
 
 FROM packages AS demo-packages
 COPY requirements/demo.txt /requirements/demo.txt

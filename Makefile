@@ -74,5 +74,6 @@ LOCK := .venv/bin/uv pip compile --quiet --system-certs --universal --python-ver
 	--no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade) pyproject.toml
 lock: venv ## write the pins anew from pyproject.toml (UPGRADE=1: newest versions)
 	$(LOCK) -o requirements/base.txt
+	$(LOCK) --extra aws-kms --extra vault-transit -c requirements/base.txt -o requirements/key-services.txt
 	$(LOCK) --extra demo -c requirements/base.txt -o requirements/demo.txt
 	$(LOCK) --extra demo --extra aws-kms --extra vault-transit --extra dev -c requirements/demo.txt -o requirements/dev.txt
