@@ -4,7 +4,6 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import boto3.session
@@ -12,26 +11,17 @@ import pytest
 from moto import mock_aws
 from pytest_django import Settings
 
-from accounts.models import User
-from stripe_keys import vault
-from stripe_keys.checks import check_key_material
-from stripe_keys.models import MerchantDataKey, RestrictedKey
-from stripe_keys.vault import aws_kms, data_keys
 from stripe_keys.vault.aws_kms import AwsKms
 from stripe_keys.vault.errors import KeyEncryptionKeyMissing, KeyServiceAway, VaultError, WillNotOpen
 from stripe_keys.vault.key_services import KeyContext, Wrapped
-from tests.stripe_keys.keys import AtStripe, check_again, checked, paste
-from tests.stripe_keys.rotation.stored import flip_last_bit, many_stored_keys, run
+from tests.stripe_keys.rotation.stored import flip_last_bit
 from tests.stripe_keys.vault.answering import Answer, Answering, Asked
+from tests.stripe_keys.vault.remote import AN_ARN, DATA_KEY, HERE, PATIENCE, SITE, trouble_with
 
 if TYPE_CHECKING:
     from mypy_boto3_kms.client import KMSClient
 
-HERE = KeyContext("data-key", "1", 1)
-SITE = KeyContext("site-data-key", "", 1)
-DATA_KEY = os.urandom(32)
-AN_ARN = "arn:aws:kms:eu-central-1:111122223333:key/0000"
-PATIENCE = 0.3
+pytestmark = pytest.mark.usefixtures("aws")
 # AWS's own name of an error, and the status that comes with it.
 MISSING = [
     ("NotFoundException", 400),
@@ -52,47 +42,10 @@ AWAY = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def somebody(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Iterator[None]:
-    """Credentials in the environment, no machine's role, and clients of this test's own."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a secret of AWS")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    settings.KEY_SERVICE_TIMEOUT_SECONDS = PATIENCE
-    settings.KEY_SERVICE = "aws-kms"
-    settings.AWS_KMS_KEYS = [f"k1:{AN_ARN}"]
-    yield
-    aws_kms._client.cache_clear()
-
-
-@pytest.fixture
-def kms() -> "Iterator[KMSClient]":
-    """AWS's side."""
-    with mock_aws():
-        yield boto3.session.Session().client("kms", region_name="eu-central-1")
-
-
-@pytest.fixture
-def arn(kms: "KMSClient", settings: Settings) -> str:
-    """A key at AWS that is configured as k1."""
-    made = kms.create_key()["KeyMetadata"]["Arn"]
-    settings.AWS_KMS_KEYS = [f"k1:{made}"]
-    return made
-
-
 @pytest.fixture
 def wrapped(arn: str) -> Wrapped:
     """A data key under k1."""
     return AwsKms().wrap(HERE, DATA_KEY)
-
-
-def trouble_with(wrapped: Wrapped, context: KeyContext = HERE) -> VaultError:
-    """What unwrapping ends with; nobody who looks at it finds what AWS was asked or said."""
-    with pytest.raises(VaultError) as caught:
-        AwsKms().unwrap(wrapped.kek_id, context, wrapped.blob)
-    assert caught.value.__cause__ is None
-    assert caught.value.__context__ is None
-    return caught.value
 
 
 def refusal(code: str, status: int, message: str = "") -> Answer:
@@ -130,12 +83,12 @@ def test_it_opens_in_its_own_place_only(wrapped: Wrapped) -> None:
         KeyContext("data-key", "", 1),
         SITE,
     ):
-        assert isinstance(trouble_with(wrapped, other), WillNotOpen)
+        assert isinstance(trouble_with(AwsKms(), wrapped, other), WillNotOpen)
 
 
 def test_altered_bytes_do_not_open(wrapped: Wrapped) -> None:
     for altered in (flip_last_bit(wrapped.blob), wrapped.blob[:20], b"", bytes(7000)):
-        assert isinstance(trouble_with(Wrapped(wrapped.kek_id, altered)), WillNotOpen)
+        assert isinstance(trouble_with(AwsKms(), Wrapped(wrapped.kek_id, altered)), WillNotOpen)
 
 
 def test_a_second_key_wraps_once_it_is_first_and_the_old_one_still_opens(
@@ -163,7 +116,7 @@ def test_a_key_that_is_not_configured_is_missing(wrapped: Wrapped, settings: Set
     for listed in ([], [f"k2:{AN_ARN}"]):
         settings.AWS_KMS_KEYS = listed
 
-        trouble = trouble_with(wrapped)
+        trouble = trouble_with(AwsKms(), wrapped)
 
         assert isinstance(trouble, KeyEncryptionKeyMissing)
         assert "aws-kms/k1" in str(trouble)
@@ -172,7 +125,7 @@ def test_a_key_that_is_not_configured_is_missing(wrapped: Wrapped, settings: Set
 def test_a_key_that_aws_does_not_know_is_missing(wrapped: Wrapped, arn: str, settings: Settings) -> None:
     settings.AWS_KMS_KEYS = [f"k1:{arn[:-4]}0000"]
 
-    assert isinstance(trouble_with(wrapped), KeyEncryptionKeyMissing)
+    assert isinstance(trouble_with(AwsKms(), wrapped), KeyEncryptionKeyMissing)
     with pytest.raises(KeyEncryptionKeyMissing, match="aws-kms/k1"):
         AwsKms().health()
 
@@ -184,7 +137,7 @@ def test_what_aws_says_does_not_open_will_not(settings: Settings, code: str, sta
     with Answering(lambda asked: refusal(code, status)) as kms:
         settings.AWS_KMS_ENDPOINT = kms.address
 
-        assert isinstance(trouble_with(Wrapped("aws-kms/k1", b"x")), WillNotOpen)
+        assert isinstance(trouble_with(AwsKms(), Wrapped("aws-kms/k1", b"x")), WillNotOpen)
 
     assert json.loads(kms.asked[0].body)["KeyId"] == AN_ARN, "no other key is tried"
 
@@ -195,7 +148,7 @@ def test_a_key_that_cannot_be_used_is_missing(settings: Settings, code: str, sta
     with Answering(lambda asked: refusal(code, status)) as kms:
         settings.AWS_KMS_ENDPOINT = kms.address
 
-        trouble = trouble_with(Wrapped("aws-kms/k1", b"x"))
+        trouble = trouble_with(AwsKms(), Wrapped("aws-kms/k1", b"x"))
 
         with pytest.raises(KeyEncryptionKeyMissing):
             AwsKms().wrap(HERE, DATA_KEY)
@@ -208,7 +161,7 @@ def test_while_aws_is_in_trouble_nothing_is_known(settings: Settings, code: str,
     with Answering(lambda asked: refusal(code, status)) as kms:
         settings.AWS_KMS_ENDPOINT = kms.address
 
-        assert isinstance(trouble_with(Wrapped("aws-kms/k1", b"x")), KeyServiceAway)
+        assert isinstance(trouble_with(AwsKms(), Wrapped("aws-kms/k1", b"x")), KeyServiceAway)
 
     assert len(kms.asked) <= 2, "one retry at most"
 
@@ -231,7 +184,7 @@ def test_what_answers_in_the_place_of_aws_proves_nothing(settings: Settings, ans
     with Answering(lambda asked: answer) as kms:
         settings.AWS_KMS_ENDPOINT = kms.address
 
-        assert isinstance(trouble_with(Wrapped("aws-kms/k1", b"x")), KeyServiceAway)
+        assert isinstance(trouble_with(AwsKms(), Wrapped("aws-kms/k1", b"x")), KeyServiceAway)
 
     assert time.monotonic() - began < 2 * PATIENCE + 3
 
@@ -241,7 +194,7 @@ def test_nobody_listens(settings: Settings) -> None:
         settings.AWS_KMS_ENDPOINT = closed.address
     began = time.monotonic()
 
-    assert isinstance(trouble_with(Wrapped("aws-kms/k1", b"x")), KeyServiceAway)
+    assert isinstance(trouble_with(AwsKms(), Wrapped("aws-kms/k1", b"x")), KeyServiceAway)
     with pytest.raises(KeyServiceAway):
         AwsKms().health()
 
@@ -251,7 +204,7 @@ def test_nobody_listens(settings: Settings) -> None:
 def test_an_endpoint_that_is_no_address_is_a_service_that_is_away(settings: Settings) -> None:
     settings.AWS_KMS_ENDPOINT = "not an address"
 
-    assert isinstance(trouble_with(Wrapped("aws-kms/k1", b"x")), KeyServiceAway)
+    assert isinstance(trouble_with(AwsKms(), Wrapped("aws-kms/k1", b"x")), KeyServiceAway)
 
 
 def test_without_credentials_nothing_is_known(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,7 +213,7 @@ def test_without_credentials_nothing_is_known(settings: Settings, monkeypatch: p
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
 
-    trouble = trouble_with(Wrapped("aws-kms/k1", b"x"))
+    trouble = trouble_with(AwsKms(), Wrapped("aws-kms/k1", b"x"))
 
     assert isinstance(trouble, KeyServiceAway)
     assert "credentials" in str(trouble)
@@ -279,84 +232,8 @@ def test_neither_what_aws_says_nor_what_it_is_asked_is_repeated(
     caplog.set_level(logging.DEBUG)
     with Answering(echo) as kms:
         settings.AWS_KMS_ENDPOINT = kms.address
-        said = [str(trouble_with(Wrapped("aws-kms/k1", blob))) for _ in codes]
+        said = [str(trouble_with(AwsKms(), Wrapped("aws-kms/k1", blob))) for _ in codes]
 
     everything = "\n".join([*said, caplog.text])
     for secret in ("AKIDEXAMPLE", "a secret of AWS", "the wrapped data key", "dGhlIHdyYXBwZWQgZGF0YSBrZXk="):
         assert secret not in everything
-
-
-@pytest.mark.parametrize(
-    "listed",
-    [
-        [],
-        ["k1"],
-        ["k1:"],
-        [AN_ARN],
-        [f":{AN_ARN}"],
-        [f"a/b:{AN_ARN}"],
-        [f"{'k' * 41}:{AN_ARN}"],
-        ["k1:0000"],
-        ["k1:arn:aws:kms:eu-central-1:111122223333:alias/merchants"],
-        [f"k1:{AN_ARN}", f"k1:{AN_ARN}"],
-    ],
-)
-def test_manage_py_check_says_what_is_wrong_with_the_listed_keys(
-    settings: Settings, listed: list[str]
-) -> None:
-    assert check_key_material() == []
-    settings.AWS_KMS_KEYS = listed
-
-    [problem] = check_key_material()
-
-    assert problem.id == "stripe_keys.E002"
-    assert "AWS_KMS_KEYS" in problem.msg
-
-
-def test_manage_py_check_knows_which_services_there_are(settings: Settings) -> None:
-    settings.KEY_SERVICE = "gcp-kms"
-
-    [problem] = check_key_material()
-
-    assert "KEY_SERVICE must be one of local, aws-kms, vault-transit" in problem.msg
-
-
-@pytest.mark.django_db
-def test_keys_move_from_the_settings_to_kms_and_back(arn: str, settings: Settings) -> None:
-    settings.KEY_SERVICE = "local"
-    keys = many_stored_keys(2)
-    settings.KEY_SERVICE = "aws-kms"
-    there = run("rewrap_data_keys")
-    assert MerchantDataKey.objects.counts_by_kek_id() == {"aws-kms/k1": 2}
-    data_keys.forget()
-    assert [vault.decrypt(key).last4 for key in keys] == [key.last4 for key in keys]
-    keys += many_stored_keys(1)
-
-    settings.KEY_SERVICE = "local"
-    back = run("rewrap_data_keys")
-
-    assert not there.failed
-    assert not back.failed
-    settings.AWS_KMS_KEYS = []
-    data_keys.forget()
-    assert [vault.decrypt(key).last4 for key in keys] == [key.last4 for key in keys]
-
-
-def test_an_outage_is_hidden_for_minutes_and_then_condemns_no_key(
-    arn: str, settings: Settings, ada: User, at_stripe: AtStripe
-) -> None:
-    key = checked(paste(ada, at_stripe.bound_key(ada).token))
-    assert key.status == RestrictedKey.Status.ACTIVE
-    with Answering(lambda asked: None) as closed:
-        settings.AWS_KMS_ENDPOINT = closed.address
-    assert vault.decrypt(key).last4 == key.last4, "its data key is remembered"
-    data_keys.forget()
-
-    with pytest.raises(KeyServiceAway):
-        vault.decrypt(key)
-    after = check_again(key)
-
-    assert after.quarantined_at is None
-    assert after.status == RestrictedKey.Status.ACTIVE
-    settings.AWS_KMS_ENDPOINT = ""
-    assert vault.decrypt(key).last4 == key.last4
