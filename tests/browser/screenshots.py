@@ -65,18 +65,21 @@ def of_the_way_to_a_key(camera: Photographer, gallery: Gallery) -> None:
     camera.take(page, "paste")
 
 
-def of_a_check(camera: Photographer, stripe: SimulatorAdmin, owner: Person) -> None:
-    """A check caught in the middle: some of Stripe's answers take their time."""
+def of_a_check(camera: Photographer, stripe: SimulatorAdmin, owner: Person) -> str:
+    """A check caught in the middle: some of Stripe's answers take their time. Returns the key that was pasted."""
     for path in ("/v1/invoices", "/v1/payouts", "/v1/subscriptions", "/v1/products"):
         stripe.add_fault("slow", path=path, seconds=6)
     page = camera.visitor()
     site.sign_in(page, owner)
     account = stripe.create_account("Mia's Bicycles", id="acct_1BicyclesTest000")
-    site.paste(page, str(stripe.create_key(account)["token"]))
+    token = str(stripe.create_key(account)["token"])
+    site.paste(page, token)
     page.get_by_role("button", name="Yes, it is ours").click()
     expect(page.locator(".check--granted")).to_have_count(8)
     camera.take(page, "live-check", height=1100)
     stripe.clear_faults()
+    expect(page.locator("p.lead", has_text="every permission we need")).to_be_visible(timeout=30_000)
+    return token
 
 
 def of_keys(camera: Photographer, gallery: Gallery) -> None:
@@ -86,6 +89,8 @@ def of_keys(camera: Photographer, gallery: Gallery) -> None:
     camera.take(page, "key-rotated", height=1100)
     page.goto("/stripe/keys/")
     camera.take(page, "keys")
+    page.goto("/stripe/erased/")
+    camera.take(page, "erased", height=1000)
     page = camera.visitor("tom", color_scheme="dark")
     page.goto(gallery.page_of("active"))
     camera.take(page, "key-dark", height=1100)
@@ -94,14 +99,19 @@ def of_keys(camera: Photographer, gallery: Gallery) -> None:
     camera.take(page, "key-phone", height=812)
 
 
-def of_the_ops_desk(camera: Photographer, add_staff: Callable[[str], None]) -> None:
-    """The list of keys at the desk."""
+def of_the_ops_desk(camera: Photographer, add_staff: Callable[[str], None], leaked: str) -> None:
+    """The list of keys at the desk, and whose key was in a log that somebody published."""
     secret = fresh_totp_secret()
     add_staff(secret)
     page = camera.visitor()
     site.sign_in_to_ops(page, email="olga@partner.example", password=OPS_PASSWORD, totp_secret=secret)
     page.goto("/ops/stripe_keys/restrictedkey/")
     camera.take(page, "ops-keys")
+    page.goto("/ops/stripe_keys/restrictedkey/leak-desk/")
+    page.get_by_label("The text that leaked").fill(f"ERROR charges.list failed, key={leaked}")
+    page.get_by_role("button", name="Look it up").click()
+    expect(page.get_by_role("button", name="Suspend and tell the merchant")).to_be_visible()
+    camera.take(page, "leak-desk", height=560)
 
 
 def of_the_simulator(camera: Photographer, simulator_url: str) -> None:
@@ -136,9 +146,9 @@ def main() -> int:
 
         of_the_way_to_a_key(camera, gallery)
         of_keys(camera, gallery)
-        of_the_ops_desk(camera, add_staff)
+        leaked = of_a_check(camera, stripe, gallery.people["mia"])
+        of_the_ops_desk(camera, add_staff, leaked)
         of_the_simulator(camera, stack.simulator_url)
-        of_a_check(camera, stripe, gallery.people["mia"])
         visits.close()
         chromium.close()
     for complaint in visits.complaints:
