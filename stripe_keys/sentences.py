@@ -67,6 +67,8 @@ def headline(key: RestrictedKey) -> str:
     """One sentence on where the key stands."""
     if key.is_kept and key.quarantined_at:
         return "We can no longer read this key, so it is not in use. Paste it again to go on."
+    if key.is_kept and key.suspended_at and key.leaked_at:
+        return "This key has leaked, so it is not in use. A new one takes its place as soon as it is proven."
     if key.status == Status.PENDING and key.awaits_account_confirmation:
         return "Stripe accepts this key. Before we use it, tell us whether its account is yours."
     if key.status == Status.PENDING and key.last_problem:
@@ -124,14 +126,17 @@ def _unreadable(key: RestrictedKey) -> Notice | None:
 def _suspended(key: RestrictedKey) -> Notice | None:
     if not (key.suspended_at and key.is_kept):
         return None
-    return Notice(
-        "warning",
-        "Support has suspended this key",
-        (
-            "It stays stored and checked, but we do not use it. Answer the mail that we sent you, or write to "
-            "us, to have it resumed."
-        ),
+    if key.leaked_at:
+        words = (
+            "A copy of it was found where it should not be, so we use it no more. Rotate it in Stripe, let the old one "
+            "end at once, and paste the new key here."
+        )
+        return Notice("danger", "This key has leaked", words, (_app_settings(key), _replace(key)))
+    words = (
+        "It stays stored and checked, but we use it for nothing else. Answer the mail that we sent you, or write to "
+        "us, to have it resumed."
     )
+    return Notice("warning", "Support has suspended this key", words)
 
 
 def _ending(key: RestrictedKey, now: datetime) -> Notice | None:

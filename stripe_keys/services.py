@@ -254,8 +254,8 @@ def suspend(*, key: RestrictedKey, actor: User, now: datetime, is_leaked: bool =
     key = lifecycle.locked(key)
     if not key.is_kept or key.suspended_at:
         raise NotPossibleNow
-    RestrictedKey.objects.filter(pk=key.pk).update(suspended_at=now)
-    key.suspended_at = now
+    key.suspended_at, key.leaked_at = now, now if is_leaked else key.leaked_at
+    key.save(update_fields=["suspended_at", "leaked_at"])
     reason = "It was found leaked, and support suspended it." if is_leaked else "Support suspended it."
     lifecycle.record(key, actor=actor_name(actor), reason=reason)
     ledger_entries.note_key_suspended(key)

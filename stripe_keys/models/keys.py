@@ -68,6 +68,8 @@ class RestrictedKey(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     successor_stripe_key_id = models.CharField(max_length=120, blank=True)
     suspended_at = models.DateTimeField(null=True, blank=True)
+    # Others know it: nothing but a new key helps.
+    leaked_at = models.DateTimeField(null=True, blank=True)
     # The envelope does not open: the merchant is asked to paste the key again, and nobody gets it until then.
     quarantined_at = models.DateTimeField(null=True, blank=True)
     replaced_by = models.ForeignKey(

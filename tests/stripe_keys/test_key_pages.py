@@ -75,6 +75,11 @@ def test_an_expired_key_without_another_stands_in_the_open(adas_browser: Client,
         ("rejected", {"last_problem": "never_proven"}, ("Rejected", "Paste the key again")),
         ("pending", {"awaits_account_confirmation": True}, ("Your answer needed", "tell us whether")),
         ("active", {"suspended_at": timezone.now()}, ("Suspended", "Support has suspended")),
+        (
+            "active",
+            {"suspended_at": timezone.now(), "leaked_at": timezone.now()},
+            ("Suspended", "end at once, and paste the new key here"),
+        ),
         ("active", {"rotated_at": timezone.now()}, ("Expiring", "at most 7 days after the rotation")),
     ],
 )
