@@ -48,6 +48,12 @@ from stripe_keys.models import RestrictedKey
 keys = RestrictedKey.objects.kept().filter(quarantined_at=None)
 print("opened", sum(vault.decrypt(key).last4 == key.last4 for key in keys))
 """
+A_MARK = """
+from stripe_keys import ledger_entries
+from work import engine
+ledger_entries.note_mark()
+engine.drain("ledger")
+"""
 REMOVE_ONE = """
 from accounts.models import User
 from django.utils import timezone
@@ -81,13 +87,12 @@ class Terminal:
         ours = (str(Path(sys.executable).parent), str(commands))
         self._variables = {**variables, "PATH": os.pathsep.join([*ours, variables["PATH"]])}
         del self._variables["KEY_ENCRYPTION_KEYS"], self._variables["FINGERPRINT_KEYS"]
-        self._defined = BLOCKS["Create"][0].split("\n", 1)[0]
         self.folder = folder
 
     def run(self, block: str, *, fails: bool = False) -> str:
         """Run the lines of a block as they stand; what they say. No line may fail, unless the last is to."""
         done = subprocess.run(
-            ["sh", "-euc", f"{self._defined}\n{block}"],
+            ["sh", "-euc", block],
             cwd=production.PROJECT,
             env=self._variables,
             capture_output=True,
@@ -97,6 +102,10 @@ class Terminal:
         )
         assert (done.returncode != 0) == fails, done.stdout + done.stderr
         return done.stdout + done.stderr
+
+    def lose(self, name: str) -> None:
+        """A file is gone, and no copy turns up."""
+        (self.folder / name).unlink()
 
     def python(self, lines: str) -> str:
         """Have the site do something meanwhile."""
@@ -136,24 +145,27 @@ def test_every_command_does_what_the_chapter_says(terminal: Terminal) -> None:
         assert (terminal.folder / "secrets" / name).stat().st_mode & 0o777 == 0o400
     terminal.python(PASTE.format(first=0) + OLGA)
 
-    behind, first, out = BLOCKS["Rotate the key-encryption key"]
+    behind, first, rewrap, out = BLOCKS["Rotate the key-encryption key"]
     terminal.run(behind)
-    said = terminal.run(first)
-    assert "0 rows on kek k1" in said
+    terminal.run(first)
+    assert "0 rows on kek k1" in terminal.run(rewrap)
     terminal.run(out)
     assert "opened 3" in terminal.python(OPENED)
 
     terminal.run(BLOCKS["Rotate data keys"][0])
-    terminal.run(BLOCKS["Rotate the fingerprint key"][0])
+    for block in BLOCKS["Rotate the fingerprint key"]:
+        terminal.run(block)
     assert "opened 3" in terminal.python(OPENED)
 
-    [lose] = BLOCKS["Lose"]
-    assert "3 keys quarantined" in terminal.run(lose)
+    terminal.lose("secrets/key-encryption-keys")
+    declare, of_staff = BLOCKS["Lose"]
+    assert "3 keys quarantined" in terminal.run(declare)
+    terminal.run(of_staff)
     assert "opened 0" in terminal.python(OPENED)
     terminal.python(PASTE.format(first=3))
-    assert "opened 3" in terminal.python(OPENED)
 
     dump, restore, lost_ledger = BLOCKS["Back up and restore"]
+    terminal.python(A_MARK)
     terminal.run(dump)
     terminal.python(REMOVE_ONE)
     to_the_restore, and_after = restore.split("python manage.py after_restore --dry-run", 1)
@@ -162,4 +174,5 @@ def test_every_command_does_what_the_chapter_says(terminal: Terminal) -> None:
     terminal.run(f"python manage.py after_restore --dry-run{and_after}")
     assert "opened 2" in terminal.python(OPENED)
 
+    terminal.lose("ledger/erased.jsonl")
     terminal.run(lost_ledger)
