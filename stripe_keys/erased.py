@@ -16,7 +16,7 @@ Status = RestrictedKey.Status
 _BECAUSE = {
     Status.REJECTED: "It never came into use",
     Status.EXPIRED: "Stripe ended it",
-    Status.REPLACED: "A newer key took over",
+    Status.REPLACED: "It was replaced",
     Status.REMOVED: "It was removed here",
 }
 
@@ -30,11 +30,11 @@ class InLedger:
 
 @dataclass(frozen=True)
 class ErasedKey:
-    """One key that is no longer stored; `ledger` is None where there is nothing to be said of it."""
+    """One key that is no longer stored; `ended_at` and `ledger` are None where there is nothing to be said of them."""
 
     key: RestrictedKey
     pill: tuple[str, str]
-    ended_at: datetime
+    ended_at: datetime | None
     because: str
     reason: str
     ledger: InLedger | None
@@ -50,8 +50,8 @@ def ended_keys(merchant: Merchant) -> QuerySet[RestrictedKey]:
 def proofs(keys: Iterable[RestrictedKey], now: datetime) -> list[ErasedKey]:
     """The proof for each of `keys`, in their order, with two queries.
 
-    Of a key whose account never matched nothing may be told but that it is not stored, and that not at once: what the
-    ledger knows of it, and when, would tell why.
+    Of a key whose account never matched nothing may be told but that it is not stored, and that not at once: whether it
+    ever was stored, until when, and what the ledger knows of it would tell why.
     """
     shown = [(key, portrait.as_shown(key, now)) for key in keys]
     named = [key.pk for key, _ in shown if not portrait.is_anonymous(key)]
@@ -73,9 +73,9 @@ def closing_in_ledger(merchant: Merchant) -> InLedger | None:
 def _proof(
     key: RestrictedKey, end: StatusChange | None, entry: LedgerEntry | None, *, is_anonymous: bool
 ) -> ErasedKey:
-    if is_anonymous:
-        ended_at, reason = key.created_at + portrait.SHORTEST_CHECK, GENERIC_REJECTION
-    else:
+    ended_at: datetime | None = None
+    reason = GENERIC_REJECTION
+    if not is_anonymous:
         ended_at, reason = (end.at, end.reason) if end else (key.created_at, "")
     return ErasedKey(
         key=key,

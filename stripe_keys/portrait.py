@@ -44,9 +44,9 @@ class PermissionLine:
 
 @dataclass(frozen=True)
 class Moment:
-    """One line of the timeline."""
+    """One line of the timeline; `at` is None where the moment would tell what nobody may know."""
 
-    at: datetime
+    at: datetime | None
     what: str
     why: str
     who: str
@@ -173,7 +173,7 @@ def _draw_rejected(shown: RestrictedKey, viewer: User, now: datetime) -> Portrai
             pace="1s",
             version="early",
         )
-    end = Moment(shown.created_at + SHORTEST_CHECK, "Rejected", GENERIC_REJECTION, "", "danger")
+    end = Moment(None, "Rejected", GENERIC_REJECTION, "", "danger")
     return Portrait(
         key=shown,
         pill=sentences.pill(shown),

@@ -31,8 +31,8 @@ PROBLEMS = {
         "danger",
         GENERIC_REJECTION,
         (
-            "Check that you copied it from the app’s settings page of the account that you connected, in "
-            "the right mode, and that it was not rotated or deleted since. Then paste it again."
+            "Was it copied whole? Check that you copied it from the app’s settings page of the account that you "
+            "connected, in the right mode, and that it was not rotated or deleted since. Then paste it again."
         ),
     ),
     "other_account": (

@@ -77,7 +77,7 @@ def headline(key: RestrictedKey) -> str:
         Status.PENDING: "We are asking Stripe whose key this is and what it can do. That takes a few seconds.",
         Status.ACTIVE: "Stripe accepts this key, and it has every permission we need.",
         Status.LIMITED: "Stripe accepts this key, but some permissions are missing. What needs them does not work.",
-        Status.REJECTED: "This key is not in use, and we have erased it.",
+        Status.REJECTED: "This key is not in use, and it is not stored here.",
         Status.EXPIRED: "This key no longer works at Stripe. We have erased it.",
         Status.REPLACED: "A newer key took over. We have erased this one.",
         Status.REMOVED: "This key was removed. We have erased it.",

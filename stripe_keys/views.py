@@ -74,7 +74,12 @@ def _mode_section(mode: str, keys: list[RestrictedKey], now: Any) -> dict[str, A
 
 
 def _card(key: RestrictedKey, now: Any) -> dict[str, Any]:
-    return {"key": key, "pill": sentences.pill(key), "notice": sentences.needs_attention(key, now)}
+    return {
+        "key": key,
+        "pill": sentences.pill(key),
+        "notice": sentences.needs_attention(key, now),
+        "is_anonymous": portrait.is_anonymous(key),
+    }
 
 
 @require_safe

@@ -64,6 +64,17 @@ def test_a_colleague_is_told_whom_to_ask(
     assert stored_of(merchant_of(ada)) == (1, 1, 1)
 
 
+def test_the_page_asks_for_the_password_before_a_name_is_typed(key: RestrictedKey, ada: User) -> None:
+    browser = people.a_client_of(ada, seconds_ago=400)
+
+    asked = browser.get(CLOSE)
+    answer = browser.post(asked.headers["Location"], {"password": people.PASSWORD})
+
+    assert "/accounts/reauthenticate/" in asked.headers["Location"]
+    assert answer.headers["Location"] == CLOSE
+    assert "Close it for good" in browser.get(CLOSE).content.decode()
+
+
 def test_who_signed_in_long_ago_must_confirm_it_first(key: RestrictedKey, ada: User) -> None:
     browser = people.a_client_of(ada, seconds_ago=400)
 

@@ -59,7 +59,7 @@ def test_a_removed_key_is_proven_to_be_erased(ada: User, adas_browser: Client) -
         "30 days",
     ):
         assert words in waiting, words
-    assert "Being written" in waiting
+    assert "Being written; reload in a moment" in waiting
     assert "Written 4 March 2027, 05:06:07 UTC" in written
     assert "Being written" not in written
 
@@ -68,7 +68,7 @@ def test_a_removed_key_is_proven_to_be_erased(ada: User, adas_browser: Client) -
     ("status", "because"),
     [
         ("expired", "Stripe ended it"),
-        ("replaced", "A newer key took over"),
+        ("replaced", "It was replaced"),
         ("rejected", "It never came into use"),
     ],
 )
@@ -116,6 +116,9 @@ def test_keys_that_a_thief_tries_look_all_the_same(ada: User, eve: User, adas_br
     assert "<article" not in early
     assert of_each[0] == of_each[1]
     assert "Stripe refused" not in page
+    for telling in ("Ended</dt>", "Encrypted form</dt>", "erased it", "Not stored"):
+        assert telling not in of_each[0], telling
+    assert "Stored here</dt><dd>No" in of_each[0]
     assert "ledger</dt>" not in page.partition("<aside")[0]
 
 

@@ -83,8 +83,15 @@ def test_every_useless_key_gets_the_same_bytes(
         RestrictedKey.objects.filter(added_by=ada).update(added_by=None, merchant=eve.membership.merchant)
 
     assert "We could not use this key with the connected account." in pages[0]
+    assert "Was it copied whole?" in pages[0]
+    assert "it is not stored here" in pages[0]
+    assert "erased it" not in pages[0]
+    assert pages[0].count("<time ") == 2, "when it was pasted, and no second of an end that nobody may know"
     assert {anonymous(page) for page in pages} == {anonymous(pages[0])}
     assert set(lists) == {lists[0]}
+    assert "Rejected" in lists[0]
+    assert "Last check</dt>" not in lists[0]
+    assert "Not known yet" not in lists[0]
 
 
 def test_a_rejection_does_not_show_before_its_time(
