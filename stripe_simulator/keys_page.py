@@ -43,6 +43,10 @@ def _list_path(request: web.Request) -> str:
     return ("" if pages.is_live(request) else "/test") + "/apikeys"
 
 
+def _other_list_path(request: web.Request) -> str:
+    return ("/test" if pages.is_live(request) else "") + "/apikeys"
+
+
 def _key(request: web.Request) -> ApiKey:
     """Return the key of the address; 404 unless it is the session's account's own, in this mode."""
     account = pages.signed_in(request)
@@ -56,9 +60,12 @@ async def show(request: web.Request) -> web.StreamResponse:
     """Show every key of the account in this mode."""
     account = pages.signed_in(request)
     sim = request.app[SIMULATOR]
+    elsewhere = sim.world.keys_of(account.id, livemode=not pages.is_live(request))
     return pages.render(
         request,
         "keys.html",
+        elsewhere=len(elsewhere),
+        other_list_path=_other_list_path(request),
         keys=sim.world.keys_of(account.id, livemode=pages.is_live(request)),
         now=sim.now(),
         overlaps=OVERLAP_WORDS,

@@ -105,6 +105,27 @@ def test_rotation_with_overlap_shows_the_new_key(simulator: SimulatorProcess, me
     assert shown_key(merchant)[0] == old["replaced_by"]
 
 
+def test_rotation_leaves_an_hour_unless_told_otherwise(merchant: Merchant) -> None:
+    shown_key(merchant)
+
+    page = merchant.get("/test/apikeys").text
+
+    assert re.findall(r'<option value="(\w+)" selected>', page) == ["1h"]
+    assert page.count("Old key ends ") == 5
+
+
+def test_an_empty_list_leads_to_the_keys_of_the_other_mode(merchant: Merchant) -> None:
+    nowhere = merchant.get("/apikeys").text
+    shown_key(merchant)
+
+    live = merchant.get("/apikeys").text
+
+    assert "No keys in live mode" in nowhere
+    assert "in test mode</a>" not in nowhere
+    assert 'There is <a href="/test/apikeys">1 in test mode</a>' in live
+    assert "</a>." not in merchant.get("/test/apikeys").text
+
+
 def test_expire_ends_a_key(simulator: SimulatorProcess, merchant: Merchant) -> None:
     key, _ = shown_key(merchant)
 
