@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 ROTATION_TAKES = timedelta(days=1)
 BRAKE_ROWS, BRAKE_SHARE = 10, 0.05
 _NAMED = 20
+_EMPTY = "nothing is stored yet"
 _TO_DO = {
     Class.UNREADABLE: "unreadable: the row was altered or moved. A restricted key is quarantined and its merchant"
     " asked to paste it again; a data key takes the keys under it with it; a canary alone can be deleted, the next"
@@ -92,7 +93,9 @@ def finish(audit: VaultAudit, primary_kek_id: str, now: datetime) -> VaultAudit:
     if is_ours and not is_in_order(audit):
         log.critical("the vault audit found something: %s", in_short(audit))
     elif is_ours:
-        log.info("the vault audit found everything in order: %s", in_short(audit))
+        log.info(
+            "the vault audit found everything in order: %s", in_short(audit) if totals(audit) else _EMPTY
+        )
     return audit
 
 

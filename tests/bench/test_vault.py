@@ -31,6 +31,8 @@ def test_a_rotation_that_is_killed_half_way_loses_nothing() -> None:
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert LAST_LINE.fullmatch(ended.stdout.splitlines()[-1])
+    assert ended.stdout.count("failed: none") == 2
+    assert "for 10000" not in ended.stdout
 
 
 def test_whole_rows_are_no_loss(db: None) -> None:

@@ -84,6 +84,15 @@ def test_two_workers_make_one_audit_and_one_alarm(
     assert sum("vault audit" in record.getMessage() for record in critical) <= 1
 
 
+@pytest.mark.django_db
+def test_an_audit_of_nothing_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="stripe_keys.audit")
+
+    audited()
+
+    assert "everything in order: nothing is stored yet" in caplog.text
+
+
 def test_the_alarm_says_what_was_found_and_what_to_do(ada: User, caplog: pytest.LogCaptureFixture) -> None:
     key = a_kept_key(ada)
     damage(key)
