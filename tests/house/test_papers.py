@@ -11,6 +11,7 @@ from tests.house import ground
 
 HOW_IT_WORKS = ground.PROJECT / "docs" / "how-it-works.md"
 CODE = re.compile(r"`([^`\n]+)`")
+OUR_PATH = re.compile(r"(?<![\w/.])(?:tests|docs|stripe_keys)/[\w./-]*")
 DOTTED = re.compile(rf"(?:{'|'.join(ground.PACKAGES)})(?:\.\w+)+")
 
 
@@ -60,6 +61,33 @@ def test_every_name_in_how_it_works_exists(name: str) -> None:
 )
 def test_a_name_that_does_not_exist_is_noticed(name: str) -> None:
     assert not exists(name)
+
+
+def papers() -> list[str]:
+    """Every document that names our own files."""
+    documents = {path.relative_to(ground.PROJECT) for path in (ground.PROJECT / "docs").glob("*.md")}
+    return [*sorted(map(str, documents)), "README.md", "SECURITY.md"]
+
+
+def paths_in(text: str) -> list[str]:
+    """The paths of tests, documents and modules that a document sets in code type."""
+    return [path for code in CODE.findall(text) for path in OUR_PATH.findall(code)]
+
+
+@pytest.mark.parametrize("paper", papers())
+def test_every_path_that_a_document_names_exists(paper: str) -> None:
+    named = paths_in((ground.PROJECT / paper).read_text())
+    places = (ground.PROJECT, ground.PROJECT / "templates")
+
+    assert [path for path in named if not any((place / path).exists() for place in places)] == []
+
+
+def test_a_path_that_a_document_names_is_found() -> None:
+    text = (
+        "see `pytest tests/gone/ -q`, `stripe_keys/gone.py:_it`, tests/plain.py and `/ops/stripe_keys/page/`"
+    )
+
+    assert paths_in(text) == ["tests/gone/", "stripe_keys/gone.py"]
 
 
 def test_there_is_a_changelog() -> None:
