@@ -38,6 +38,24 @@ def test_each_mail_is_plain_and_leads_to_the_key(what: str) -> None:
     assert "{" not in body
 
 
+def test_a_leaked_and_a_suspended_key_are_said_to_be_handed_to_nobody() -> None:
+    leaked, suspended = (mail(what, status="active")[1] for what in ("leaked", "suspended"))
+
+    assert "but Ben & Ada's hands it to nobody." in leaked
+    assert "rotate the key now and let the old one end at once" in leaked
+    assert "but Ben & Ada's hands it to nobody until it is resumed." in suspended
+
+
+@pytest.mark.parametrize(
+    ("count", "advice"),
+    [(1, "expire the key in Stripe. It goes on"), (2, "expire the keys in Stripe. They go on")],
+)
+def test_closing_counts_the_keys(count: int, advice: str) -> None:
+    keys = [RestrictedKey(livemode=True, last4=f"9xY{number}") for number in range(count)]
+
+    assert advice in render_to_string("stripe_keys/mail/closed.txt", {"keys": keys})
+
+
 def test_rotation_names_the_end_when_it_is_known() -> None:
     _, body = mail("rotated", rotated_at=timezone.now(), expires_at=datetime(2027, 3, 4, 5, 6, tzinfo=UTC))
 
