@@ -11,7 +11,7 @@ SHARED_OUT := -n 3 --dist loadgroup
 .PHONY: help
 help: ## list the verbs
 	@echo "make <verb>:"
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
 	@echo "Ports: make demo PORT=8000 SIMULATOR_PORT=8100 MAIL_PORT=8025 SMTP_PORT=1025"
 
 .PHONY: venv venv-demo browser

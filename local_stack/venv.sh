@@ -62,8 +62,8 @@ if ! is_ours; then # none yet, made by another Python that is gone, or made in a
     rm -rf "$venv"
     "$python" -m venv "$venv" || stop "Making $venv with $python failed (see above)."
 fi
-say "Installing $(grep -c '^[A-Za-z0-9].*==' "$pins") packages from $pins (the first time takes a minute or two) ..."
-"$venv/bin/python" -m pip install --disable-pip-version-check --no-input --require-hashes -r "$pins" </dev/null \
+say "Installing $(grep -c '^[A-Za-z0-9].*==' "$pins") packages from $pins (once; it takes a minute or two) ..."
+"$venv/bin/python" -m pip install -q --disable-pip-version-check --no-input --require-hashes -r "$pins" </dev/null \
     || stop "Installing $pins failed (see above); the network or the package index may be away. Try again."
 "$venv/bin/python" - "$kind" "$pins" "$PWD" <<'PYTHON'
 import importlib.metadata, pathlib, re, subprocess, sys, sysconfig
