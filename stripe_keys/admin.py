@@ -18,7 +18,7 @@ from stripe_keys import (
 )
 from stripe_keys.admin_leaks import LeakDesk
 from stripe_keys.models import RestrictedKey, StatusChange, Validation
-from work.admin import short
+from work.admin import ModeFilter, short
 
 _NEWEST = 15
 
@@ -87,7 +87,7 @@ class RestrictedKeyPage(LeakDesk):
     """Restricted keys; nobody, staff included, sees one."""
 
     list_display = ("display", "merchant", "account", "standing", "checked", "last_problem")
-    list_filter = ("status", "livemode", ("suspended_at", admin.EmptyFieldListFilter), ProblemFilter)
+    list_filter = ("status", ModeFilter, ("suspended_at", admin.EmptyFieldListFilter), ProblemFilter)
     list_select_related = ("merchant",)
     search_fields = (
         "stripe_account_id",
@@ -131,7 +131,7 @@ class RestrictedKeyPage(LeakDesk):
         """Its status, and whether support refuses to let it be used."""
         return f"{key.get_status_display()}{', suspended' if key.suspended_at else ''}"
 
-    @admin.display(description="Last checked", ordering="last_checked_at")
+    @admin.display(description="Last checked (UTC)", ordering="last_checked_at")
     def checked(self, key: RestrictedKey) -> str:
         """When it was last looked at."""
         return short(key.last_checked_at)
@@ -155,8 +155,8 @@ class RestrictedKeyPage(LeakDesk):
             request,
             queryset,
             title="Suspend",
-            consequence="These keys stay stored and checked, but nothing of ours may call Stripe with them until the"
-            " suspension is lifted. Their merchants are told by mail.",
+            consequence="These keys stay stored and are still checked, but are handed to nobody until the suspension"
+            " is lifted. Their merchants are told by mail.",
         )
         return question or self._each(request, queryset, services.suspend, "suspended")
 

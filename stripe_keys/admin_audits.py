@@ -46,7 +46,7 @@ class VaultAuditPage(OpsPage):
     ordering = ("-started_at",)
     fields = ("started_at", "finished_at", "took", "result", "counted", "what_is_wrong", "what_to_do")
 
-    @admin.display(description="Began", ordering="started_at")
+    @admin.display(description="Began (UTC)", ordering="started_at")
     def began(self, row: VaultAudit) -> str:
         """When."""
         return short(row.started_at)

@@ -15,7 +15,7 @@ from stripe_keys.models import (
     StripeInstall,
     Validation,
 )
-from work.admin import DUE_ROW_FIELDS, DueRowPage, OpsPage, mode, short
+from work.admin import DUE_ROW_FIELDS, DueRowPage, ModeFilter, OpsPage, mode, short
 
 _KEY_SEARCH = ("key__stripe_key_id", "key__last4", "key__stripe_account_id", "key__merchant__name")
 
@@ -24,8 +24,8 @@ _KEY_SEARCH = ("key__stripe_key_id", "key__last4", "key__stripe_account_id", "ke
 class StripeInstallPage(OpsPage):
     """Which Stripe account belongs to which merchant."""
 
-    list_display = ("stripe_account_id", "which_mode", "merchant", "status", "proof", "installed_at")
-    list_filter = ("status", "livemode", "proof")
+    list_display = ("stripe_account_id", "which_mode", "merchant", "status", "proof", "installed")
+    list_filter = ("status", ModeFilter, "proof")
     list_select_related = ("merchant",)
     search_fields = ("stripe_account_id", "merchant__name", "merchant__memberships__user__email")
     date_hierarchy = "installed_at"
@@ -44,6 +44,11 @@ class StripeInstallPage(OpsPage):
     def which_mode(self, install: StripeInstall) -> str:
         """Live or test."""
         return mode(install.livemode)
+
+    @admin.display(description="Installed (UTC)", ordering="installed_at")
+    def installed(self, install: StripeInstall) -> str:
+        """Since when."""
+        return short(install.installed_at)
 
 
 class PermissionsOfValidation(admin.TabularInline[PermissionCheck, Validation]):
@@ -71,7 +76,7 @@ class ValidationPage(DueRowPage):
     inlines = (PermissionsOfValidation,)
     fields = ("key", "merchant", "reason", "requested_by", "verdict", "created_at", *DUE_ROW_FIELDS)
 
-    @admin.display(description="Asked for", ordering="id")
+    @admin.display(description="Asked for (UTC)", ordering="id")
     def asked(self, validation: Validation) -> str:
         """When it was asked for."""
         return short(validation.created_at)
@@ -88,7 +93,7 @@ class StatusChangePage(OpsPage):
     date_hierarchy = "at"
     ordering = ("-id",)
 
-    @admin.display(ordering="at")
+    @admin.display(description="When (UTC)", ordering="at")
     def when(self, change: StatusChange) -> str:
         """The moment."""
         return short(change.at)
@@ -109,7 +114,7 @@ class KeyUsePage(OpsPage):
     date_hierarchy = "at"
     ordering = ("-id",)
 
-    @admin.display(ordering="at")
+    @admin.display(description="When (UTC)", ordering="at")
     def when(self, use: KeyUse) -> str:
         """The moment."""
         return short(use.at)
@@ -131,7 +136,7 @@ class KeySubmissionPage(OpsPage):
     ordering = ("-id",)
     fields = ("at", "merchant", "user", "remote_address", "merchants_with_this_key")
 
-    @admin.display(ordering="at")
+    @admin.display(description="When (UTC)", ordering="at")
     def when(self, submission: KeySubmission) -> str:
         """The moment."""
         return short(submission.at)

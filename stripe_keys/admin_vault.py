@@ -10,12 +10,20 @@ from stripe_keys.rotation import rewrapping
 from work.admin import OpsPage, short
 
 
+class KekFilter(admin.AllValuesFieldListFilter):
+    """By the key-encryption key, under its name."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.title = "key-encryption key"
+
+
 class DataKeyPage(OpsPage):
     """A list of data keys, with how far they are moved to the primary key-encryption key on top."""
 
     table: ClassVar[str]
     change_list_template = "admin/stripe_keys/data_keys.html"
-    list_filter = (("kek_id", admin.AllValuesFieldListFilter),)
+    list_filter = (("kek_id", KekFilter),)
     ordering = ("-pk",)
 
     def changelist_view(
@@ -30,7 +38,7 @@ class DataKeyPage(OpsPage):
         """The id of the key that wraps it."""
         return data_key.kek_id
 
-    @admin.display(ordering="created_at")
+    @admin.display(description="Made (UTC)", ordering="created_at")
     def made(self, data_key: DataKey) -> str:
         """When it was made."""
         return short(data_key.created_at)
@@ -44,7 +52,7 @@ class MerchantDataKeyPage(DataKeyPage):
     list_display = ("merchant", "version", "kek", "made")
     list_select_related = ("merchant",)
     search_fields = ("merchant__name", "merchant__memberships__user__email", "kek_id")
-    fields = ("merchant", "version", "kek_id", "created_at")
+    fields = ("merchant", "version", "kek", "created_at")
 
 
 @admin.register(SiteDataKey)
@@ -54,4 +62,4 @@ class SiteDataKeyPage(DataKeyPage):
     table = "site"
     list_display = ("version", "kek", "made")
     search_fields = ("kek_id",)
-    fields = ("version", "kek_id", "created_at")
+    fields = ("version", "kek", "created_at")

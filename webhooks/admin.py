@@ -11,7 +11,7 @@ from django.utils.html import format_html
 
 from webhooks import handlers, inbox, reading, signature
 from webhooks.models import EventNotification
-from work.admin import DueRowPage, mode, short
+from work.admin import DueRowPage, ModeFilter, mode, short
 
 _OTHERS = "others"
 
@@ -77,7 +77,7 @@ class EventNotificationPage(DueRowPage):
     """The inbox."""
 
     list_display = ("arrived", "type", "became", "account", "mode")
-    list_filter = ("state", "outcome", "livemode", TypeFilter, SecretFilter, OtherBodyFilter)
+    list_filter = ("state", "outcome", ModeFilter, TypeFilter, SecretFilter, OtherBodyFilter)
     search_fields = (
         "event_id__exact",
         "stripe_account_id__exact",
@@ -95,7 +95,7 @@ class EventNotificationPage(DueRowPage):
                                     "told")}),
     )  # fmt: skip
 
-    @admin.display(ordering="id")
+    @admin.display(description="Arrived (UTC)", ordering="id")
     def arrived(self, event: EventNotification) -> str:
         """When it reached us."""
         return short(event.created_at)

@@ -30,6 +30,22 @@ def mode(livemode: bool | None) -> str:
     return "-" if livemode is None else "live" if livemode else "test"
 
 
+class ModeFilter(admin.SimpleListFilter):
+    """By live or test mode; "By livemode: yes, no" would be Django's."""
+
+    title, parameter_name = "mode", "livemode"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """The two."""
+        return [("live", "Live"), ("test", "Test")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """The rows of the chosen mode."""
+        if self.value() not in ("live", "test"):
+            return queryset
+        return queryset.filter(livemode=self.value() == "live")
+
+
 class OpsPage(ReadOnlyAdmin):
     """Rows to look at, with actions that call commands: in the list, and as buttons on a row's own page.
 
@@ -124,18 +140,33 @@ class DueRowPage(OpsPage):
 class PeriodicSlotPage(DueRowPage):
     """Runs of periodic jobs."""
 
-    list_display = ("job", "slot", "state", "attempts", "problem", "finished_at")
+    list_display = ("job", "planned_for", "state", "attempts", "problem", "finished")
     list_filter = ("state",)
     search_fields = ("job",)
     date_hierarchy = "slot"
     fields = ("job", "slot", *DUE_ROW_FIELDS)
+
+    @admin.display(description="Slot (UTC)", ordering="slot")
+    def planned_for(self, slot: PeriodicSlot) -> str:
+        """Which of its moments it is."""
+        return short(slot.slot)
+
+    @admin.display(description="Finished (UTC)", ordering="finished_at")
+    def finished(self, slot: PeriodicSlot) -> str:
+        """When it was done."""
+        return short(slot.finished_at)
 
 
 @admin.register(WorkerHeartbeat)
 class WorkerHeartbeatPage(ReadOnlyAdmin):
     """Which workers are alive."""
 
-    list_display = ("name", "host", "pid", "beat_at")
+    list_display = ("name", "host", "pid", "beat")
     search_fields = ("name",)
     ordering = ("-beat_at",)
     fields = ("name", "host", "pid", "beat_at")
+
+    @admin.display(description="Last beat (UTC)", ordering="beat_at")
+    def beat(self, worker: WorkerHeartbeat) -> str:
+        """When it was last heard of."""
+        return short(worker.beat_at)
