@@ -1,6 +1,7 @@
 """How the site reads the variables it is given; `partner_site.settings` says which."""
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 from environ.fileaware_mapping import FileAwareMapping
 
 
@@ -9,7 +10,11 @@ class SecretFiles(FileAwareMapping):  # type: ignore[misc]  # django-environ car
 
     def __getitem__(self, key: str) -> str:
         """The variable's value."""
-        value: str = super().__getitem__(key)
+        try:
+            value: str = super().__getitem__(key)
+        except (OSError, UnicodeDecodeError):
+            # What stands there may be the secret itself: neither it nor the system's own words are shown.
+            raise ImproperlyConfigured(f"{key}_FILE does not name a text file that can be read.") from None
         return value.rstrip("\r\n")
 
 

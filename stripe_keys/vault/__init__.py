@@ -6,7 +6,7 @@ that are moved to any other row, merchant, mode, purpose or environment do not o
 """
 
 from stripe_keys.vault.canaries import ensure as ensure_canary
-from stripe_keys.vault.canaries import is_at_hand as kek_is_at_hand
+from stripe_keys.vault.canaries import is_missing as kek_is_missing
 from stripe_keys.vault.canaries import problems as canary_problems
 from stripe_keys.vault.canaries import reasons_not_to_start
 from stripe_keys.vault.canaries import troubles as canary_troubles
@@ -66,7 +66,7 @@ __all__ = [
     "fingerprint_again",
     "fingerprints",
     "kek_ids",
-    "kek_is_at_hand",
+    "kek_is_missing",
     "length_prefixed",
     "new_delivery_key",
     "open_delivery",

@@ -8,7 +8,6 @@ from uuid import UUID
 from stripe_keys.models import DataKey, KekCanary, MerchantDataKey, RestrictedKey, SiteDataKey
 from stripe_keys.vault import ring
 from stripe_keys.vault.errors import (
-    BadKeyMaterial,
     KeyEncryptionKeyMissing,
     KeyServiceAway,
     VaultError,
@@ -77,21 +76,24 @@ def sings(kek_id: str) -> bool:
     return True
 
 
-def is_at_hand(kek_id: str) -> bool:
-    """Whether the key-encryption key `kek_id` is configured, and the right one as far as this database can tell.
+def is_missing(kek_id: str) -> bool:
+    """Whether the key-encryption key `kek_id` is not there; False if it is the right one.
 
     Raises:
+        WrongKeyEncryptionKey, BadKeyMaterial: one of that name is configured, and it is another one or unusable.
         KeyServiceAway: nobody knows.
     """
+    canary = KekCanary.objects.filter(kek_id=kek_id).first()
     try:
-        canary = KekCanary.objects.filter(kek_id=kek_id).first()
         if canary is not None:
-            _listen_to(canary)
+            verify(canary)
         else:
             _try_data_keys(kek_id)
-    except (KeyEncryptionKeyMissing, WrongKeyEncryptionKey, BadKeyMaterial):
-        return False
-    return True
+    except KeyEncryptionKeyMissing:
+        return True
+    except WillNotOpen:
+        return False  # only the canary is damaged
+    return False
 
 
 def problems() -> list[str]:

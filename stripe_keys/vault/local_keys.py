@@ -1,7 +1,7 @@
 """Key-encryption and fingerprint keys from the settings: `id:base64 of 32 bytes`, the primary first."""
 
 import base64
-import binascii
+import re
 from functools import lru_cache
 
 from django.conf import settings
@@ -10,31 +10,43 @@ from stripe_keys.vault.envelopes import KEY_BYTES, lock, unlock
 from stripe_keys.vault.errors import BadKeyMaterial, KeyEncryptionKeyMissing
 from stripe_keys.vault.key_services import KeyContext, Wrapped
 
-_LONGEST_ID = 40
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}", re.ASCII)
 
 
 @lru_cache(maxsize=8)
 def _keys(listed: tuple[str, ...], setting: str) -> dict[str, bytes]:
     keys: dict[str, bytes] = {}
-    for entry in listed:
-        key_id, separator, encoded = entry.partition(":")
-        try:
-            key = base64.b64decode(encoded, validate=True)
-        except binascii.Error:
-            raise BadKeyMaterial(f"{setting}: key {key_id[:_LONGEST_ID]!r} is not base64.") from None
-        if not separator or len(key) != KEY_BYTES or not is_key_id(key_id):
-            raise BadKeyMaterial(f"{setting} wants `id:base64 of 32 bytes`, the primary key first.")
+    for number, entry in enumerate(listed, start=1):
+        key_id, key = _read(entry.strip(), f"{setting}, entry {number}")
         if key_id in keys:
             raise BadKeyMaterial(f"{setting}: two keys are called {key_id!r}.")
+        if key in keys.values():
+            raise BadKeyMaterial(
+                f"{setting}: entry {number} is a key that stands there under another id already."
+            )
         keys[key_id] = key
     if not keys:
         raise BadKeyMaterial(f"{setting} is empty.")
     return keys
 
 
+def _read(entry: str, where: str) -> tuple[str, bytes]:
+    """One entry; whatever is wrong with it, nothing of it is shown: its id may be the key in the wrong place."""
+    key_id, _, encoded = entry.partition(":")
+    try:
+        key = base64.b64decode(encoded, validate=True)
+    except ValueError:  # also what is not ASCII
+        raise BadKeyMaterial(f"{where}, is not `id:base64 of 32 bytes`.") from None
+    if len(key) != KEY_BYTES or not is_key_id(key_id):
+        raise BadKeyMaterial(
+            f"{where}, is not `id:base64 of 32 bytes`; an id has letters, digits, dots and dashes."
+        )
+    return key_id, key
+
+
 def is_key_id(text: str) -> bool:
     """Whether `text` may name a key in the settings; a slash would name another key service."""
-    return text.isascii() and text.isprintable() and "/" not in text and 0 < len(text) <= _LONGEST_ID
+    return bool(_ID.fullmatch(text))
 
 
 def key_encryption_keys() -> dict[str, bytes]:

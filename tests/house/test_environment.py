@@ -170,3 +170,19 @@ def _last_word(value: str) -> str:
     found = re.search(r"inafile\w+", value)
     assert found
     return found[0]
+
+
+def test_a_secret_that_stands_where_a_path_should_is_not_shown(tmp_path: Path) -> None:
+    given = {"PATH": os.environ["PATH"], "SECRET_KEY_FILE": "not-a-path-but-the-secret-itself"}
+
+    ended = subprocess.run(
+        [sys.executable, "-c", "import partner_site.settings"],
+        cwd=ground.PROJECT,
+        env=given,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert "SECRET_KEY_FILE does not name a text file" in ended.stderr
+    assert given["SECRET_KEY_FILE"] not in ended.stderr

@@ -10,7 +10,7 @@ from pytest_django import Settings
 
 from accounts.models import Notice, User
 from stripe_keys import vault
-from stripe_keys.models import MerchantDataKey, RestrictedKey
+from stripe_keys.models import KekCanary, KeyEnvelope, MerchantDataKey, RestrictedKey
 from stripe_keys.vault import data_keys
 from tests.people import a_restricted_key
 from tests.stripe_keys.keys import paste
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 def declare(kek_id: str, **more: object) -> str:
     """Run the command; what it says."""
     said = StringIO()
-    call_command("declare_kek_lost", kek_id, stdout=said, **more)
+    call_command("declare_kek_lost", kek_id, stdout=said, **{"erase": kek_id, **more})
     return said.getvalue()
 
 
@@ -101,3 +101,30 @@ def test_a_key_that_is_there_cannot_be_declared_lost(keys: list[RestrictedKey]) 
 def test_a_name_that_nobody_knows_is_refused(keys: list[RestrictedKey]) -> None:
     with pytest.raises(CommandError, match="Nothing in this database"):
         declare("never-heard-of")
+
+
+def test_the_id_is_asked_for_twice(lost: str) -> None:
+    with pytest.raises(CommandError, match=f"2 keys would be erased.*--erase {lost}"):
+        declare(lost, erase="")
+    assert KeyEnvelope.objects.count() == 2
+
+
+def test_a_damaged_canary_does_not_make_a_key_lost(keys: list[RestrictedKey]) -> None:
+    vault.ensure_canary(kek_id := vault.primary_kek_id())
+    KekCanary.objects.update(wrapped=b"\x01" * 120)
+
+    with pytest.raises(CommandError, match="not lost"):
+        declare(kek_id)
+    assert KeyEnvelope.objects.count() == 2
+
+
+def test_another_key_of_the_same_name_does_not_make_the_right_one_lost(
+    keys: list[RestrictedKey], settings: Settings
+) -> None:
+    kek_id = vault.primary_kek_id()
+    settings.KEY_ENCRYPTION_KEYS = [f"{kek_id}:{base64.b64encode(os.urandom(32)).decode()}"]
+    data_keys.forget()
+
+    with pytest.raises(CommandError, match="Restore the right one"):
+        declare(kek_id)
+    assert KeyEnvelope.objects.count() == 2

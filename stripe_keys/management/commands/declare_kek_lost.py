@@ -19,18 +19,18 @@ class Command(BaseCommand):
         """The lost key's id, and whether to look only."""
         parser.add_argument("kek_id", help="its id, as audit_vault and the start-up message name it")
         parser.add_argument("--dry-run", action="store_true", help="count, and change nothing")
+        parser.add_argument(
+            "--erase",
+            metavar="KEK_ID",
+            default="",
+            help="the id once more: what it wrapped is deleted for good",
+        )
 
-    def handle(self, *args: Any, kek_id: str, dry_run: bool, **options: Any) -> None:
+    def handle(self, *args: Any, kek_id: str, dry_run: bool, erase: str, **options: Any) -> None:
         """Refuse while the key is there or unknown; otherwise quarantine, resumable, and say what is left to do."""
         if kek_id not in {*MerchantDataKey.objects.kek_ids(), *SiteDataKey.objects.kek_ids()}:
             raise CommandError(f"Nothing in this database is wrapped by {kek_id!r}.")
-        try:
-            if vault.kek_is_at_hand(kek_id):
-                raise CommandError(f"{kek_id!r} is configured and opens what it wrapped: it is not lost.")
-        except vault.KeyServiceAway:
-            raise CommandError(
-                "Its key service does not answer; nobody can say that the key is lost."
-            ) from None
+        self._refuse_unless_missing(kek_id)
         count = quarantine.keys_under(kek_id).count()
         staff = SiteDataKey.objects.filter(kek_id=kek_id).exists()
         if dry_run:
@@ -38,6 +38,10 @@ class Command(BaseCommand):
                 f"{count} keys would be quarantined and their merchants asked to paste them again."
             )
             return
+        if erase != kek_id:
+            raise CommandError(
+                f"{count} keys would be erased. If the key is lost for good, add --erase {kek_id}."
+            )
         count = quarantine.give_up_on_keys_under(kek_id, now=timezone.now())
         self.stdout.write(f"{count} keys quarantined; their merchants are asked to paste them again.")
         self.stdout.write(f"0 rows on kek {kek_id}: what it wrapped is deleted.")
@@ -45,3 +49,19 @@ class Command(BaseCommand):
             self.stdout.write(
                 "Second factors of staff were under it too: `manage.py reset_second_factor --email …`."
             )
+
+    @staticmethod
+    def _refuse_unless_missing(kek_id: str) -> None:
+        try:
+            is_missing = vault.kek_is_missing(kek_id)
+        except (vault.WrongKeyEncryptionKey, vault.BadKeyMaterial):
+            raise CommandError(
+                f"Another key called {kek_id!r} is configured here, or a malformed one. Restore the right one; if"
+                " that is lost, take this one out of the settings first."
+            ) from None
+        except vault.KeyServiceAway:
+            raise CommandError(
+                "Its key service does not answer; nobody can say that the key is lost."
+            ) from None
+        if not is_missing:
+            raise CommandError(f"{kek_id!r} is configured and opens what it wrapped: it is not lost.")

@@ -37,3 +37,38 @@ def test_key_material_must_differ_by_use(settings: Settings) -> None:
     settings.FINGERPRINT_KEYS = list(settings.KEY_ENCRYPTION_KEYS)
 
     assert [problem.id for problem in check_key_material()] == ["stripe_keys.E002"]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        f"{A_KEY}:k1",
+        f" {A_KEY}:k1",
+        f"{A_KEY}",
+        f"k1:{A_KEY}é",
+        f"k1:{A_KEY[:-6]}",
+        f"k 1:{A_KEY}",
+        f"k1:x{A_KEY}",
+    ],
+)
+@pytest.mark.parametrize("setting", ["KEY_ENCRYPTION_KEYS", "FINGERPRINT_KEYS"])
+def test_a_key_in_the_wrong_place_is_not_shown(settings: Settings, setting: str, entry: str) -> None:
+    setattr(settings, setting, [entry])
+
+    [problem] = check_key_material()
+
+    assert f"{setting}, entry 1" in problem.msg
+    assert A_KEY[:12] not in problem.msg
+
+
+def test_spaces_around_an_entry_are_not_meant(settings: Settings) -> None:
+    settings.KEY_ENCRYPTION_KEYS = [f" k2:{A_KEY} "]
+
+    assert check_key_material() == []
+
+
+def test_one_key_under_two_ids_is_refused(settings: Settings) -> None:
+    settings.KEY_ENCRYPTION_KEYS = [f"k1:{A_KEY}", f"k2:{A_KEY}"]
+
+    [problem] = check_key_material()
+    assert "under another id already" in problem.msg
