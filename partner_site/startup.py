@@ -87,18 +87,19 @@ def refuse_wrong_keys() -> None:
     if problems is None:
         logger.critical("the key-encryption keys could not be proven within %s seconds", PATIENCE_SECONDS)
     if problems:
-        sys.stderr.write("The site does not start with these key-encryption keys:\n")
+        sys.stderr.write("The site does not start with these keys:\n")
         sys.stderr.writelines(f"  {problem}\n" for problem in problems)
         sys.stderr.flush()
         sys.exit(REFUSED)
 
 
 def problems_with_keys() -> list[str]:
-    """Why not to start with the configured key-encryption keys, in sentences; the primary gets its canary."""
+    """Why not to start with the configured keys of the vault, in sentences; those in use get their canaries."""
     try:
-        reasons = vault.reasons_not_to_start()
+        reasons = [*vault.reasons_not_to_start(), *vault.wrong_fingerprint_keys()]
         if not reasons:
             vault.ensure_canary(vault.primary_kek_id())
+            vault.ensure_fingerprint_canaries()
     except vault.KeyServiceAway:
         logger.critical(
             "a key service is away: keys can neither be stored nor opened with it until it is back"

@@ -41,9 +41,10 @@ def check_key_material(**_: Any) -> list[CheckMessage]:
 
 
 def check_key_encryption_keys(**_: Any) -> list[CheckMessage]:
-    """Every key-encryption key that the database needs is configured, and the right one: its canary sings."""
+    """Every key of the vault that the database needs is configured, and the right one: its canary sings."""
     try:
-        refused = vault.reasons_not_to_start()
+        refused = [*vault.reasons_not_to_start(), *vault.wrong_fingerprint_keys()]
+        missing = vault.missing_fingerprint_keys()
         troubles = vault.canary_troubles().values()
     except (DatabaseTrouble, psycopg.Error):
         hint = "Run the check again where the database can be reached and is migrated."
@@ -58,7 +59,16 @@ def check_key_encryption_keys(**_: Any) -> list[CheckMessage]:
             for each in troubles
             if str(each) not in known
         ),
+        *(_recognised_no_more(key_id) for key_id in missing),
     ]
+
+
+def _recognised_no_more(key_id: str) -> CheckMessage:
+    return Caution(
+        f"Keys here are marked by the fingerprint key {key_id!r}, which is not configured: they are not recognised.",
+        hint="Put it behind the others in FINGERPRINT_KEYS; run rotate_fingerprints for the keys that are kept.",
+        id="stripe_keys.W002",
+    )
 
 
 def check_ledger_is_named(**_: Any) -> list[CheckMessage]:

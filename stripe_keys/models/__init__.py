@@ -4,7 +4,13 @@ The database keeps the promises: one usable key per merchant, mode and purpose; 
 mode; a usable key always names its account. The commands in `stripe_keys.services` are the only writers.
 """
 
-from stripe_keys.models.data_keys import DataKey, KekCanary, MerchantDataKey, SiteDataKey
+from stripe_keys.models.data_keys import (
+    DataKey,
+    FingerprintCanary,
+    KekCanary,
+    MerchantDataKey,
+    SiteDataKey,
+)
 from stripe_keys.models.installs import InstallState, StripeInstall
 from stripe_keys.models.keys import (
     DEFAULT_PURPOSE,
@@ -19,6 +25,7 @@ __all__ = [
     "DEFAULT_PURPOSE",
     "DataKey",
     "DatabaseRestore",
+    "FingerprintCanary",
     "InstallState",
     "KekCanary",
     "KeyEnvelope",

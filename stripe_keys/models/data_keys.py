@@ -75,3 +75,14 @@ class KekCanary(models.Model):
 
     def __str__(self) -> str:
         return f"canary of {self.kek_id}"
+
+
+class FingerprintCanary(models.Model):
+    """The fingerprint of nothing under one fingerprint key: if it differs, that key is not the right one."""
+
+    key_id = models.CharField(max_length=40, unique=True)
+    digest = models.BinaryField(max_length=32)
+    created_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"canary of the fingerprint key {self.key_id}"

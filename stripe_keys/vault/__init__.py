@@ -24,9 +24,17 @@ from stripe_keys.vault.errors import (
     NothingStored,
     VaultError,
     WillNotOpen,
+    WrongFingerprintKey,
     WrongKeyEncryptionKey,
 )
-from stripe_keys.vault.fingerprints import Fingerprint, fingerprints, primary_fingerprint_key_id
+from stripe_keys.vault.fingerprints import (
+    Fingerprint,
+    ensure_fingerprint_canaries,
+    fingerprints,
+    missing_fingerprint_keys,
+    primary_fingerprint_key_id,
+    wrong_fingerprint_keys,
+)
 from stripe_keys.vault.jwe import open_delivery
 from stripe_keys.vault.key_services import Wrapped
 from stripe_keys.vault.keys import (
@@ -53,6 +61,7 @@ __all__ = [
     "VaultError",
     "WillNotOpen",
     "Wrapped",
+    "WrongFingerprintKey",
     "WrongKeyEncryptionKey",
     "add_data_key_version",
     "canary_problems",
@@ -63,11 +72,13 @@ __all__ = [
     "encrypt",
     "encrypt_site_secret",
     "ensure_canary",
+    "ensure_fingerprint_canaries",
     "fingerprint_again",
     "fingerprints",
     "kek_ids",
     "kek_is_missing",
     "length_prefixed",
+    "missing_fingerprint_keys",
     "new_delivery_key",
     "open_delivery",
     "open_envelope",
@@ -81,4 +92,5 @@ __all__ = [
     "verify_canary",
     "verify_data_key",
     "verify_site_secret",
+    "wrong_fingerprint_keys",
 ]

@@ -27,6 +27,10 @@ class WrongKeyEncryptionKey(VaultError):
     """A key-encryption key has the right id and the wrong bytes: its canary does not open. Restore the right key."""
 
 
+class WrongFingerprintKey(VaultError):
+    """A fingerprint key has the right id and the wrong bytes: nothing would be recognised. Restore the right key."""
+
+
 class BadKeyMaterial(VaultError):
     """A configured key is missing, malformed or of the wrong length; the message names its id only."""
 

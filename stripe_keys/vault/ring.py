@@ -10,7 +10,7 @@ from importlib import import_module
 from django.conf import settings
 
 from stripe_keys.vault import local_keys
-from stripe_keys.vault.errors import BadKeyMaterial
+from stripe_keys.vault.errors import BadKeyMaterial, KeyEncryptionKeyMissing
 from stripe_keys.vault.key_services import KeyContext, KeyService, Wrapped
 
 # Imported when first used: their libraries are optional.
@@ -58,6 +58,10 @@ def primary() -> KeyService:
 def service_of(kek_id: str) -> KeyService:
     """The service that a key-encryption key belongs to."""
     name, slash, _ = kek_id.partition("/")
+    if slash and name not in _SERVICES:
+        raise KeyEncryptionKeyMissing(
+            f"The key-encryption key {kek_id!r} belongs to no key service that this site knows."
+        )
     return service(name if slash else "local")
 
 

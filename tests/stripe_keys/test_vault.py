@@ -279,3 +279,13 @@ def test_two_first_keys_at_once_share_one_data_key(ada: User) -> None:
 
     assert MerchantDataKey.objects.filter(merchant=merchant).count() == 1
     assert [vault.decrypt(row) for row in rows] == secrets
+
+
+def test_a_data_key_of_an_unknown_service_is_missing_its_key_and_keeps_nobody_out(
+    key: RestrictedKey, secret: Secret
+) -> None:
+    MerchantDataKey.objects.update(kek_id="weird/x")
+
+    with pytest.raises(vault.KeyEncryptionKeyMissing, match="weird/x"):
+        vault.decrypt(key)
+    assert vault.encrypt(key, secret).data_key.version == 2
