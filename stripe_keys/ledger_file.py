@@ -26,7 +26,10 @@ class LedgerFile:
         self.path = Path(path)
 
     def tail(self) -> list[Record]:
-        """The last whole records, oldest first; reads the last TAIL_BYTES only. Empty where there is no file."""
+        """The last whole records, oldest first; empty only where the file has none, or is not there.
+
+        Reads the last TAIL_BYTES, and more only if no whole record is among them.
+        """
         try:
             with self.path.open("rb") as file:
                 return _tail_of(file.fileno())
@@ -111,11 +114,16 @@ def _lock(handle: int) -> None:
 
 
 def _tail_of(handle: int) -> list[Record]:
-    size = os.fstat(handle).st_size
-    start = max(size - TAIL_BYTES, 0)
-    lines = os.pread(handle, TAIL_BYTES, start).split(b"\n")
-    whole = lines[1 if start else 0 : -1]
-    return [record for line in whole if (record := _record_in(line)) is not None]
+    # Further and further back until there is a record: what stands at the end may be anything, of any length.
+    size, length = os.fstat(handle).st_size, TAIL_BYTES
+    while True:
+        start = max(size - length, 0)
+        lines = os.pread(handle, size - start, start).split(b"\n")
+        whole = lines[1 if start else 0 : -1]
+        found = [record for line in whole if (record := _record_in(line)) is not None]
+        if found or not start:
+            return found
+        length *= 2
 
 
 def _record_in(line: bytes) -> Record | None:

@@ -63,6 +63,26 @@ def test_a_restored_database_is_found_out(ledger_path: Path, torn: str) -> None:
     assert refusal() == ledger.RESTORED
 
 
+@pytest.mark.parametrize("junk", [b"\0" * 70_000 + b"\n", b"x" * 100_000, b"[]\n" * 90_000])
+def test_no_junk_at_the_end_hides_a_restored_database(ledger_path: Path, junk: bytes) -> None:
+    a_settled_entry()
+    forget(a_settled_entry())
+    with ledger_path.open("ab") as file:
+        file.write(junk)
+
+    assert refusal() == ledger.RESTORED
+    with pytest.raises(CommandError, match="after_restore"):
+        call_command("rebuild_ledger")
+
+
+def test_junk_at_the_end_is_no_contradiction(ledger_path: Path) -> None:
+    a_settled_entry()
+    with ledger_path.open("ab") as file:
+        file.write(b"\0" * 300_000)
+
+    assert refusal() == ""
+
+
 def test_an_empty_database_beside_a_ledger_is_found_out(ledger_path: Path) -> None:
     forget(a_settled_entry())
 
