@@ -128,6 +128,11 @@ def test_pages_of_a_merchant_who_closes_the_account(page: Page, cast: Cast, visi
 
     expect(page.get_by_role("heading", name="This account is closed")).to_be_visible()
     assert (refused, looks.faults_of(page)) == ([], [])
+    page.set_viewport_size({"width": 375, "height": 812})
+    menu, brand = (page.locator(f".site-header {each}").bounding_box() for each in (".menu", ".brand"))
+    assert menu
+    assert brand
+    assert menu["y"] < brand["y"] + brand["height"], "the header's menu has wrapped"
 
 
 def test_pages_of_the_ops_desk(page: Page, gallery: Gallery, stack: Stack) -> None:
