@@ -60,7 +60,7 @@ def service_of(kek_id: str) -> KeyService:
     name, slash, _ = kek_id.partition("/")
     if slash and name not in _SERVICES:
         raise KeyEncryptionKeyMissing(
-            f"The key-encryption key {kek_id!r} belongs to no key service that this site knows."
+            f"The key-encryption key {kek_id!r} belongs to no key service of this site."
         )
     return service(name if slash else "local")
 
