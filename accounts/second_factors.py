@@ -70,7 +70,7 @@ def _end_sessions(user: User) -> None:
 def _text_of(authenticator: Authenticator) -> str | None:
     """The authenticator's secret; None where it cannot be read any more."""
     try:
-        return str(decrypt(authenticator.data["secret"]))
+        return str(decrypt(authenticator.data.get("secret")))
     except ValidationError:
         return None
 

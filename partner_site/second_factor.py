@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from functools import partial
+from traceback import walk_tb
 from typing import Any
 
 from allauth.mfa.adapter import DefaultMFAAdapter
@@ -13,6 +14,7 @@ from django.shortcuts import render
 log = logging.getLogger(__name__)
 _PURPOSE = "second-factor"
 _LOST = "Your second factor cannot be read. Ask another member of ops to reset it."
+_READERS = ("allauth.mfa.totp.internal.auth", "allauth.mfa.recovery_codes.internal.auth")
 _AWAY = "Your second factor cannot be checked at this moment. Please try again in a few minutes."
 
 
@@ -41,6 +43,9 @@ class EncryptedMFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth c
         """
         from stripe_keys.vault import KeyServiceAway, VaultError, decrypt_site_secret
 
+        if not isinstance(encrypted_text, str):  # the column is JSON, which takes anything
+            log.critical("a second factor does not open", extra={"code": "NoText"})
+            raise SecondFactorUnreadable(_LOST)
         try:
             return decrypt_site_secret(_PURPOSE, encrypted_text)
         except KeyServiceAway:
@@ -62,10 +67,23 @@ class UnreadableSecondFactors:
         return self._get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Answer for recovery codes that cannot be shown; no business of other exceptions."""
-        if not isinstance(exception, SecondFactorUnreadable):
+        """Answer for what cannot be read or lacks a part; no business of other exceptions."""
+        if isinstance(exception, SecondFactorUnreadable):
+            problem = exception.messages[0]
+        elif _lacks_a_part(exception):
+            log.critical("a second factor does not open", extra={"code": type(exception).__name__})
+            problem = _LOST
+        else:
             return None
-        return render(request, "mfa/unreadable.html", {"problem": exception.messages[0]}, status=409)
+        return render(request, "mfa/unreadable.html", {"problem": problem}, status=409)
+
+
+def _lacks_a_part(exception: Exception) -> bool:
+    """Whether allauth itself stumbled over what a stored second factor holds, or does not hold."""
+    if not isinstance(exception, KeyError | TypeError | AttributeError):
+        return False
+    modules = [frame.f_globals.get("__name__") for frame, _ in walk_tb(exception.__traceback__)]
+    return bool(modules) and modules[-1] in _READERS
 
 
 def register_for_audit() -> None:
@@ -90,7 +108,10 @@ def _verify(data: dict[str, Any]) -> str:
     """Open every secret of an authenticator; the key-encryption key of the first."""
     from stripe_keys.vault import WillNotOpen, verify_site_secret
 
-    stored = [data[name] for name in ("secret", "seed") if name in data] + (data.get("migrated_codes") or [])
+    migrated = data.get("migrated_codes") or [] if isinstance(data, dict) else None
+    if not isinstance(migrated, list):
+        raise WillNotOpen("This authenticator is not what it should be.")
+    stored = [data[name] for name in ("secret", "seed") if name in data] + migrated
     if not stored or not all(isinstance(text, str) for text in stored):
         raise WillNotOpen("This authenticator has no secret.")
     kek_ids = [verify_site_secret(_PURPOSE, text) for text in stored]

@@ -113,6 +113,49 @@ def test_pages_that_would_show_what_cannot_be_read_say_so(
     assert LOST in answer.content.decode()
 
 
+def spoil_the_rows(spoilt: object) -> None:
+    """Every secret of every row becomes that; Ellipsis takes its name away too."""
+    for row in Authenticator.objects.all():
+        row.data = {name: value for name, value in row.data.items() if name not in ("secret", "seed")}
+        if spoilt is not ...:
+            row.data |= {"secret": spoilt, "seed": spoilt}
+        row.save()
+
+
+NO_TEXTS = pytest.mark.parametrize("spoilt", [None, 7, ["a"], {"a": "b"}, ...])
+
+
+@NO_TEXTS
+def test_no_text_where_the_secret_was_lets_nobody_in(client: Client, olga: User, spoilt: object) -> None:
+    spoil_the_rows(spoilt)
+
+    answer = sign_in(client)
+
+    assert answer.status_code in (200, 409)
+    assert LOST in answer.content.decode()
+    assert "_auth_user_id" not in client.session
+
+
+@NO_TEXTS
+@pytest.mark.parametrize("page", ["", "recovery-codes/", "recovery-codes/download/"])
+def test_pages_say_so_where_no_text_is_stored(olgas_browser: Client, spoilt: object, page: str) -> None:
+    spoil_the_rows(spoilt)
+
+    answer = olgas_browser.get(f"/accounts/2fa/{page}")
+
+    assert answer.status_code == 409
+    assert LOST in answer.content.decode()
+
+
+@NO_TEXTS
+def test_setting_up_anew_replaces_what_is_no_text(olga: User, spoilt: object) -> None:
+    spoil_the_rows(spoilt)
+
+    set_up_totp(user=olga, secret=people.TOTP_SECRET)
+
+    assert isinstance(Authenticator.objects.get(user=olga, type="totp").data["secret"], str)
+
+
 def test_a_service_that_is_away_is_not_called_a_loss(
     client: Client, olga: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
