@@ -11,10 +11,10 @@ from typing import Any
 
 import structlog
 
-# No boundary in front: in a repr a key may follow an escape, and "\nrk_live_" must not hide it behind its "n".
-_KEY_SHAPED = re.compile(
-    r"((?:(?:sk|rk|pk|ek|rkcs)_(?:live|test)_|sk_org_(?:live_|test_)?|rkcs_|whsec_|absec_))[A-Za-z0-9_]{4,}"
-)
+_PREFIX = r"(?:(?:sk|rk|pk|ek|rkcs)_(?:live|test)_|sk_org_(?:live_|test_)?|rkcs_|whsec_|absec_)"
+# "desk_test_1234" is an honest word, so a key begins where a word begins; or, as in a repr, "\nrk_live_…" may stand
+# behind an escape's "n" and "%2Frk_live_…" behind an "F": then what follows is as long as a key.
+_KEY_SHAPED = re.compile(rf"((?:(?<![A-Za-z0-9])|(?={_PREFIX}[A-Za-z0-9]{{16}})){_PREFIX})[A-Za-z0-9_]{{4,}}")
 _QUIET = ("stripe", "urllib3", "requests", "httpx", "httpcore", "django.db.backends", "asyncio")
 
 

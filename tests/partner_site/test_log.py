@@ -52,6 +52,12 @@ def test_a_key_behind_an_escape_is_found() -> None:
     assert key[-20:] not in scrub(f"prefix{key}")
 
 
+@pytest.mark.parametrize("word", ["desk_test_1234", "risk_live_data", "week_test_runs", "network_live_view"])
+def test_a_word_that_ends_like_a_key_begins_stays_whole(word: str) -> None:
+    assert scrub(f"the {word} is here") == f"the {word} is here"
+    assert not holds_a_key(word)
+
+
 def test_what_is_shown_of_a_key_stays_as_it_is() -> None:
     assert scrub("rk_live_…4242 of acct_1234567890") == "rk_live_…4242 of acct_1234567890"
 
