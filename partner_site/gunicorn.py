@@ -7,7 +7,8 @@ everywhere. `.env.example` explains them.
 import os
 
 bind = os.environ.get("WEB_BIND", "127.0.0.1:8000")
-worker_class = "gthread"
+# As gthread, but what it refuses by itself it does not quote.
+worker_class = "partner_site.web_worker.QuietWorker"
 workers = int(os.environ.get("WEB_WORKERS", "2"))
 threads = int(os.environ.get("WEB_THREADS", "8"))
 

@@ -1,0 +1,43 @@
+"""The process that gunicorn answers with: its own refusals quote nothing of what was sent."""
+
+import traceback
+from typing import Any
+
+from gunicorn import util
+from gunicorn.http import errors
+from gunicorn.workers.gthread import ThreadWorker
+
+from partner_site.log import scrub
+
+# Whatever else is wrong with a request is a 400.
+_REFUSALS: dict[type[Exception], tuple[int, str]] = {
+    errors.ForbiddenProxyRequest: (403, "Forbidden"),
+    errors.LimitRequestLine: (414, "URI Too Long"),
+    errors.ExpectationFailed: (417, "Expectation Failed"),
+    errors.LimitRequestHeaders: (431, "Request Header Fields Too Large"),
+    errors.UnsupportedTransferCoding: (501, "Not Implemented"),
+}
+_OUR_FAULT = (errors.ConfigurationProblem, errors.InvalidResponseHeader, errors.InvalidResponseHeaderName)
+
+
+class QuietWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn carries no types
+    """gunicorn's threaded worker, which answers a request that never reaches Django with a fixed text."""
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
+        """Refuse the request, or answer 500; the log says what was wrong with it and quotes it no more than we do."""
+        kind = type(exc).__name__
+        if isinstance(exc, errors.ParseException) and not isinstance(exc, _OUR_FAULT):
+            status, reason = _refusal(exc)
+            self.log.warning("Refused a request: %s %s", status, kind)
+        else:
+            status, reason = 500, "Internal Server Error"
+            self.log.error("A request failed: %s", scrub("".join(traceback.format_exception(exc))))
+        try:
+            util.write_error(client, status, reason, "")
+        except OSError:
+            self.log.debug("Nobody waited for the answer.")
+
+
+def _refusal(exc: Exception) -> tuple[int, str]:
+    known = [answer for kind, answer in _REFUSALS.items() if isinstance(exc, kind)]
+    return known[0] if known else (400, "Bad Request")
