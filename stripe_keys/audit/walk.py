@@ -37,15 +37,18 @@ class ServiceAway(Exception):
 
 def begin() -> VaultAudit:
     """A new audit, at its beginning."""
-    cursor = {
+    audit: VaultAudit = VaultAudit.objects.create(cursor=_beginning())
+    return audit
+
+
+def _beginning() -> dict[str, Any]:
+    return {
         "step": 0,
         "left": list(kinds()),
         "after": None,
         "envelopes": KeyEnvelope.objects.count(),
         "unreadable": [],
     }
-    audit: VaultAudit = VaultAudit.objects.create(cursor=cursor)
-    return audit
 
 
 def advance_nightly() -> None:
@@ -74,6 +77,9 @@ class Walk:
 
     def __init__(self, audit: VaultAudit, *, patient: bool = False) -> None:
         self.audit = audit
+        if not audit.cursor:  # a row that does not say how far it came is at its beginning
+            VaultAudit.objects.filter(pk=audit.pk, cursor={}).update(cursor=_beginning())
+            audit.refresh_from_db()
         self._patient = patient
         self._kinds = kinds()
         self._primary = primary_kek_id()

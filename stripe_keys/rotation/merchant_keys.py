@@ -36,6 +36,15 @@ def merchants_due(*, older_than: timedelta | None = None, now: datetime) -> list
     return list(due.order_by("pk").values_list("pk", flat=True))
 
 
+def why_not(merchant_id: UUID) -> str | None:
+    """The sentence that `rotate` would refuse this merchant with at this moment; None where it would not."""
+    try:
+        _rotatable(Merchant.objects.filter(pk=merchant_id).first(), merchant_id)
+    except NothingToRotate as why:
+        return str(why)
+    return None
+
+
 @transaction.atomic
 def rotate(merchant_id: UUID) -> Rotated:
     """Give the merchant a new data key, encrypt their keys under it, and delete the old data keys nothing needs.
@@ -45,13 +54,7 @@ def rotate(merchant_id: UUID) -> Rotated:
         VaultError: the primary key-encryption key is unusable, or a key service away; nothing was changed.
     """
     merchant = Merchant.objects.select_for_update(no_key=True).filter(pk=merchant_id).first()
-    if merchant is None:
-        raise NothingToRotate(f"There is no merchant {merchant_id}.")
-    if merchant.closed_at is not None:
-        raise NothingToRotate(f"Merchant {merchant_id} is closed.")
-    last = MerchantDataKey.objects.filter(merchant=merchant).aggregate(version=Max("version"))["version"]
-    if last is None:
-        raise NothingToRotate(f"Merchant {merchant_id} has no data key yet.")
+    merchant, last = _rotatable(merchant, merchant_id)
     envelopes = _locked_envelopes(merchant)
     # Every old data key is tried before any envelope is opened: what was opened is recorded, whatever comes after.
     openable = {data_key for data_key in {envelope.data_key for envelope in envelopes} if _opens(data_key)}
@@ -63,6 +66,20 @@ def rotate(merchant_id: UUID) -> Rotated:
     ]
     deleted = _delete_unneeded(fresh)
     return Rotated(fresh.version, len(envelopes) - len(unreadable), unreadable, deleted)
+
+
+def _rotatable(merchant: Merchant | None, merchant_id: UUID) -> tuple[Merchant, int]:
+    """The merchant and the version of their newest data key; refuses where there is none."""
+    if merchant is None:
+        raise NothingToRotate(f"There is no merchant {merchant_id}.")
+    if merchant.closed_at is not None:
+        raise NothingToRotate(f"Merchant {merchant_id} is closed.")
+    last: int | None = MerchantDataKey.objects.filter(merchant=merchant).aggregate(last=Max("version"))[
+        "last"
+    ]
+    if last is None:
+        raise NothingToRotate(f"Merchant {merchant_id} has no data key yet.")
+    return merchant, last
 
 
 def _locked_envelopes(merchant: Merchant) -> list[KeyEnvelope]:

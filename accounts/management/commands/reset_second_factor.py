@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from accounts import second_factors
 from accounts.models import User
+from work.management.database import DatabaseCommand
 
 
-class Command(BaseCommand):
+class Command(DatabaseCommand):
     """Removes a user's authenticator app and recovery codes, ends their sessions and tells ops by mail.
 
     Make sure that the person asking is the user: with the password alone they set up the next second factor.

@@ -5,15 +5,16 @@ from argparse import ArgumentParser
 from typing import Any
 
 import click
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from stripe_keys import audit
 from stripe_keys.models import VaultAudit
+from work.management.database import DatabaseCommand
 
 _SLICE_SECONDS = 0.5
 
 
-class Command(BaseCommand):
+class Command(DatabaseCommand):
     """Audits the vault now; a worker does the same every night.
 
     Exit status 0: everything is ok, or what is not ok is only a rotation (`old kek`) begun less than a day ago, which
@@ -33,7 +34,7 @@ class Command(BaseCommand):
         """Walk to the end, showing progress at a terminal, and print what was found."""
         started = self._unfinished() if resume else audit.begin()
         walk = audit.Walk(started)
-        steps = len(started.cursor["left"])
+        steps = len(walk.audit.cursor.get("left", []))
         with click.progressbar(
             length=steps, label="Auditing", file=sys.stderr, hidden=not sys.stderr.isatty()
         ) as bar:

@@ -3,14 +3,15 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
 from stripe_keys import quarantine, vault
 from stripe_keys.models import MerchantDataKey, SiteDataKey
+from work.management.database import DatabaseCommand
 
 
-class Command(BaseCommand):
+class Command(DatabaseCommand):
     """Quarantines every key under a lost key-encryption key, and deletes what nobody can ever open."""
 
     help = "Quarantine every key under a key-encryption key that is lost for good; merchants are asked to paste again."

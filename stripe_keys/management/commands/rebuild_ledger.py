@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from stripe_keys import ledger
+from work.management.database import DatabaseCommand
 
 
-class Command(BaseCommand):
+class Command(DatabaseCommand):
     """Writes into the deletion ledger what the database knows to be erased and the file lacks."""
 
     help = "Add to the deletion ledger what the database knows and the file lacks."

@@ -2,14 +2,16 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from stripe_keys import vault
+from stripe_keys.management.numbers import whole_number
 from stripe_keys.management.progress import progress_over
 from stripe_keys.rotation import rewrapping
+from work.management.database import DatabaseCommand
 
 
-class Command(BaseCommand):
+class Command(DatabaseCommand):
     """Wraps every data key with the primary key-encryption key; may be broken off, and run again or twice at once."""
 
     help = "Move every data key to the primary key-encryption key. No key is decrypted and nobody waits."
@@ -19,12 +21,16 @@ class Command(BaseCommand):
         parser.add_argument(
             "--dry-run", action="store_true", help="say what would be done, and change nothing"
         )
-        parser.add_argument("--batch-size", type=int, default=500, help="rows per statement (500)")
+        parser.add_argument(
+            "--batch-size",
+            type=whole_number(least=1, most=100_000),
+            default=500,
+            metavar="N",
+            help="rows per statement (500)",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Move them, and say what is left on which key."""
-        if options["batch_size"] < 1:
-            raise CommandError("--batch-size must be at least 1.")
         try:
             if options["dry_run"]:
                 self._show_plan()

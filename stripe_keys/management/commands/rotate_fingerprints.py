@@ -6,14 +6,15 @@ this; leave the old one behind it.
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from stripe_keys import vault
 from stripe_keys.management.progress import progress_over
 from stripe_keys.rotation import fingerprint_keys
+from work.management.database import DatabaseCommand
 
 
-class Command(BaseCommand):
+class Command(DatabaseCommand):
     """Gives kept keys a fingerprint under the primary fingerprint key; may be broken off and run again."""
 
     help = "Mark every kept key with the primary fingerprint key. Each is opened for it, which is recorded."

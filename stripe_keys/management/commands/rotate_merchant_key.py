@@ -4,16 +4,18 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from stripe_keys import vault
+from stripe_keys.management.numbers import whole_number
 from stripe_keys.management.progress import progress_over
 from stripe_keys.models import KeyEnvelope
 from stripe_keys.rotation import merchant_keys
+from work.management.database import DatabaseCommand
 
 
-class Command(BaseCommand):
+class Command(DatabaseCommand):
     """Rotates merchants' data keys, one transaction each.
 
     After an interrupted `--all`, `--older-than-days 1` does the rest.
@@ -25,7 +27,10 @@ class Command(BaseCommand):
         """Which merchants, and whether to look only."""
         parser.add_argument("merchants", nargs="*", type=UUID, metavar="merchant", help="ids of merchants")
         parser.add_argument(
-            "--older-than-days", type=int, metavar="N", help="those whose newest data key is that old"
+            "--older-than-days",
+            type=whole_number(least=0, most=36_500),
+            metavar="N",
+            help="those whose newest data key is that old",
         )
         parser.add_argument("--all", action="store_true", help="every open merchant with a data key")
         parser.add_argument(
@@ -36,11 +41,7 @@ class Command(BaseCommand):
         """Rotate them, and say which keys stayed as they were."""
         merchants = self._chosen(**options)
         if options["dry_run"]:
-            envelopes = KeyEnvelope.objects.filter(key__merchant__in=merchants).count()
-            self.stdout.write(
-                f"Would give {len(merchants)} merchants a new data key and encrypt {envelopes} keys under them."
-                " Nothing was changed."
-            )
+            self._show_plan(merchants)
             return
         try:
             vault.ensure_canary(vault.primary_kek_id())
@@ -54,10 +55,19 @@ class Command(BaseCommand):
             raise CommandError("Name merchants, or --older-than-days N, or --all.")
         if options["merchants"]:
             return list(dict.fromkeys(options["merchants"]))
-        if days is not None and days < 0:
-            raise CommandError("--older-than-days must not be negative.")
         older_than = None if days is None else timedelta(days=days)
         return merchant_keys.merchants_due(older_than=older_than, now=timezone.now())
+
+    def _show_plan(self, merchants: list[UUID]) -> None:
+        troubles = {merchant_id: merchant_keys.why_not(merchant_id) for merchant_id in merchants}
+        rotatable = [merchant_id for merchant_id, trouble in troubles.items() if trouble is None]
+        envelopes = KeyEnvelope.objects.filter(key__merchant__in=rotatable).count()
+        self.stdout.write(
+            f"Would give {len(rotatable)} merchants a new data key and encrypt {envelopes} keys under them."
+            " Nothing was changed."
+        )
+        if refused := [trouble for trouble in troubles.values() if trouble is not None]:
+            raise CommandError("\n".join(refused))
 
     def _rotate(self, merchants: list[UUID]) -> None:
         troubles: list[str] = []
