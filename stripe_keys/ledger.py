@@ -17,7 +17,8 @@ from django.utils import timezone
 
 from accounts.notices import tell_ops
 from stripe_keys import ledger_entries
-from stripe_keys.ledger_file import LedgerFile, OpenLedger, Record
+from stripe_keys.ledger_file import LedgerFile, OpenLedger
+from stripe_keys.ledger_records import Record
 from stripe_keys.models import DatabaseRestore, LedgerEntry
 from work import engine
 

@@ -1,7 +1,8 @@
 """The deletion ledger's file: one JSON object a line, only ever appended to, on disk before anybody is told so.
 
-A line that was torn by a full disk or a power cut stays where it is and is passed over by whoever reads. The same entry
-may stand there twice. Nobody but its owner may read the file.
+A line that was torn by a full disk or a power cut stays where it is and is passed over by whoever reads, and so is one
+that is no entry (`stripe_keys.ledger_records`). The same entry may stand there twice. Nobody but its owner may read the
+file.
 """
 
 import fcntl
@@ -11,12 +12,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
-from uuid import UUID
+from typing import Final
+
+from stripe_keys import ledger_records
+from stripe_keys.ledger_records import IllFormed, Record, Torn
 
 TAIL_BYTES: Final = 65_536
 _PATIENCE_SECONDS = 5.0
-Record = dict[str, Any]
 
 
 class LedgerFile:
@@ -44,8 +46,25 @@ class LedgerFile:
             return
         with file:
             for line in file:
-                if line.endswith(b"\n") and (record := _record_in(line)) is not None:
+                if (record := _record_in(line)) is not None:
                     yield record
+
+    def ill_formed(self) -> list[int]:
+        """The numbers of the lines that are whole and no entries, as an editor counts them."""
+        numbers = []
+        try:
+            file = self.path.open("rb")
+        except FileNotFoundError:
+            return []
+        with file:
+            for number, line in enumerate(file, start=1):
+                try:
+                    ledger_records.read(line)
+                except IllFormed:
+                    numbers.append(number)
+                except Torn:
+                    continue
+        return numbers
 
     @contextmanager
     def opened(self) -> Iterator["OpenLedger"]:
@@ -120,17 +139,15 @@ def _tail_of(handle: int) -> list[Record]:
         start = max(size - length, 0)
         lines = os.pread(handle, size - start, start).split(b"\n")
         whole = lines[1 if start else 0 : -1]
-        found = [record for line in whole if (record := _record_in(line)) is not None]
+        found = [record for line in whole if (record := _record_in(line + b"\n")) is not None]
         if found or not start:
             return found
         length *= 2
 
 
 def _record_in(line: bytes) -> Record | None:
-    """The record that a line holds, or None for a torn one."""
+    """The record that a line holds, or None for one that is torn or ill-formed."""
     try:
-        found = json.loads(line)
-        UUID(found["entry"])
-    except (ValueError, TypeError, KeyError, AttributeError):
+        return ledger_records.read(line)
+    except (Torn, IllFormed):
         return None
-    return dict(found)

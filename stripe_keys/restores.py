@@ -20,8 +20,9 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounts.models import Merchant, Notice
-from stripe_keys import erasures, ledger, lifecycle
-from stripe_keys.ledger_file import LedgerFile, Record
+from stripe_keys import erasures, ledger, ledger_records, lifecycle
+from stripe_keys.ledger_file import LedgerFile
+from stripe_keys.ledger_records import Record
 from stripe_keys.models import (
     DatabaseRestore,
     InstallState,
@@ -36,6 +37,7 @@ from stripe_keys.models import (
 ACTOR: Final = "the deletion ledger"
 _AT_ONCE = 200
 _NUMBERS_SKIPPED = 1_000_000
+_LINES_NAMED = 10
 Kind = LedgerEntry.Kind
 T = TypeVar("T")
 
@@ -50,6 +52,8 @@ class Counts:
     merchants_closed: int = 0
     keys_to_check: int = 0
     sessions_ended: int = 0
+    entries_unknown: int = 0
+    lines_passed_over: int = 0
 
     def add(self, other: "Counts") -> None:
         """Count on."""
@@ -57,14 +61,21 @@ class Counts:
             setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
 
 
-def preview(file: LedgerFile) -> Counts:
-    """What `replay` would do now; changes nothing."""
+class IllFormedLines(Exception):
+    """Lines of the ledger are no entries, and nobody said that they are to be passed over; the text names them."""
+
+
+def preview(file: LedgerFile, *, ledger_was_lost: bool = False, pass_over_bad_lines: bool = False) -> Counts:
+    """What `replay` would do now; changes nothing, and raises what `replay` would raise."""
     counts = Counts(sessions_ended=Session.objects.count())
+    counts.lines_passed_over = _examine(file, ledger_was_lost, pass_over_bad_lines)
     erased, closed = set[UUID](), set[UUID]()
     for batch in _batches(file.records()):
-        counts.entries_replayed += len(batch)
-        erased |= _ids(batch, Kind.KEY_ERASED, "key")
-        closed |= _ids(batch, Kind.MERCHANT_CLOSED, "merchant")
+        known = _known(batch)
+        counts.entries_replayed += len(known)
+        counts.entries_unknown += len(batch) - len(known)
+        erased |= _ids(known, Kind.KEY_ERASED, "key")
+        closed |= _ids(known, Kind.MERCHANT_CLOSED, "merchant")
     ending = Q(pk__in=erased) | Q(merchant__in=closed)
     counts.keys_erased = RestrictedKey.objects.kept().filter(ending).count()
     counts.envelopes_erased = _useless_envelopes().count()
@@ -73,18 +84,25 @@ def preview(file: LedgerFile) -> Counts:
     return counts
 
 
-def replay(file: LedgerFile, *, ledger_was_lost: bool = False, say: Callable[[str], None]) -> Counts:
+def replay(
+    file: LedgerFile,
+    *,
+    ledger_was_lost: bool = False,
+    pass_over_bad_lines: bool = False,
+    say: Callable[[str], None],
+) -> Counts:
     """Make the restored database forget what the ledger remembers, and have every key checked before it is used.
 
-    Raises:
+    Raises, before anything is changed:
+        IllFormedLines: lines of the ledger are no entries, and nobody said that they are to be passed over.
         ContradictsDatabase: the ledger lacks what this database knows to be in it, and nobody said that it was lost.
         OSError: the file cannot be read, or another process uses it.
     """
     with file.opened() as opened:
-        if not ledger_was_lost and ledger.lacks_what_was_settled(file):
-            raise ledger.ContradictsDatabase(ledger.INCOMPLETE)
+        passed_over = _examine(file, ledger_was_lost, pass_over_bad_lines)
         restore = DatabaseRestore.objects.create()  # from here on no key is handed out unchecked
         counts = _forget_sign_ins()
+        counts.lines_passed_over = passed_over
         say("Everybody is signed out.")
         last = opened.tail()[-1:]
         before = (
@@ -105,6 +123,18 @@ def replay(file: LedgerFile, *, ledger_was_lost: bool = False, say: Callable[[st
     return counts
 
 
+def _examine(file: LedgerFile, ledger_was_lost: bool, pass_over_bad_lines: bool) -> int:
+    """Refuse a ledger that is not whole, unless somebody said to go on; how many lines are passed over."""
+    bad = file.ill_formed()
+    if bad and not pass_over_bad_lines:
+        named = ", ".join(str(number) for number in bad[:_LINES_NAMED])
+        more = f" and {len(bad) - _LINES_NAMED} more" if len(bad) > _LINES_NAMED else ""
+        raise IllFormedLines(f"Lines of the deletion ledger are whole and no entries: {named}{more}.")
+    if not ledger_was_lost and ledger.lacks_what_was_settled(file):
+        raise ledger.ContradictsDatabase(ledger.INCOMPLETE)
+    return len(bad)
+
+
 # --- Erasing again ---------------------------------------------------------------------------------------------------
 
 
@@ -112,15 +142,16 @@ def replay(file: LedgerFile, *, ledger_was_lost: bool = False, say: Callable[[st
 def _replay_batch(batch: list[Record]) -> Counts:
     """Erase what these records name, as far as it is there, and let the database know of them."""
     _learn(batch)  # first: what is noted already is not noted anew
-    counts = Counts(entries_replayed=len(batch))
-    told = {UUID(record["key"]): record for record in batch if record["kind"] == Kind.KEY_ERASED}
+    known = _known(batch)
+    counts = Counts(entries_replayed=len(known), entries_unknown=len(batch) - len(known))
+    told = {UUID(record["key"]): record for record in known if record["kind"] == Kind.KEY_ERASED}
     for key in RestrictedKey.objects.kept().filter(pk__in=told).locked_in_turn():
         _end(key, told[key.pk])
         counts.keys_erased += 1
-    for record in batch:  # in their order: the last one counts
+    for record in known:  # in their order: the last one counts
         _suspend_or_resume(record)
     now = timezone.now()
-    for merchant in Merchant.objects.filter(pk__in=_ids(batch, Kind.MERCHANT_CLOSED, "merchant")):
+    for merchant in Merchant.objects.filter(pk__in=_ids(known, Kind.MERCHANT_CLOSED, "merchant")):
         counts.merchants_closed += merchant.closed_at is None
         counts.keys_erased += erasures.erase_merchant(
             merchant=merchant, actor=ACTOR, reason="The account was closed before a restore.", now=now
@@ -130,8 +161,9 @@ def _replay_batch(batch: list[Record]) -> Counts:
 
 def _end(key: RestrictedKey, record: Record) -> None:
     reason = f"Erased again after a restore of the database. {record['reason']}".strip()
+    to = RestrictedKey.Status.REMOVED if record["status"] in RestrictedKey.KEPT else record["status"]
     try:
-        lifecycle.move(key, record["status"], actor=ACTOR, reason=reason)
+        lifecycle.move(key, to, actor=ACTOR, reason=reason)
     except lifecycle.NotAMove:  # it was not as far in its life when the dump was made
         lifecycle.move(key, RestrictedKey.Status.REMOVED, actor=ACTOR, reason=reason)
 
@@ -151,26 +183,28 @@ def _suspend_or_resume(record: Record) -> None:
 
 def _learn(batch: list[Record]) -> None:
     """Give the database the entries that it lacks, and settle those that the file has."""
-    rows = [
-        LedgerEntry(
-            lane=LedgerEntry.LANE,
-            state=LedgerEntry.State.DONE,
-            finished_at=Now(),
-            entry_id=UUID(record["entry"]),
-            kind=record["kind"],
-            merchant_id=_uuid(record["merchant"]),
-            key_id=_uuid(record["key"]),
-            status=record["status"][:10],
-            reason=record["reason"][:300],
-            erased_at=datetime.fromisoformat(record["at"]),
-        )
-        for record in batch
-    ]
+    rows = [_row_of(record) for record in batch]
     LedgerEntry.objects.bulk_create(rows, ignore_conflicts=True)
     waiting = LedgerEntry.objects.filter(
         entry_id__in=[row.entry_id for row in rows], state=LedgerEntry.State.WAITING
     )
     waiting.update(state=LedgerEntry.State.DONE, finished_at=Now(), problem="")
+
+
+def _row_of(record: Record) -> LedgerEntry:
+    row = LedgerEntry(
+        lane=LedgerEntry.LANE,
+        state=LedgerEntry.State.DONE,
+        finished_at=Now(),
+        entry_id=UUID(record["entry"]),
+        kind=Kind.MARK,
+    )
+    if record["v"] == ledger_records.VERSION:  # of another one no more is known than that it was there
+        row.kind = record["kind"]
+        row.merchant_id, row.key_id = _uuid(record["merchant"]), _uuid(record["key"])
+        row.status, row.reason = record["status"][:10], record["reason"][:300]
+        row.erased_at = datetime.fromisoformat(record["at"])
+    return row
 
 
 def _useless_envelopes() -> QuerySet[KeyEnvelope]:
@@ -233,6 +267,11 @@ def _batches(items: Iterable[T]) -> Iterator[list[T]]:
     iterator = iter(items)
     while batch := list(islice(iterator, _AT_ONCE)):
         yield batch
+
+
+def _known(batch: list[Record]) -> list[Record]:
+    """Those that this version knows how to replay."""
+    return [one for one in batch if one["v"] == ledger_records.VERSION and one["kind"] in Kind.values]
 
 
 def _ids(batch: list[Record], kind: str, name: str) -> set[UUID]:

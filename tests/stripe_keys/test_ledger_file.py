@@ -22,7 +22,8 @@ def file(tmp_path: Path) -> LedgerFile:
 
 
 def a_record(**fields: Any) -> dict[str, Any]:
-    return {"v": 1, "entry": str(uuid.uuid4()), **fields}
+    nothing = {"merchant": None, "key": None, "status": "", "reason": "", "at": "2026-01-02T03:04:05+00:00"}
+    return {"v": 1, "entry": str(uuid.uuid4()), "kind": "mark", **nothing, **fields}
 
 
 def append(file: LedgerFile, record: dict[str, Any]) -> None:
@@ -61,6 +62,15 @@ def test_a_torn_line_is_passed_over_and_spoils_no_other(file: LedgerFile, torn: 
     append(file, second)
 
     assert list(file.records()) == file.tail() == [first, second]
+
+
+def test_a_line_that_is_whole_and_no_entry_is_told_from_a_torn_one(file: LedgerFile) -> None:
+    append(file, a_record())
+    with file.path.open("a") as handle:
+        handle.write('{"v":1,"ent\n[]\n\0\0\n{"v":1}\n7')
+
+    assert file.ill_formed() == [3, 5]
+    assert len(list(file.records())) == 1
 
 
 def test_a_last_line_without_its_end_is_no_record_yet(file: LedgerFile) -> None:

@@ -1,23 +1,25 @@
 """`manage.py after_restore`: what must follow each restore of the database, before the site serves again."""
 
 from argparse import ArgumentParser
-from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import CommandError
+from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from stripe_keys import ledger, restores
-from work.management.database import DatabaseCommand
 
 _SAID = {
     "entries_replayed": "entries of the ledger",
     "keys_erased": "keys erased that had been erased before",
     "envelopes_erased": "left-over envelopes erased",
     "merchants_closed": "merchants closed that had been closed before",
-    "sessions_ended": "sessions ended",
     "keys_to_check": "keys to be checked before anybody may use them",
+    "sessions_ended": "sessions ended",
+}
+_PASSED_OVER = {
+    "entries_unknown": "entries of a kind this version does not know",
+    "lines_passed_over": "lines that are no entries",
 }
 _NEXT = """Next:
   1. Start the site and its workers. Every key is checked now; until its check it is not handed out.
@@ -26,7 +28,7 @@ _NEXT = """Next:
   4. Keys pasted since the dump are not in this database: their merchants paste them again."""
 
 
-class Command(DatabaseCommand):
+class Command(BaseCommand):
     """Erases again what the deletion ledger remembers, signs everybody out, and has every key checked."""
 
     help = "Run after each restore of the database, while web and workers are stopped."
@@ -40,8 +42,15 @@ class Command(DatabaseCommand):
             action="store_true",
             help="the ledger lacks entries that cannot be brought back; go on with what there is",
         )
+        parser.add_argument(
+            "--pass-over-bad-lines",
+            action="store_true",
+            help="lines of the ledger are no entries and cannot be mended; go on with the others",
+        )
 
-    def handle(self, *args: Any, dry_run: bool, ledger_was_lost: bool, **options: Any) -> None:
+    def handle(
+        self, *args: Any, dry_run: bool, ledger_was_lost: bool, pass_over_bad_lines: bool, **options: Any
+    ) -> None:
         """Replay the ledger and say what came of it."""
         executor = MigrationExecutor(connection)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
@@ -53,17 +62,26 @@ class Command(DatabaseCommand):
             raise CommandError(
                 f"There is no deletion ledger at {file.path}: bring it back, or go on with --ledger-was-lost."
             )
+        allowed = {"ledger_was_lost": ledger_was_lost, "pass_over_bad_lines": pass_over_bad_lines}
         try:
             if dry_run:
-                counts = restores.preview(file)
+                counts = restores.preview(file, **allowed)
             else:
-                counts = restores.replay(file, ledger_was_lost=ledger_was_lost, say=self.stdout.write)
+                counts = restores.replay(file, **allowed, say=self.stdout.write)
+        except restores.IllFormedLines as problem:
+            raise CommandError(f"{problem} Mend them, or go on with --pass-over-bad-lines.") from None
         except ledger.ContradictsDatabase as problem:
             raise CommandError(f"{problem} If it is lost for good, go on with --ledger-was-lost.") from None
         except OSError as problem:
             raise CommandError(f"The deletion ledger cannot be used: {problem.strerror}.") from None
+        self._say(counts, dry_run=dry_run)
+
+    def _say(self, counts: restores.Counts, *, dry_run: bool) -> None:
         self.stdout.write("It would be:" if dry_run else "Done:")
-        for name, count in asdict(counts).items():
-            self.stdout.write(f"  {count:>8} {_SAID[name]}")
+        for name, words in _SAID.items():
+            self.stdout.write(f"  {getattr(counts, name):>8} {words}")
+        for name, words in _PASSED_OVER.items():
+            if count := getattr(counts, name):
+                self.stdout.write(f"{count} {words} were passed over.")
         if not dry_run:
             self.stdout.write(_NEXT)
