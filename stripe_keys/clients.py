@@ -12,9 +12,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Merchant
-from stripe_keys import gateway, lifecycle, quarantine, vault
+from stripe_keys import contradictions, gateway, ledger_entries, lifecycle, quarantine, vault
 from stripe_keys.gateway import StripeClient
 from stripe_keys.models import DEFAULT_PURPOSE, DatabaseRestore, RestrictedKey, RestrictedKeyQuerySet
+from stripe_keys.secret import Secret
 
 __all__ = [
     "KeyEnded",
@@ -46,7 +47,7 @@ class KeySuspended(NoUsableKey):
 
 
 class KeyUnreadable(NoUsableKey):
-    """The stored key does not open; the merchant has been asked to paste it again. Stop until they have."""
+    """The stored key does not open or is gone; the merchant has been asked to paste it again. Stop until they have."""
 
 
 class KeyNotCheckedSinceRestore(NoUsableKey):
@@ -78,15 +79,33 @@ def stripe_client(
         with transaction.atomic():
             key = _usable(keys)
             lifecycle.record_use(key, actor="partner code", reason=used_for)
-            secret = vault.decrypt(key)
+            secret = _opened(key)
     except vault.NothingStored:
-        raise _why_not(keys) from None
+        contradictions.settle(key=key, now=timezone.now())
+        raise _why_not_any_more(keys) from None
     except vault.WillNotOpen:
         quarantine.quarantine(key=key, now=timezone.now())
-        raise KeyUnreadable(
-            f"{key.display} does not open; its merchant is asked to paste it again."
-        ) from None
+        raise _unreadable(key) from None
     return gateway.client_for(secret, max_network_retries=max_network_retries)
+
+
+def _opened(key: RestrictedKey) -> Secret:
+    if ledger_entries.was_erased(key):
+        raise vault.NothingStored("The key was erased; whatever is stored for it now does not count.")
+    return vault.decrypt(key)
+
+
+def _unreadable(key: RestrictedKey) -> KeyUnreadable:
+    return KeyUnreadable(f"{key.display} does not open; its merchant is asked to paste it again.")
+
+
+def _why_not_any_more(keys: RestrictedKeyQuerySet) -> NoUsableKey:
+    """Why the key that was there a moment ago cannot be had."""
+    try:
+        key = _usable(keys)
+    except NoUsableKey as reason:
+        return reason
+    return KeyNotProven(f"{key.display} was stored this moment; ask again.")
 
 
 def _usable(keys: RestrictedKeyQuerySet) -> RestrictedKey:
@@ -96,7 +115,7 @@ def _usable(keys: RestrictedKeyQuerySet) -> RestrictedKey:
     if key.suspended_at is not None:
         raise KeySuspended(f"{key.display} is suspended.")
     if key.quarantined_at is not None:
-        raise KeyUnreadable(f"{key.display} does not open; its merchant is asked to paste it again.")
+        raise _unreadable(key)
     restored_at = DatabaseRestore.objects.values_list("restored_at", flat=True).first()
     if restored_at is not None and (key.last_ok_at is None or key.last_ok_at < restored_at):
         raise KeyNotCheckedSinceRestore(

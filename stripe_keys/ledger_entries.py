@@ -20,6 +20,13 @@ def note_key_erased(key: RestrictedKey, *, status: str, reason: str) -> None:
     _note_once(Kind.KEY_ERASED, merchant_id=key.merchant_id, key_id=key.pk, status=status, reason=reason)
 
 
+def was_erased(key: RestrictedKey) -> bool:
+    """Whether `key` was erased once; if it is kept all the same, somebody has put it back by hand."""
+    return LedgerEntry.objects.filter(
+        kind=Kind.KEY_ERASED, merchant_id=key.merchant_id, key_id=key.pk
+    ).exists()
+
+
 def note_merchant_closed(merchant_id: UUID) -> None:
     """Have the ledger remember that everything of a merchant was erased; once, however often it is said."""
     _note_once(Kind.MERCHANT_CLOSED, merchant_id=merchant_id, key_id=None)

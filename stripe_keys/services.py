@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from accounts.models import Merchant, User
 from accounts.notices import tell_ops
 from accounts.services import locked_while_open
-from stripe_keys import ledger_entries, lifecycle, takeover, vault
+from stripe_keys import contradictions, ledger_entries, lifecycle, takeover, vault
 from stripe_keys.lifecycle import actor_name
 from stripe_keys.models import (
     DEFAULT_PURPOSE,
@@ -64,9 +64,9 @@ def add_key(
 ) -> Added:
     """Store a pasted key as pending, encrypted, and have it checked at once.
 
-    The same key again is the same row, and if its envelope does not open, this gives it a new one. A key that waits to
-    be proven gives way to a newer paste; a key that serves goes on serving until the new one is proven. A key that
-    another merchant has is rejected exactly as a useless one; ops are told.
+    The same key again is the same row, and if its envelope is gone or does not open, this gives it a new one. A key
+    that waits to be proven gives way to a newer paste; a key that serves goes on serving until the new one is proven.
+    A key that another merchant has is rejected exactly as a useless one; ops are told.
 
     Raises:
         TooManyPastes: the merchant or the address has pasted too often.
@@ -79,7 +79,7 @@ def add_key(
     key = _new_row(merchant, user, secret, marks[0], purpose)
     kept = RestrictedKey.objects.kept().filter(fingerprint__in=[mark.digest for mark in marks])
     own = kept.filter(merchant=merchant).select_for_update(of=("self",)).first()
-    if own is not None:
+    if own is not None and not contradictions.ended_as_put_back(own):
         return Added(own, already_saved=True, stored_afresh=_heal(own, secret, user, now))
     count_paste(key, user, remote_address, now)
     _give_way(key, user)  # whatever comes of the new key: a difference would tell whose it is
@@ -147,8 +147,8 @@ def _reject(key: RestrictedKey) -> None:
 
 
 def _heal(key: RestrictedKey, secret: Secret, user: User, now: datetime) -> bool:
-    """Give `key` a new envelope if its own does not open; False if it is well. The caller has locked it."""
-    if key.quarantined_at is None:
+    """Give `key` a new envelope if its own is gone or does not open; False if it is well. The caller has locked it."""
+    if key.quarantined_at is None and not _is_bereft(key):
         return False
     KeyEnvelope.objects.filter(key=key).delete()
     try:
@@ -160,6 +160,19 @@ def _heal(key: RestrictedKey, secret: Secret, user: User, now: datetime) -> bool
     lifecycle.record(key, actor=actor_name(user), reason="The key was pasted again and stored afresh.")
     lifecycle.request_validation(key, reason=Validation.Reason.ADDED, now=now, requested_by=user)
     return True
+
+
+def _is_bereft(key: RestrictedKey) -> bool:
+    """Whether nothing is stored that opens; while the vault is in trouble nothing is known, and this says no."""
+    envelope = KeyEnvelope.objects.select_related("key", "data_key").filter(key=key).first()
+    try:
+        if envelope is not None:
+            vault.verify(envelope)
+    except vault.WillNotOpen:
+        return True
+    except vault.VaultError:
+        return False
+    return envelope is None
 
 
 def _tell_ops_of_second_merchant(key: RestrictedKey, merchant: Merchant, now: datetime) -> None:

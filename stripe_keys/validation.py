@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from stripe_keys import lifecycle, quarantine, takeover, vault
+from stripe_keys import contradictions, ledger_entries, lifecycle, quarantine, takeover, vault
 from stripe_keys.gateway import Answer
 from stripe_keys.inspection import Inspection, install_of, may_see_permissions, probe_permissions, whose
 from stripe_keys.models import PermissionCheck, RestrictedKey, StripeInstall, Validation
@@ -47,25 +47,39 @@ def process(row: Validation) -> None:
 def _opened(row: Validation, key: RestrictedKey) -> Secret | None:
     """The key's text; None if there is nothing to check, which settles the row.
 
+    A key that was erased since it was read is moot; one that is still kept, with nothing stored or with what was put
+    back after an erasure, is as unreadable as one that does not open.
+
     While the vault itself is in trouble the check waits: nothing is known about the key.
     """
     lifecycle.record_use(key, actor="validation worker", reason=row.get_reason_display())
     try:
-        return vault.decrypt(key)
+        if not ledger_entries.was_erased(key):
+            return vault.decrypt(key)
     except vault.NothingStored:
-        with engine.settle(row):
-            _finish(row, "moot")
+        pass
     except vault.WillNotOpen:
         now = timezone.now()
         with engine.settle(row):
             quarantine.quarantine(key=key, now=now)
-            RestrictedKey.objects.filter(pk=key.pk).update(next_check_at=_next_check(key, now))
-            _finish(row, "unreadable")
+            _unreadable(row, key, now)
+        return None
     except vault.VaultError as problem:
         log.critical("the vault opens nothing now: %s", type(problem).__name__, extra={"key": str(key.pk)})
         RestrictedKey.objects.kept().filter(pk=key.pk).update(last_problem="check_failed")
         raise engine.Postpone(_VAULT_PAUSE, type(problem).__name__) from None
+    now = timezone.now()
+    with engine.settle(row):
+        if contradictions.settle(key=key, now=now):
+            _unreadable(row, key, now)
+        else:
+            _finish(row, "moot")
     return None
+
+
+def _unreadable(row: Validation, key: RestrictedKey, now: datetime) -> None:
+    RestrictedKey.objects.filter(pk=key.pk).update(next_check_at=_next_check(key, now))
+    _finish(row, "unreadable")
 
 
 def gave_up(row: Validation) -> None:

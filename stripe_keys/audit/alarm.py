@@ -27,8 +27,17 @@ _TO_DO = {
     " database.",
     Class.ORPHAN: "orphan: something encrypted is kept that nothing needs any more. Find out which erasure or rotation"
     " was cut short, and finish it.",
-    Class.MISSING: "missing: a key is called kept and has no envelope, so that it cannot be used. Have the merchant"
-    " paste it again, and find out who deleted the row.",
+    Class.MISSING: "missing: a key is called kept and has no envelope, so that it cannot be used. It is quarantined and"
+    " its merchant asked to paste it again. Find out who deleted the row.",
+    Class.ERASED_BEFORE: "erased before: a key is kept although the deletion ledger says that it was erased. Somebody"
+    " wrote an old row back into the database; nobody gets the key, and the next check quarantines it. Find out who it"
+    " was, then have the merchant remove it.",
+    Class.WRONG_FINGERPRINT: "wrong fingerprint: a key opens, but its row's fingerprint was made of something else or"
+    " with another fingerprint key of the same name, so that neither a duplicate nor a leak of it is recognised. Put"
+    " the right FINGERPRINT_KEYS back, then run `manage.py rotate_fingerprints --all`. If it was a single row, find out"
+    " who wrote to the database.",
+    Class.UNKNOWN_FINGERPRINT_KEY: "unknown fingerprint key: a key's fingerprint was made by one that FINGERPRINT_KEYS"
+    " lacks. Put it back behind the others; if it is lost, run `manage.py rotate_fingerprints`.",
     Class.UNKNOWN: "unknown: nothing was found out, because a key-encryption key is missing, is another one of the same"
     " name, or its service is away. Put it right (`manage.py check --deploy` names it), then run"
     " `manage.py audit_vault`.",
@@ -52,7 +61,7 @@ def in_short(audit: VaultAudit) -> str:
 
 
 def is_braked(cursor: dict[str, Any]) -> bool:
-    """Whether so many envelopes do not open that the fault is ours: more than 10, and more than 5 % of all."""
+    """Whether so many envelopes are gone or shut that the fault is ours: more than 10, and more than 5 %."""
     count = len(cursor["unreadable"])
     return bool(count > BRAKE_ROWS and count > BRAKE_SHARE * cursor["envelopes"])
 
@@ -118,8 +127,8 @@ def what_to_do(audit: VaultAudit) -> list[str]:
     told = []
     if audit.cursor.get("braked"):
         told.append(
-            "So many envelopes do not open that this is no matter of single rows: NO KEY WAS QUARANTINED. Look for a"
-            " wrong SITE_ENVIRONMENT, a database restored by halves, or a damaged disk, before anything else."
+            "So many envelopes are gone or do not open that this is no matter of single rows: NO KEY WAS QUARANTINED."
+            " Before anything else look for a wrong SITE_ENVIRONMENT, a database restored by halves, a damaged disk."
         )
     if audit.cursor.get("quarantined"):
         told.append(

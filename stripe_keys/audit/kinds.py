@@ -13,6 +13,7 @@ from stripe_keys.models import (
     DataKey,
     KekCanary,
     KeyEnvelope,
+    LedgerEntry,
     MerchantDataKey,
     RestrictedKey,
     SiteDataKey,
@@ -24,7 +25,7 @@ RESTRICTED_KEY = "restricted_key"
 class Class(StrEnum):
     """What an audit says about a row.
 
-    `missing` is a fifth word beside those for what is there: a key that its row calls kept, without an envelope.
+    `missing` stands beside the words for what is there: a key that its row calls kept, without an envelope.
     `unknown` says nothing about the row: its key-encryption key is missing or wrong, or its service away.
     """
 
@@ -33,15 +34,24 @@ class Class(StrEnum):
     UNREADABLE = "unreadable"
     ORPHAN = "orphan"  # kept though nothing needs it any more
     MISSING = "missing"
+    ERASED_BEFORE = (
+        "erased before"  # kept, though the deletion ledger says that it was erased: somebody put it back
+    )
+    WRONG_FINGERPRINT = "wrong fingerprint"  # opens, but its row's fingerprint is not that of what is inside
+    UNKNOWN_FINGERPRINT_KEY = "unknown fingerprint key"  # opens, and nobody can say whether that is so
     UNKNOWN = "unknown"
+
+
+_FAULTS = {"wrong": Class.WRONG_FINGERPRINT, "unknown key": Class.UNKNOWN_FINGERPRINT_KEY}
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
     """One row: where the walk stands with it, the id that people know it by, and how to find out about it.
 
-    `verify` opens it, hands nothing out, and returns the id of the key-encryption key that it hangs on. `service` names
-    what is not asked in vain again and again while it is away. `known` is the class of what need not be opened.
+    `verify` opens it, hands nothing out, and returns the id of the key-encryption key that it hangs on, or a class if
+    something else is wrong with it. `service` names what is not asked in vain again and again while it is away. `known`
+    is the class of what need not be opened.
     """
 
     position: int | str
@@ -138,26 +148,38 @@ def _unwrapped(row: DataKey) -> str:
 
 
 def _envelopes(position: Any, limit: int) -> list[Stored]:
+    erasures = LedgerEntry.objects.filter(
+        kind=LedgerEntry.Kind.KEY_ERASED, merchant_id=OuterRef("key__merchant_id"), key_id=OuterRef("key_id")
+    )
     rows = KeyEnvelope.objects.select_related("key__merchant", "data_key")
+    rows = rows.annotate(was_erased=Exists(erasures))
     return [
         Stored(
             row.pk,
             str(row.key_id),
             partial(_opened, row),
             row.data_key.kek_id,
-            known=Class.ORPHAN if not row.key.is_kept or row.key.merchant.closed_at is not None else None,
+            known=_known_of(row.key, was_erased=row.was_erased),
             may_be_quarantined=row.key.quarantined_at is None,
         )
         for row in _beyond(rows, position, limit)
     ]
 
 
+def _known_of(key: RestrictedKey, *, was_erased: bool) -> Class | None:
+    if not key.is_kept or key.merchant.closed_at is not None:
+        return Class.ORPHAN
+    return Class.ERASED_BEFORE if was_erased else None
+
+
 def _opened(envelope: KeyEnvelope) -> str:
-    vault.verify(envelope)
-    return envelope.data_key.kek_id
+    return _FAULTS.get(vault.verify(envelope), envelope.data_key.kek_id)
 
 
 def _keys_without_envelope(position: Any, limit: int) -> list[Stored]:
     # Under a key-encryption key that was declared lost nothing is kept, and the merchants have been asked to paste.
     rows = RestrictedKey.objects.kept().filter(envelope__isnull=True, quarantined_at__isnull=True)
-    return [Stored(str(row.pk), str(row.pk), known=Class.MISSING) for row in _beyond(rows, position, limit)]
+    return [
+        Stored(str(row.pk), str(row.pk), known=Class.MISSING, may_be_quarantined=True)
+        for row in _beyond(rows, position, limit)
+    ]

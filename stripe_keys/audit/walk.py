@@ -16,7 +16,7 @@ from django.db import Error as DatabaseTrouble
 from django.db import connection, transaction
 from django.utils import timezone
 
-from stripe_keys import quarantine, vault
+from stripe_keys import contradictions, quarantine, vault
 from stripe_keys.audit import alarm
 from stripe_keys.audit.kinds import Class, Kind, Stored, kinds, primary_kek_id
 from stripe_keys.models import KeyEnvelope, RestrictedKey, VaultAudit
@@ -131,7 +131,7 @@ class Walk:
         if self._in_vain[row.service] >= _ASKED_IN_VAIN:
             return Class.UNKNOWN
         try:
-            kek_id = row.verify()
+            found = row.verify()
         except vault.WillNotOpen:
             return Class.UNREADABLE
         except vault.KeyServiceAway:
@@ -146,7 +146,9 @@ class Walk:
         except Exception as problem:  # whatever is wrong with one row, the walk goes on
             log.error("the audit stumbled over a row (%s)", type(problem).__name__)  # noqa: TRY400 # no outside text
             return Class.UNKNOWN
-        return Class.OLD_KEK if kek_id and self._primary and kek_id != self._primary else Class.OK
+        if isinstance(found, Class):
+            return found
+        return Class.OLD_KEK if found and self._primary and found != self._primary else Class.OK
 
     def _write(self, kind: str, seen: Sequence[tuple[Stored, Class]], cursor: dict[str, Any]) -> None:
         """Add what was seen, unless another walker has been here."""
@@ -155,7 +157,9 @@ class Walk:
         wrong = [(row, found) for row, found in seen if found not in (Class.OK, Class.OLD_KEK)]
         findings = [{"kind": kind, "id": row.row_id, "class": found.value} for row, found in wrong]
         unreadable = [
-            row.row_id for row, found in wrong if found is Class.UNREADABLE and row.may_be_quarantined
+            row.row_id
+            for row, found in wrong
+            if found in (Class.UNREADABLE, Class.MISSING) and row.may_be_quarantined
         ]
         if not alarm.is_braked(cursor):  # beyond that nobody is quarantined, and the list would only grow
             cursor["unreadable"] = [*cursor["unreadable"], *unreadable]
@@ -177,12 +181,12 @@ class Walk:
 
 
 def _quarantine_if_it_still_will_not_open(key_id: str) -> None:
-    envelope = (
-        KeyEnvelope.objects.select_related("key", "data_key")
-        .filter(key_id=UUID(key_id), key__in=RestrictedKey.objects.kept())
-        .first()
-    )
+    key = RestrictedKey.objects.kept().filter(pk=UUID(key_id)).first()
+    if key is None:
+        return
+    envelope = KeyEnvelope.objects.select_related("key", "data_key").filter(key=key).first()
     if envelope is None:
+        contradictions.settle(key=key, now=timezone.now())
         return
     try:
         vault.verify(envelope)

@@ -1,11 +1,16 @@
 """Restricted keys in and out of their envelopes. Each is bound to purpose, merchant, row, mode and environment."""
 
+import hmac
+from typing import Literal
+
 from stripe_keys.models import KeyEnvelope, MerchantDataKey, RestrictedKey
 from stripe_keys.secret import NotAKey, Secret
 from stripe_keys.vault import data_keys
 from stripe_keys.vault.envelopes import Place, lock, unlock, version_of
 from stripe_keys.vault.errors import NothingStored, WillNotOpen
 from stripe_keys.vault.fingerprints import Fingerprint, fingerprints
+
+FingerprintFault = Literal["", "wrong", "unknown key"]
 
 
 def place_of(key: RestrictedKey) -> Place:
@@ -59,9 +64,18 @@ def open_envelope(envelope: KeyEnvelope) -> Secret:
     return secret
 
 
-def verify(envelope: KeyEnvelope) -> None:
-    """Prove that `envelope` opens and let go of the secret, which nobody gets; raises as `decrypt`."""
-    open_envelope(envelope)
+def verify(envelope: KeyEnvelope) -> FingerprintFault:
+    """Prove that `envelope` opens and let go of the secret, which nobody gets; raises as `decrypt`.
+
+    Returns what is wrong with the fingerprint of its row, if anything: it is not the secret's (`wrong`), or the key
+    that made it is not configured, so that nobody can say (`unknown key`).
+    """
+    key = envelope.key
+    digests = {mark.key_id: mark.digest for mark in fingerprints(open_envelope(envelope))}
+    expected = digests.get(key.fingerprint_key_id)
+    if expected is None:
+        return "unknown key"
+    return "" if hmac.compare_digest(expected, bytes(key.fingerprint)) else "wrong"
 
 
 def reencrypt(envelope: KeyEnvelope, data_key: MerchantDataKey) -> bytes:

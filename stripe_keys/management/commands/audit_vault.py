@@ -56,9 +56,11 @@ class Command(DatabaseCommand):
 
     def _report(self, finished: VaultAudit) -> None:
         classes = [each.value for each in audit.Class]
-        self.stdout.write(f"{'':20}" + "".join(f"{name:>12}" for name in classes))
+        widths = {name: max(12, len(name) + 2) for name in classes}
+        self.stdout.write(f"{'':20}" + "".join(f"{name:>{widths[name]}}" for name in classes))
         for kind, by_class in sorted(finished.counts.items()):
-            self.stdout.write(f"{kind:20}" + "".join(f"{by_class.get(name, 0):>12}" for name in classes))
+            cells = (f"{by_class.get(name, 0):>{widths[name]}}" for name in classes)
+            self.stdout.write(f"{kind:20}" + "".join(cells))
         for found in finished.findings:
             self.stdout.write(f"{found['kind']} {found['id']} {found['class']}")
         if len(finished.findings) == audit.LISTED:

@@ -68,3 +68,28 @@ def test_keys_in_quarantine_do_not_pull_the_brake_again(ada: User) -> None:
 
     keys[0].refresh_from_db()
     assert keys[0].quarantined_at is not None
+
+
+def test_eleven_missing_envelopes_of_eleven_are_our_fault(ada: User) -> None:
+    many_kept_keys(ada, 11)
+    KeyEnvelope.objects.all().delete()
+
+    _, printed = audited()
+
+    assert "NO KEY WAS QUARANTINED" in printed
+    assert not RestrictedKey.objects.filter(quarantined_at__isnull=False).exists()
+
+
+def test_a_key_stored_afresh_meanwhile_is_not_quarantined(ada: User) -> None:
+    key = a_kept_key(ada)
+    old = KeyEnvelope.objects.get(key=key)
+    KeyEnvelope.objects.all().delete()
+    walking = audit.Walk(audit.begin())
+    while not newest().cursor.get("unreadable"):
+        a_step(walking)
+
+    old.save(force_insert=True)
+    finish(walking)
+
+    key.refresh_from_db()
+    assert key.quarantined_at is None
