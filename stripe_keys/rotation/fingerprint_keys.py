@@ -45,15 +45,18 @@ def ended_on_old_keys() -> dict[str, int]:
     return counts(ended.exclude(fingerprint_key_id=vault.primary_fingerprint_key_id()))
 
 
-def mark_anew(*, on_progress: Callable[[int], object]) -> Outcome:
-    """Give every kept key a fingerprint under the primary fingerprint key; `on_progress` hears of each one.
+def mark_anew(*, on_progress: Callable[[int], object], keys: RestrictedKeyQuerySet | None = None) -> Outcome:
+    """Give kept keys a fingerprint under the primary fingerprint key; `on_progress` hears of each one.
+
+    Without `keys`, those whose fingerprint another one made; with all that are kept, it also repairs those that a wrong
+    key of the primary's name has marked.
 
     Raises:
         BadKeyMaterial: the fingerprint keys are unusable.
     """
     outcome = Outcome()
     try:
-        for key in _in_turn():
+        for key in _in_turn(kept_on_old_keys() if keys is None else keys):
             _mark(key, outcome)
             on_progress(1)
     except vault.KeyServiceAway as problem:
@@ -61,9 +64,9 @@ def mark_anew(*, on_progress: Callable[[int], object]) -> Outcome:
     return outcome
 
 
-def _in_turn() -> Iterator[RestrictedKey]:
+def _in_turn(rows: RestrictedKeyQuerySet) -> Iterator[RestrictedKey]:
     seen = UUID(int=0)
-    while keys := list(kept_on_old_keys().filter(pk__gt=seen).order_by("pk")[:_BATCH]):
+    while keys := list(rows.filter(pk__gt=seen).order_by("pk")[:_BATCH]):
         seen = keys[-1].pk
         yield from keys
 

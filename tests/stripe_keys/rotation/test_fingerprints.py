@@ -11,6 +11,7 @@ from stripe_keys.secret import Secret
 from tests.people import a_restricted_key, merchant_of
 from tests.stripe_keys.keys import paste
 from tests.stripe_keys.rotation.stored import (
+    Ran,
     a_local_key,
     a_stored_key,
     flip_last_bit,
@@ -177,3 +178,32 @@ def test_a_key_that_changed_since_it_was_read_is_left_alone(
     marks = {"removed": "f1", "marked": "f2"}
     assert mark_of(key)[0] == marks[what]
     assert mark_of(key)[1] == b"x" or what == "removed"
+
+
+def test_all_repairs_what_a_wrong_key_of_the_same_name_has_marked(
+    adas_merchant: Merchant, old_mark: str, settings: Settings
+) -> None:
+    secret = Secret(a_restricted_key())
+    settings.FINGERPRINT_KEYS = [a_local_key("f1")]
+    key = a_stored_key(adas_merchant, secret)
+    settings.FINGERPRINT_KEYS = [old_mark]
+    assert run("rotate_fingerprints").output == "0 kept keys marked with f1.\n"
+    assert mark_of(key) != expected_mark(secret)
+    assert run("rotate_fingerprints", "--all", "--dry-run").output == (
+        "Would mark 1 kept keys of f1 with f1.\nNothing was changed.\n"
+    )
+
+    ran = run("rotate_fingerprints", "--all")
+
+    assert ran == Ran("1 kept keys marked with f1.\n", failed=False)
+    assert mark_of(key) == expected_mark(secret)
+
+
+def test_all_fails_if_a_key_under_the_primary_does_not_open(adas_merchant: Merchant, old_mark: str) -> None:
+    key = a_stored_key(adas_merchant)
+    KeyEnvelope.objects.update(envelope=flip_last_bit(KeyEnvelope.objects.get().envelope))
+
+    ran = run("rotate_fingerprints", "--all")
+
+    assert ran.failed
+    assert f"Does not open, and stays as it was: key {key.pk}" in ran.output
