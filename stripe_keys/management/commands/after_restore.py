@@ -3,11 +3,12 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from stripe_keys import ledger, restores
+from work.management.database import DatabaseCommand
 
 _SAID = {
     "entries_replayed": "entries of the ledger",
@@ -28,7 +29,7 @@ _NEXT = """Next:
   4. Keys pasted since the dump are not in this database: their merchants paste them again."""
 
 
-class Command(BaseCommand):
+class Command(DatabaseCommand):
     """Erases again what the deletion ledger remembers, signs everybody out, and has every key checked."""
 
     help = "Run after each restore of the database, while web and workers are stopped."
