@@ -25,7 +25,6 @@ from stripe_keys.vault import data_keys
 from tests.people import TOTP_SECRET, a_restricted_key, merchant_of
 from tests.stripe_keys.audit.damage import (
     a_kept_key,
-    alarms,
     audited,
     damage,
     flip_a_bit,
@@ -194,39 +193,6 @@ def test_a_kept_key_without_envelope_is_missing(key: RestrictedKey) -> None:
     key.refresh_from_db()
     assert key.quarantined_at is not None
     assert audited()[0] == 0, "its merchant has been asked: there is nothing left to do"
-
-
-def test_a_fingerprint_of_something_else_is_wrong_and_condemns_nothing(key: RestrictedKey) -> None:
-    flip_a_bit(key, "fingerprint")
-
-    status, printed = audited()
-
-    assert status == 1
-    assert f"restricted_key {key.pk} wrong fingerprint" in printed
-    assert "rotate_fingerprints --all" in alarms()[0]
-    assert found("restricted_key") == {"wrong fingerprint": 1}
-    key.refresh_from_db()
-    assert key.quarantined_at is None
-
-
-def test_a_fingerprint_by_an_older_key_is_ok(key: RestrictedKey, settings: Settings) -> None:
-    settings.FINGERPRINT_KEYS = [a_local_key("next"), *settings.FINGERPRINT_KEYS]
-
-    assert audited()[0] == 0
-
-
-def test_a_fingerprint_by_a_key_that_is_not_configured_is_told(
-    key: RestrictedKey, settings: Settings
-) -> None:
-    settings.FINGERPRINT_KEYS = [a_local_key("next")]
-
-    status, printed = audited()
-
-    assert status == 1
-    assert f"restricted_key {key.pk} unknown fingerprint key" in printed
-    assert found("restricted_key") == {"unknown fingerprint key": 1}
-    key.refresh_from_db()
-    assert key.quarantined_at is None
 
 
 def test_rows_under_another_primary_are_old(key: RestrictedKey, settings: Settings) -> None:
