@@ -9,6 +9,7 @@ from uuid import UUID
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import BadRequest, PermissionDenied
+from django.core.validators import ProhibitNullCharactersValidator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.template.response import TemplateResponse
@@ -25,13 +26,11 @@ from stripe_keys.leaks import Fate, Found
 from stripe_keys.models import KeySubmission, RestrictedKey
 from work.admin import OpsPage
 
-LONGEST_TEXT = 60_000  # characters; with its wrapping it stays below what the site accepts
 _NEVER_KEPT = {
     "autocomplete": "off",
     "autocapitalize": "off",
     "autocorrect": "off",
     "spellcheck": "false",
-    "maxlength": str(LONGEST_TEXT),
     "rows": "12",
     "data-1p-ignore": "",
     "data-bwignore": "",
@@ -40,8 +39,8 @@ _NEVER_KEPT = {
 }
 _REFUSALS = {
     "required": "Paste the text first.",
-    "max_length": f"That was more than {LONGEST_TEXT:,} characters, and none was read. Paste the part with the keys.",
-    "no_key": "There is no key in that text: one begins with rk_ or sk_, then live_ or test_. Was it copied whole?",
+    "no_key": "No key was recognised in that text: one begins with rk_ or sk_, then live_ or test_. "
+    "If there is one in it, paste the key alone.",
 }
 _OUTCOMES = {
     Fate.SUSPEND: (messages.SUCCESS, "Suspended, and the merchant is told"),
@@ -60,12 +59,21 @@ class ForgottenText(forms.Textarea):
         return ""
 
 
-class LeakedTextForm(forms.Form):
-    """Takes a text that leaked."""
+class TextOrBytes(forms.CharField):
+    """A text field that takes a NUL too, which stands between the variables of a process and in UTF-16."""
 
-    text = forms.CharField(
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.validators = [
+            each for each in self.validators if not isinstance(each, ProhibitNullCharactersValidator)
+        ]
+
+
+class LeakedTextForm(forms.Form):
+    """Takes a text that leaked. How long it may be is the site's limit on a request: 60 KB and what comes with it."""
+
+    text = TextOrBytes(
         label="The text that leaked",
-        max_length=LONGEST_TEXT,
         strip=False,
         widget=ForgottenText(attrs=_NEVER_KEPT),
     )
@@ -119,6 +127,8 @@ class LeakDesk(OpsPage):
             return _see_other(self._look_up(request))
         refusal = _REFUSALS.get(request.GET.get("refused", ""), "")
         return self._page(request, "leak_desk", form=LeakedTextForm(), refusal=refusal)
+
+    leak_desk.takes_nul_in = "text"  # type: ignore[attr-defined]  # read by the ops desk, for the bytes of a process
 
     @sensitive_variables()
     def _look_up(self, request: HttpRequest) -> str:
