@@ -84,12 +84,18 @@ def parameters(page: ModelAdmin[Any]) -> Iterator[str]:
     yield from (name for name, _ in filters(page))
 
 
+def common(page: ModelAdmin[Any]) -> Iterator[tuple[str, object]]:
+    """What every list may be asked by, and what kind of question it is there."""
+    columns = {field.name: type(field) for field in page.opts.get_fields()}
+    shape = (type(page.opts.pk), bool(page.search_fields), bool(page.list_filter), bool(page.date_hierarchy))
+    yield from ((name, (name, columns.get(name.partition("__")[0]), shape)) for name in EVERY_LIST)
+
+
 def questions() -> Iterator[tuple[str, str]]:
-    """Every list with what all lists have, and each kind of filter at the first list that has it."""
+    """Each kind of question at the first list that may be asked it."""
     met: set[object] = set()
     for address, page in lists():
-        yield from ((address, name) for name in EVERY_LIST)
-        for name, kind in filters(page):
+        for name, kind in (*common(page), *filters(page)):
             if kind not in met:
                 met.add(kind)
                 yield address, name
