@@ -4,32 +4,20 @@ from io import StringIO
 from typing import Any
 
 from django.core.management import CommandError, call_command
-from django.db import transaction
 from django.db.models import Model
 
 from accounts.models import Merchant, Notice, User
-from stripe_keys import audit, vault
+from stripe_keys import audit
 from stripe_keys.models import KeyEnvelope, RestrictedKey, VaultAudit
 from stripe_keys.secret import Secret
-from tests.people import a_restricted_key, merchant_of
+from tests.people import merchant_of
+from tests.stripe_keys.rotation.stored import a_stored_key
 
 
-@transaction.atomic
 def a_kept_key(owner: User | Merchant, purpose: str = "default", text: str = "") -> RestrictedKey:
     """A pending key with its envelope."""
     merchant = owner if isinstance(owner, Merchant) else merchant_of(owner)
-    secret = Secret(text or a_restricted_key())
-    mark = vault.fingerprints(secret)[0]
-    key = RestrictedKey.objects.create(
-        merchant=merchant,
-        purpose=purpose,
-        livemode=secret.livemode,
-        last4=secret.last4,
-        fingerprint=mark.digest,
-        fingerprint_key_id=mark.key_id,
-    )
-    vault.encrypt(key, secret).save()
-    return key
+    return a_stored_key(merchant, Secret(text) if text else None, purpose)
 
 
 def many_kept_keys(owner: User, count: int) -> list[RestrictedKey]:
