@@ -61,7 +61,11 @@ def broker() -> Iterator["redis.Redis"]:
 
 
 @pytest.fixture
-def workers(errands: "Queue[Errand]", broker: "redis.Redis", tmp_path: Path) -> Iterator[Workers]:
+def workers(
+    request: pytest.FixtureRequest, errands: "Queue[Errand]", broker: "redis.Redis", tmp_path: Path
+) -> Iterator[Workers]:
     """Starts real worker processes on the test database; kills what is left of them."""
+    marker = request.node.get_closest_marker("django_db")
+    assert "available_apps" not in marker.kwargs, "a worker leaves rows of every app: have all tables emptied"
     with Workers(tmp_path) as started:
         yield started

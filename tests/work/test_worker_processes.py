@@ -14,14 +14,14 @@ from django.db import OperationalError, connection
 from local_stack.ports import free_port
 from local_stack.redis_server import RedisServer
 from tests.waiting import eventually
-from tests.work.conftest import COMMITTING
 from tests.work.errands import Effect, Errand, put
 from tests.work.processes import Workers
 from work import bell
 from work.models import WorkerHeartbeat
 from work.pulse import EXIT_FOR_RESTART
 
-pytestmark = [COMMITTING, pytest.mark.processes]
+# A whole worker writes for every app (canaries, audits), so everything is emptied after each test, not only `work`.
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 
 
 def begun_by(errand: Errand) -> list[int]:
