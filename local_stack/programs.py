@@ -10,7 +10,7 @@ from local_stack.ports import LOOPBACK, Ports
 from local_stack.supervision import Program
 
 _PYTHON = (sys.executable, "-m")
-_WORKER = ("--pool", "threads", "--concurrency", "16", "--without-gossip", "--without-mingle")
+_WORKER = ("--without-gossip", "--without-mingle")
 
 
 def programs(ports: Ports, *, simulator_config: Path) -> tuple[Program, ...]:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import django_stubs_ext
 
+from partner_site.content_security import content_security_policy
 from partner_site.environment import Environment
 from partner_site.log import logging_config
 
@@ -219,6 +220,9 @@ STRIPE_PLATFORM_KEY_TEST = env("STRIPE_PLATFORM_KEY_TEST", default="")
 STRIPE_PREVIEW_VERSION = env("STRIPE_PREVIEW_VERSION", default="2026-04-22.preview")
 STRIPE_EGRESS_ADDRESSES = env.list("STRIPE_EGRESS_ADDRESSES", default=[])
 STRIPE_TIMEOUT_SECONDS = env.float("STRIPE_TIMEOUT_SECONDS", default=10.0)
+STRIPE_RATE_LIVE = env.float("STRIPE_RATE_LIVE", default=100.0)
+STRIPE_RATE_TEST = env.float("STRIPE_RATE_TEST", default=25.0)
+STRIPE_RATE_SHARE = env.float("STRIPE_RATE_SHARE", default=0.8)
 INSTALL_STATE_LIFETIME_SECONDS = env.int("INSTALL_STATE_LIFETIME_SECONDS", default=600)
 KEY_REMOVED_ON_UNINSTALL = env.bool("KEY_REMOVED_ON_UNINSTALL", default=True)
 
@@ -243,6 +247,10 @@ PENDING_KEY_LIFETIME_DAYS = env.int("PENDING_KEY_LIFETIME_DAYS", default=7)
 KEY_CONFIRM_DEAD_AFTER_SECONDS = env.int("KEY_CONFIRM_DEAD_AFTER_SECONDS", default=60)
 KEY_EXPIRY_LAG_SECONDS = env.int("KEY_EXPIRY_LAG_SECONDS", default=10)
 KEY_CHECK_COOLDOWN_SECONDS = env.int("KEY_CHECK_COOLDOWN_SECONDS", default=30)
+KEY_SWEEP_REQUESTS_PER_SECOND = env.float("KEY_SWEEP_REQUESTS_PER_SECOND", default=20.0)
+KEY_BRAKE_SHARE = env.float("KEY_BRAKE_SHARE", default=0.05)
+KEY_BRAKE_ACCOUNTS = env.int("KEY_BRAKE_ACCOUNTS", default=3)
+KEY_BRAKE_WINDOW_SECONDS = env.int("KEY_BRAKE_WINDOW_SECONDS", default=600)
 PASTE_LIMIT_PER_HOUR = env.int("PASTE_LIMIT_PER_HOUR", default=5)
 PASTE_LIMIT_PER_DAY = env.int("PASTE_LIMIT_PER_DAY", default=15)
 PASTE_LIMIT_PER_ADDRESS_PER_HOUR = env.int("PASTE_LIMIT_PER_ADDRESS_PER_HOUR", default=10)
@@ -264,6 +272,11 @@ CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_DEFAULT_QUEUE = "bells"
+WORKER_THREADS = env.int(
+    "WORKER_THREADS", default=64
+)  # most of them wait for Stripe, and hold nothing meanwhile
+CELERY_WORKER_POOL = "threads"
+CELERY_WORKER_CONCURRENCY = WORKER_THREADS
 
 # --- Language, files, logs -------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
@@ -279,20 +292,6 @@ STORAGES = {
 LOGGING_CONFIG = "logging.config.dictConfig"
 LOGGING = logging_config(level=env("LOG_LEVEL", default="INFO"))
 
-_OWN = "'self'"
-_NOTHING = "'none'"
-CONTENT_SECURITY_POLICY = {
-    "DIRECTIVES": {
-        "default-src": [_NOTHING],
-        "script-src": [_OWN],
-        "style-src": [_OWN],
-        "img-src": [_OWN, "data:"],  # the second factor's QR code is a data: image
-        "font-src": [_OWN],
-        "connect-src": [_OWN],
-        # "Connect" is a form whose answer redirects to Stripe, and browsers apply form-action to redirects too.
-        "form-action": [_OWN, STRIPE_INSTALL_BASE, STRIPE_DASHBOARD_BASE],
-        "frame-ancestors": [_NOTHING],
-        "base-uri": [_NOTHING],
-        "object-src": [_NOTHING],
-    }
-}
+CONTENT_SECURITY_POLICY = content_security_policy(
+    may_redirect_to=[STRIPE_INSTALL_BASE, STRIPE_DASHBOARD_BASE]
+)

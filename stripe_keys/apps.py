@@ -19,6 +19,7 @@ class StripeKeysConfig(AppConfig):
         periodic.every(30, "plan-due-checks", tasks.plan_due_checks)
         periodic.every(3600, "give-up-on-unproven-keys", tasks.give_up_on_unproven_keys)
         periodic.every(24 * 3600, "forget-old-pastes", tasks.forget_old_pastes)
+        periodic.every(60, "watch-incidents", tasks.watch_incidents)
         periodic.every(3600, "mark-ledger", ledger.mark)
         periodic.every(60, "advance-vault-audit", audit.advance_nightly)
         checks.register_checks()

@@ -1,15 +1,13 @@
 """The only door to Stripe: what goes out is decided here, and what comes back leaves as our own small dataclasses.
 
-No exception of the SDK and no text of Stripe's passes this module: messages of Stripe's quote parts of keys. Decisions
-rest on status and code; the message only enriches (which account, which key id), because its wording is not versioned.
+No exception of the SDK and no text of Stripe's passes this module: messages of Stripe's quote parts of keys. What an
+answer means is decided in `stripe_keys.answers`.
 """
 
-import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from functools import lru_cache
 from http.cookiejar import Cookie, DefaultCookiePolicy
 from typing import Any
@@ -22,37 +20,16 @@ from django.conf import settings
 from requests.adapters import HTTPAdapter
 from stripe import StripeClient
 
-from stripe_keys.permissions import Probe
+from stripe_keys import answers
+from stripe_keys.answers import Answer, Finding
+from stripe_keys.catalogue import Probe
 from stripe_keys.secret import Secret
 
 __all__ = ["StripeClient"]
 
-PROBES_AT_ONCE = 16
+QUESTIONS_AT_ONCE = 1024
+CONNECTIONS_KEPT = 128
 CONNECT_SECONDS = 3.0
-_ACCOUNT = re.compile(r"\bacct_[A-Za-z0-9]{8,64}\b", re.ASCII)
-_ACCOUNT_IN_TEXT = re.compile(r"account '(acct_[A-Za-z0-9]{8,64})'", re.ASCII)
-_KEY_ID_IN_TEXT = re.compile(r"apikeys(?:%2F|/)(mk_[A-Za-z0-9]{8,100})", re.ASCII)
-
-
-class Answer(StrEnum):
-    """What one answer of Stripe's means for the key that asked."""
-
-    GRANTED = "granted"
-    MISSING_PERMISSION = "missing_permission"
-    REFUSED = "refused"
-    EXPIRED = "expired"
-    ADDRESS_REFUSED = "address_refused"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One request's answer, and whom it named: account and key ids are empty where Stripe did not say."""
-
-    answer: Answer
-    stripe_account_id: str = ""
-    stripe_key_id: str = ""
-    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,8 +67,8 @@ class _NoCookies(DefaultCookiePolicy):
 def _http_client() -> stripe.HTTPClient:
     """One pool of connections for the whole process, so that a check does not pay for a handshake each time."""
     session = requests.Session()
-    session.mount("https://", HTTPAdapter(pool_maxsize=32))
-    session.mount("http://", HTTPAdapter(pool_maxsize=32))
+    session.mount("https://", HTTPAdapter(pool_maxsize=CONNECTIONS_KEPT))
+    session.mount("http://", HTTPAdapter(pool_maxsize=CONNECTIONS_KEPT))
     session.max_redirects = 0  # Stripe's API does not redirect, and a redirect would carry the key elsewhere
     session.trust_env = False  # a .netrc on the machine would replace the key that we send
     session.cookies.set_policy(_NoCookies())
@@ -113,75 +90,33 @@ def client_for(secret: Secret, *, max_network_retries: int = 0) -> StripeClient:
     )
 
 
-def whose_key(secret: Secret) -> Finding:
-    """Ask `/v1/account` as `secret`: a 200 names the account, and so does the text of a 403 most of the time.
-
-    Source: https://docs.stripe.com/api/accounts/retrieve. Never raises.
-    """
-    return _ask(client_for(secret), "/v1/account")
-
-
-def probe_all(secret: Secret, probes: Iterable[Probe]) -> Iterator[tuple[str, Finding]]:
-    """Ask all `probes` as `secret`, several at once; yields each permission with its finding as it arrives."""
+def ask(secret: Secret, probes: Iterable[Probe]) -> Iterator[tuple[Probe, Finding]]:
+    """Ask all `probes` as `secret`, at the same time; yields each with its finding as it arrives. Never raises."""
     client = client_for(secret)
-    with ThreadPoolExecutor(PROBES_AT_ONCE, thread_name_prefix="probe") as pool:
-        asked = {pool.submit(_ask, client, probe.path): probe.permission for probe in probes}
-        for answered in as_completed(asked):
-            yield asked[answered], answered.result()
+    asked = {_askers().submit(_ask, client, probe, secret.livemode): probe for probe in probes}
+    for answered in as_completed(asked):
+        yield asked[answered], answered.result()
 
 
-def _ask(client: StripeClient, path: str) -> Finding:
+@lru_cache(maxsize=1)
+def _askers() -> ThreadPoolExecutor:
+    """Threads for questions, made when no idle one is left: a merchant whose answers hang must not hold up others."""
+    return ThreadPoolExecutor(QUESTIONS_AT_ONCE, thread_name_prefix="asks")
+
+
+def _ask(client: StripeClient, probe: Probe, livemode: bool) -> Finding:
     try:
-        body = client.raw_request("get", path).data
-    except stripe.AuthenticationError as error:
-        return _finding_of_401(error)
-    except stripe.PermissionError as error:
-        return _finding_of_403(error)
-    except stripe.RateLimitError:
-        return Finding(Answer.UNKNOWN, problem="rate_limited")
-    except stripe.InvalidRequestError as error:
-        # Stripe looks at permission before it looks for the object: a well-formed 400 or 404 has passed that test.
-        return Finding(Answer.GRANTED if _error_of(error) else Answer.UNKNOWN)
-    except stripe.APIConnectionError:
-        return Finding(Answer.UNKNOWN, problem="no_connection")
+        body = client.raw_request(probe.method, probe.path).data
+    except stripe.APIConnectionError as error:
+        return answers.of_silence(timed_out=isinstance(error.__cause__, requests.Timeout))
+    except stripe.StripeError as error:
+        # `error.code` is None for several statuses on v1 paths; the body has it.
+        return answers.of_refusal(
+            error.http_status, error.json_body, asked=probe.permission, may_need=probe.may_need
+        )
     except Exception:  # whatever the SDK makes of a broken body: unknown, and its text stays here
         return Finding(Answer.UNKNOWN, problem="unreadable_answer")
-    if not isinstance(body, dict) or "object" not in body:
-        return Finding(Answer.UNKNOWN, problem="unreadable_answer")
-    named = body.get("id")
-    is_account = body["object"] == "account" and isinstance(named, str) and _ACCOUNT.fullmatch(named)
-    return Finding(Answer.GRANTED, stripe_account_id=str(named) if is_account else "")
-
-
-def _error_of(error: stripe.StripeError) -> dict[str, Any]:
-    # `error.code` is None for several statuses on v1 paths; the body has it.
-    body = error.json_body
-    inner = body.get("error") if isinstance(body, dict) else None
-    return inner if isinstance(inner, dict) else {}
-
-
-def _finding_of_401(error: stripe.StripeError) -> Finding:
-    details = _error_of(error)
-    if not details:
-        return Finding(Answer.UNKNOWN, problem="unreadable_answer")
-    if details.get("code") == "api_key_expired":
-        return Finding(Answer.EXPIRED, problem="key_expired")
-    if "your IP address" in str(details.get("message", "")):
-        return Finding(Answer.ADDRESS_REFUSED, problem="address_refused")
-    return Finding(Answer.REFUSED, problem="key_refused")
-
-
-def _finding_of_403(error: stripe.StripeError) -> Finding:
-    details = _error_of(error)
-    if not details or details.get("code") in ("account_invalid", "platform_account_required"):
-        return Finding(Answer.UNKNOWN, problem="unreadable_answer")
-    message = str(details.get("message", ""))
-    account, key_id = _ACCOUNT_IN_TEXT.search(message), _KEY_ID_IN_TEXT.search(message)
-    return Finding(
-        Answer.MISSING_PERMISSION,
-        stripe_account_id=account[1] if account else "",
-        stripe_key_id=key_id[1] if key_id else "",
-    )
+    return answers.of_success(body, livemode=livemode)
 
 
 # --- Asking as the app itself ----------------------------------------------------------------------------------------

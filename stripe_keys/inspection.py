@@ -1,15 +1,24 @@
 """One look at a key through Stripe's answers: whose it is, and what it can do. Runs outside any transaction."""
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from stripe_keys import gateway, permissions
-from stripe_keys.gateway import Answer
+from django.db import connection
+from django.db.models.functions import Now
+
+from stripe_keys import catalogue, gateway, pace, permissions
+from stripe_keys.answers import ALIVE, DEAD, THROTTLED_PROBLEMS, Answer, Finding
+from stripe_keys.catalogue import Probe
 from stripe_keys.models import PermissionCheck, RestrictedKey, StripeInstall, Validation
 from stripe_keys.secret import Secret
+from work import engine
 
 Status = RestrictedKey.Status
 Outcome = PermissionCheck.Outcome
+_OUTCOMES = {Answer.GRANTED: Outcome.GRANTED, Answer.MISSING_PERMISSION: Outcome.MISSING}
+FIRST_QUESTIONS = 2
+_SHOW_EVERY_SECONDS = 0.25
 
 
 @dataclass
@@ -21,15 +30,22 @@ class Inspection:
     stripe_key_id: str = ""
     problem: str = ""
     outcomes: dict[str, str] = field(default_factory=dict)
+    unanswered: int = 0
     is_probed: bool = False
 
-    def take(self, finding: gateway.Finding) -> None:
+    def take(self, finding: Finding) -> None:
         """Learn from one more answer."""
         self.stripe_account_id = self.stripe_account_id or finding.stripe_account_id
         self.stripe_key_id = self.stripe_key_id or finding.stripe_key_id
         self.problem = self.problem or finding.problem
-        if finding.answer in (Answer.REFUSED, Answer.EXPIRED, Answer.ADDRESS_REFUSED):
+        if finding.answer in (*DEAD, Answer.ADDRESS_REFUSED):
             self.answer = finding.answer
+
+    def note(self, permission: str, finding: Finding) -> None:
+        """Take the answer to a permission's own question."""
+        self.take(finding)
+        self.outcomes[permission] = _OUTCOMES.get(finding.answer, Outcome.UNKNOWN)
+        self.unanswered += finding.answer not in ALIVE
 
     @property
     def missing(self) -> list[str]:
@@ -38,29 +54,49 @@ class Inspection:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every required permission has a sure answer."""
-        return bool(self.outcomes) and Outcome.UNKNOWN not in self.outcomes.values()
+        """Whether Stripe has answered the question about every required permission, clearly or not."""
+        return bool(self.outcomes) and not self.unanswered
+
+    @property
+    def is_throttled(self) -> bool:
+        """Whether it was too many requests that kept answers away, not Stripe being down."""
+        return self.problem in THROTTLED_PROBLEMS
 
 
-def whose(key: RestrictedKey, secret: Secret) -> Inspection:
-    """Ask whose key it is. A request the app has no permission for is the only one that names the key's own id."""
-    finding = gateway.whose_key(secret)
+def inspect(row: Validation, key: RestrictedKey, secret: Secret) -> Inspection:
+    """Ask Stripe everything about `key`: two rounds of questions, all those of a round at the same time.
+
+    The first asks whose key it is; a request that the app has no permission for is the only one that names the key's
+    own id. The second asks for every required permission, if the merchant may know what the key can do.
+    """
+    connection_to_pool()
     inspection = Inspection(stripe_key_id=key.stripe_key_id)
-    inspection.take(finding)
-    if finding.answer in (Answer.GRANTED, Answer.MISSING_PERMISSION):
+    first = Finding(Answer.UNKNOWN)
+    telling = [] if key.stripe_key_id and key.stripe_account_id else _telling_probes()
+    for probe, finding in gateway.ask(secret, [catalogue.WHOSE, *telling]):
+        if probe is catalogue.WHOSE:
+            first = finding
+        else:
+            inspection.stripe_key_id = inspection.stripe_key_id or finding.stripe_key_id
+            inspection.stripe_account_id = inspection.stripe_account_id or finding.stripe_account_id
+    inspection.take(first)
+    if first.answer in ALIVE:
         inspection.answer = Answer.GRANTED
-        granted = finding.answer is Answer.GRANTED
-        inspection.outcomes["connected_account_read"] = Outcome.GRANTED if granted else Outcome.MISSING
-        if not (inspection.stripe_key_id and inspection.stripe_account_id):
-            for _, named in gateway.probe_all(secret, _telling_probes()):
-                inspection.stripe_key_id = inspection.stripe_key_id or named.stripe_key_id
-                inspection.stripe_account_id = inspection.stripe_account_id or named.stripe_account_id
+        if may_see_permissions(key, inspection):
+            _probe_permissions(row, key, secret, inspection, first)
     return inspection
 
 
-def _telling_probes() -> Iterable[permissions.Probe]:
+def connection_to_pool() -> None:
+    """Let others have this thread's connection to the database while it waits for Stripe."""
+    if not connection.in_atomic_block:
+        connection.close()
+
+
+def _telling_probes() -> list[Probe]:
     asked = {one.permission for one in permissions.required()}
-    return [probe for name, probe in permissions.PROBES.items() if name not in asked][-1:]
+    reads = [probe for name, probe in catalogue.PROBES.items() if name not in asked and probe.method == "get"]
+    return reads[-1:]
 
 
 def may_see_permissions(key: RestrictedKey, inspection: Inspection) -> bool:
@@ -79,23 +115,36 @@ def install_of(key: RestrictedKey, stripe_account_id: str) -> StripeInstall | No
     ).first()
 
 
-def probe_permissions(row: Validation, secret: Secret, inspection: Inspection) -> None:
-    """Prove every required permission, writing each result as it arrives so that the page can show it."""
-    PermissionCheck.objects.filter(validation=row).delete()
+def _probe_permissions(
+    row: Validation, key: RestrictedKey, secret: Secret, inspection: Inspection, first: Finding
+) -> None:
+    """Prove every required permission; during a long check results are written so that the page can show them."""
     required = [one.permission for one in permissions.required()]
-    known = {name: outcome for name, outcome in inspection.outcomes.items() if name in required}
-    inspection.outcomes, inspection.is_probed = {}, True
-    for name, outcome in known.items():
-        _note_outcome(row, inspection, name, outcome)
-    probes = [permissions.PROBES[name] for name in required if name not in known]
-    for name, finding in gateway.probe_all(secret, probes):
-        inspection.take(finding)
-        outcome = {Answer.GRANTED: Outcome.GRANTED, Answer.MISSING_PERMISSION: Outcome.MISSING}.get(
-            finding.answer, Outcome.UNKNOWN
-        )
-        _note_outcome(row, inspection, name, outcome)
+    inspection.is_probed = True
+    if catalogue.WHOSE.permission in required:
+        inspection.note(catalogue.WHOSE.permission, first)
+    probes = [catalogue.PROBES[name] for name in required if name not in inspection.outcomes]
+    shown_at = time.monotonic()
+    for portion in pace.in_turns(key, probes):
+        connection_to_pool()
+        for probe, finding in gateway.ask(secret, portion):
+            inspection.note(probe.permission, finding)
+            if time.monotonic() - shown_at > _SHOW_EVERY_SECONDS:
+                with engine.hold(row):
+                    write_outcomes(row, inspection.outcomes)
+                connection_to_pool()
+                shown_at = time.monotonic()
 
 
-def _note_outcome(row: Validation, inspection: Inspection, name: str, outcome: str) -> None:
-    inspection.outcomes[name] = outcome
-    PermissionCheck.objects.create(validation=row, permission=name, outcome=outcome)
+def write_outcomes(row: Validation, outcomes: dict[str, str]) -> None:
+    """What `row` found out about its key's permissions takes the place of what was known of them."""
+    found: Iterable[PermissionCheck] = [
+        PermissionCheck(key_id=row.key_id, validation=row, permission=name, outcome=outcome, checked_at=Now())
+        for name, outcome in sorted(outcomes.items())
+    ]
+    PermissionCheck.objects.bulk_create(
+        found,
+        update_conflicts=True,
+        unique_fields=["key", "permission"],
+        update_fields=["validation", "outcome", "checked_at"],
+    )

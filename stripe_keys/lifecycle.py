@@ -14,12 +14,13 @@ from work import bell
 
 Status = RestrictedKey.Status
 QUEUE = "validations"
-URGENT, EVENTFUL, REGULAR = 10, 30, 80
+URGENT, EVENTFUL, REGULAR, LEISURELY = 10, 30, 80, 90
 _PRIORITIES = {
     Validation.Reason.ADDED: URGENT,
     Validation.Reason.CONFIRMED: URGENT,
     Validation.Reason.CHECK_NOW: URGENT,
     Validation.Reason.PERIODIC: REGULAR,
+    Validation.Reason.SURVEY: LEISURELY,
 }
 _MOVES = {
     Status.PENDING: {Status.ACTIVE, Status.LIMITED, Status.REJECTED, Status.REMOVED},
@@ -119,7 +120,7 @@ def request_validation(
     sooner = Q(next_check_at__isnull=True) | Q(next_check_at__gt=due_at)
     RestrictedKey.objects.filter(sooner, pk=key.pk).update(next_check_at=due_at)
     if delay <= timedelta():
-        bell.ring_on_commit(QUEUE, str(key.merchant_id))
+        bell.ring_on_commit(QUEUE, str(key.merchant_id), priority=priority)
 
 
 def record_use(key: RestrictedKey, *, actor: str, reason: str) -> None:

@@ -1,8 +1,7 @@
-"""The permission catalogue: what the Stripe App asks for, why, and the harmless request that proves each one.
+"""What the Stripe App asks for, and why: read from the app's manifest alone.
 
-Which permissions are required is read from the app's manifest alone. The catalogue adds what Stripe's screens call a
-permission and which request needs it; a manifest that names a permission without a probe is refused at start-up
-(`stripe_keys.checks`).
+The catalogue (`stripe_keys.catalogue`) adds what Stripe's screens call a permission and which request proves it; a
+manifest that names a permission without a probe is refused at start-up (`stripe_keys.checks`).
 """
 
 import json
@@ -13,14 +12,7 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 
-
-@dataclass(frozen=True)
-class Probe:
-    """A read request (GET) that answers 403 without the permission and anything else with it."""
-
-    permission: str
-    label: str
-    path: str
+from stripe_keys.catalogue import PROBES
 
 
 @dataclass(frozen=True)
@@ -35,44 +27,6 @@ class RequiredPermission:
     def access(self) -> str:
         """`read` or `write`, as the Dashboard's columns say."""
         return self.permission.rpartition("_")[2]
-
-
-_READ_PROBES = (
-    ("application_fee", "Application fees", "/v1/application_fees"),
-    ("balance", "Balance", "/v1/balance"),
-    ("balance_transaction_source", "Balance transactions", "/v1/balance_transactions"),
-    ("charge", "Charges and refunds", "/v1/charges"),
-    ("checkout_session", "Checkout Sessions", "/v1/checkout/sessions"),
-    ("connected_account", "Accounts", "/v1/account"),
-    ("coupon", "Coupons", "/v1/coupons"),
-    ("credit_note", "Credit notes", "/v1/credit_notes"),
-    ("customer", "Customers", "/v1/customers"),
-    ("dispute", "Disputes", "/v1/disputes"),
-    ("event", "Events", "/v1/events"),
-    ("file", "Files", "/v1/files"),
-    ("invoice", "Invoices", "/v1/invoices"),
-    ("payment_intent", "PaymentIntents", "/v1/payment_intents"),
-    ("payment_links", "Payment Links", "/v1/payment_links"),
-    ("payout", "Payouts", "/v1/payouts"),
-    ("plan", "Prices", "/v1/prices"),
-    ("product", "Products", "/v1/products"),
-    ("promotion_code", "Promotion codes", "/v1/promotion_codes"),
-    ("quote", "Quotes", "/v1/quotes"),
-    ("setup_intent", "SetupIntents", "/v1/setup_intents"),
-    ("shipping_rate", "Shipping rates", "/v1/shipping_rates"),
-    ("subscription", "Subscriptions", "/v1/subscriptions"),
-    ("tax_rate", "Tax rates", "/v1/tax_rates"),
-    ("top_up", "Top-ups", "/v1/topups"),
-    ("transfer", "Transfers", "/v1/transfers"),
-    ("webhook", "Webhook endpoints", "/v1/webhook_endpoints"),
-)
-_SINGLE_OBJECTS = {"/v1/account", "/v1/balance"}
-PROBES = {
-    f"{name}_read": Probe(
-        f"{name}_read", label, path if path in _SINGLE_OBJECTS else f"{path}?{urlencode({'limit': 1})}"
-    )
-    for name, label, path in _READ_PROBES
-}
 
 
 class ManifestError(Exception):

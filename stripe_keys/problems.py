@@ -51,6 +51,18 @@ PROBLEMS = {
             "it belongs to. We look again by ourselves."
         ),
     ),
+    "refused_with_many": (
+        "warning",
+        "Stripe refused this key, and many others at the same time",
+        (
+            "That looks like trouble at Stripe and not with your key, so we do not call it dead. We ask again every "
+            "few minutes. If you deleted or rotated it, paste the new key now."
+        ),
+    ),
+    "locked": ("info", "Stripe was busy with your account", _RETRY),
+    "conflict": ("info", "Stripe was busy with your account", _RETRY),
+    "stripe_error": ("info", "Stripe had trouble answering", _RETRY),
+    "timed_out": ("info", "Stripe took too long to answer", _RETRY),
     "rate_limited": ("info", "Stripe asked us to slow down", _RETRY),
     "no_connection": ("info", "We could not reach Stripe", _RETRY),
     "unreadable_answer": ("info", "Stripe’s answer was not readable", _RETRY),

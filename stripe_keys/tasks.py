@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from stripe_keys import ledger, ledger_entries, lifecycle, validation
+from stripe_keys import incidents, ledger, ledger_entries, lifecycle, validation
 from stripe_keys.models import KeySubmission, LedgerEntry, RestrictedKey, Validation
 from work import engine
 from work.engine import Queue
@@ -69,6 +69,11 @@ def give_up_on_unproven_keys() -> None:
     for key in pending[:SWEPT_AT_ONCE]:
         with transaction.atomic():
             validation.give_up_on(lifecycle.locked(key))
+
+
+def watch_incidents() -> None:
+    """End what Stripe has got over."""
+    incidents.watch(timezone.now())
 
 
 def forget_old_pastes() -> None:

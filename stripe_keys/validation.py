@@ -5,6 +5,7 @@ with a 401, or two 401s KEY_CONFIRM_DEAD_AFTER_SECONDS apart. What Stripe cannot
 """
 
 import logging
+import time
 from datetime import datetime, timedelta
 from random import uniform
 
@@ -12,36 +13,54 @@ from django.conf import settings
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from stripe_keys import contradictions, ledger_entries, lifecycle, quarantine, takeover, vault
-from stripe_keys.gateway import Answer
-from stripe_keys.inspection import Inspection, install_of, may_see_permissions, probe_permissions, whose
-from stripe_keys.models import PermissionCheck, RestrictedKey, StripeInstall, Validation
+from stripe_keys import (
+    contradictions,
+    incidents,
+    ledger_entries,
+    lifecycle,
+    pace,
+    quarantine,
+    takeover,
+    vault,
+)
+from stripe_keys.answers import Answer
+from stripe_keys.inspection import FIRST_QUESTIONS, Inspection, inspect, install_of, write_outcomes
+from stripe_keys.models import RestrictedKey, StripeInstall, Validation
 from stripe_keys.secret import Secret
 from work import engine
 
 log = logging.getLogger(__name__)
 Status = RestrictedKey.Status
-Outcome = PermissionCheck.Outcome
 EXPIRY_LOOKS = 6
 _VAULT_PAUSE = timedelta(minutes=1)
+_FIRST_HOLD, _LONGEST_HOLD = timedelta(seconds=30), timedelta(minutes=15)
 _FIRST_RETRY, _LONGEST_RETRY = timedelta(seconds=2), timedelta(minutes=10)
 
 
 def process(row: Validation) -> None:
-    """Check the key of `row` and settle it: the engine calls this outside any transaction, under a lease."""
+    """Check the key of `row` and settle it: the engine calls this outside any transaction, under a lease.
+
+    Raises:
+        StripeIsDown, Breather: not now; the row waits and nothing is marked.
+    """
     key = RestrictedKey.objects.select_related("merchant").get(pk=row.key_id)
     if not key.is_kept:
         with engine.settle(row):
-            Validation.objects.filter(pk=row.pk).update(verdict="moot")
+            _finish(row, "moot")
         return
-    secret = _opened(row, key)
-    if secret is None:
-        return
-    inspection = whose(key, secret)
-    if inspection.answer is Answer.GRANTED and may_see_permissions(key, inspection):
-        probe_permissions(row, secret, inspection)
+    incidents.wait_out_an_outage(row)
+    with pace.slow_places.place_for(pace.admit(key, FIRST_QUESTIONS)):
+        secret = _opened(row, key)
+        if secret is None:
+            return
+        began = time.monotonic()
+        inspection = inspect(row, key, secret)
+        seconds = time.monotonic() - began
+    now = timezone.now()
     with engine.settle(row):
-        _conclude(row, inspection, timezone.now())
+        write_outcomes(row, inspection.outcomes)
+        pace.note_seconds(key, seconds, now)
+        _conclude(row, inspection, now)
 
 
 def _opened(row: Validation, key: RestrictedKey) -> Secret | None:
@@ -108,18 +127,21 @@ def _conclude(row: Validation, inspection: Inspection, now: datetime) -> None:
     RestrictedKey.objects.filter(pk=key.pk).update(
         last_checked_at=now, stripe_key_id=key.stripe_key_id or inspection.stripe_key_id
     )
+    if inspection.answer is not Answer.UNKNOWN:
+        incidents.note_answer()
     if inspection.answer is Answer.EXPIRED:
-        _end(row, key, "Stripe says that this key has expired.", now)
+        _expired(row, key, now)
     elif inspection.answer is Answer.REFUSED:
         _refused(row, key, now)
     elif inspection.answer in (Answer.ADDRESS_REFUSED, Answer.UNKNOWN):
-        _no_answer(row, key, inspection.problem, now)
+        _no_answer(row, key, inspection, now)
     else:
         _accepted(row, key, inspection, now)
 
 
 def _finish(row: Validation, verdict: str) -> None:
-    Validation.objects.filter(pk=row.pk).update(verdict=verdict)
+    # The end is written by the engine too; here it lets the present verdict count among the latest ones.
+    Validation.objects.filter(pk=row.pk).update(verdict=verdict, finished_at=Now())
 
 
 def _end(row: Validation, key: RestrictedKey, reason: str, now: datetime) -> None:
@@ -131,9 +153,16 @@ def _end(row: Validation, key: RestrictedKey, reason: str, now: datetime) -> Non
     _finish(row, to)
 
 
+def _expired(row: Validation, key: RestrictedKey, now: datetime) -> None:
+    if not _is_held(row, key, now):
+        _end(row, key, "Stripe says that this key has expired.", now)
+
+
 def _refused(row: Validation, key: RestrictedKey, now: datetime) -> None:
     spacing = timedelta(seconds=settings.KEY_CONFIRM_DEAD_AFTER_SECONDS)
     first = key.first_refused_at
+    if _is_held(row, key, now):
+        return
     if key.status == Status.PENDING or row.reason == Validation.Reason.EXPIRY_EVENT:
         _end(row, key, "Stripe refused this key.", now)
     elif first is not None and now - first >= spacing:
@@ -147,18 +176,47 @@ def _refused(row: Validation, key: RestrictedKey, now: datetime) -> None:
             now=now,
             delay=max(first + spacing - now, timedelta(seconds=1)),
         )
-        _finish(row, "refused_once")
 
 
-def _no_answer(row: Validation, key: RestrictedKey, problem: str, now: datetime) -> None:
+def _is_held(row: Validation, key: RestrictedKey, now: datetime) -> bool:
+    """Whether Stripe refuses so many keys that this one is not called dead: then it is looked at again later."""
+    is_proven = key.status != Status.PENDING
+    _finish(row, incidents.REFUSED_ONCE if is_proven else incidents.REFUSED_PENDING)
+    braked = incidents.open_now(incidents.Kind.REFUSALS) is not None
+    if not (incidents.is_braked(key, now) if is_proven else braked):
+        return False
+    _finish(row, incidents.HELD if is_proven else incidents.REFUSED_PENDING)
+    failures = key.consecutive_failures + 1
+    RestrictedKey.objects.filter(pk=key.pk).update(
+        consecutive_failures=failures,
+        last_problem="refused_with_many",
+        first_refused_at=key.first_refused_at or now,
+    )
+    longest = min(_FIRST_HOLD * 2 ** min(failures, 10), _LONGEST_HOLD)
+    lifecycle.request_validation(
+        key,
+        reason=Validation.Reason.SECOND_LOOK,
+        now=now,
+        delay=longest * uniform(0.5, 1.0),  # noqa: S311
+    )
+    return True
+
+
+def _no_answer(row: Validation, key: RestrictedKey, inspection: Inspection, now: datetime) -> None:
     """Nothing is known: the status stays, and the next look comes soon, later each time, never in step with others."""
     failures = key.consecutive_failures + 1
     RestrictedKey.objects.filter(pk=key.pk).update(
-        consecutive_failures=failures, last_problem=problem or "no_answer", next_check_at=None
+        consecutive_failures=failures, last_problem=inspection.problem or "no_answer", next_check_at=None
     )
     longest = min(_FIRST_RETRY * 2 ** min(failures, 10), _LONGEST_RETRY)
     lifecycle.request_validation(key, reason=row.reason, now=now, delay=longest * uniform(0.5, 1.0))  # noqa: S311
-    _finish(row, "unknown")
+    if inspection.answer is Answer.ADDRESS_REFUSED or inspection.problem == "account_unknown":
+        _finish(row, "unproven")
+        return
+    _finish(row, "throttled" if inspection.is_throttled else incidents.UNKNOWN)
+    pace.note_trouble(key, now)
+    if not inspection.is_throttled:
+        incidents.note_no_answer(now)
 
 
 def _accepted(row: Validation, key: RestrictedKey, inspection: Inspection, now: datetime) -> None:
@@ -175,8 +233,9 @@ def _accepted(row: Validation, key: RestrictedKey, inspection: Inspection, now: 
     key.refresh_from_db()
     if inspection.is_complete:
         alive.update(consecutive_failures=0, last_problem="")
+        pace.note_answered(key)
     else:
-        _no_answer(row, key, inspection.problem, now)
+        _no_answer(row, key, inspection, now)
     if inspection.is_complete or inspection.missing:
         _finish(row, takeover.settle_status(key, missing=inspection.missing))
     if row.reason == Validation.Reason.EXPIRY_EVENT:
@@ -195,7 +254,8 @@ def _is_bound(row: Validation, key: RestrictedKey, inspection: Inspection, now: 
     """Whether the key's account is this merchant's. If not, the key is rejected or waits for the merchant's word."""
     account = inspection.stripe_account_id
     if not account:
-        _no_answer(row, key, "account_unknown", now)
+        inspection.problem = "account_unknown"
+        _no_answer(row, key, inspection, now)
         return False
     if install_of(key, account):
         RestrictedKey.objects.filter(pk=key.pk).update(stripe_account_id=account)

@@ -8,6 +8,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import Merchant, User
+from stripe_keys import incidents
 from stripe_keys.vault import data_keys
 from tests import people
 from tests.simulator import SimulatorProcess
@@ -54,8 +55,9 @@ def quick_passwords(request: pytest.FixtureRequest, settings: Settings) -> None:
 
 @pytest.fixture(autouse=True)
 def nothing_remembered() -> None:
-    """Each test begins without unwrapped data keys, as a new process does."""
+    """Each test begins without unwrapped data keys and without news of incidents, as a new process does."""
     data_keys.forget()
+    incidents.forget()
 
 
 @pytest.fixture

@@ -39,6 +39,7 @@ __all__ = [
     "claim",
     "drain",
     "fail",
+    "hold",
     "postpone",
     "problem_of",
     "queues",
@@ -169,12 +170,19 @@ def settle(row: DueRow) -> Iterator[None]:
 
     Raises LostLease, with everything inside rolled back, when somebody else has taken the row over.
     """
+    with hold(row):
+        yield
+        _write(row, state=DueRow.State.DONE, finished_at=Now(), problem="")
+    row.state = DueRow.State.DONE
+
+
+@contextmanager
+def hold(row: DueRow) -> Iterator[None]:
+    """One transaction for what is written before the end: it holds only if the row is still ours, else LostLease."""
     with transaction.atomic():
         if not list(_held(row).select_for_update().values_list("pk", _end_if_idle)):
             raise LostLease
         yield
-        _write(row, state=DueRow.State.DONE, finished_at=Now(), problem="")
-    row.state = DueRow.State.DONE
 
 
 def postpone(row: DueRow, delay: timedelta, problem: str) -> None:

@@ -31,7 +31,7 @@ class Thresholds:
     stuck: float = 8.0
     asleep: float = 5.0
     silent: float = 10.0
-    rings_per_tick: int = 64
+    rings_per_tick: int = 256
 
 
 class Pulse:
@@ -102,11 +102,9 @@ class Pulse:
         waiting = claims.waiting_lanes(queue)
         if not waiting:
             return 0.0
-        lanes = (
-            [each.lane for each in waiting[: self.thresholds.rings_per_tick]] if queue.per_lane else [None]
-        )
-        for lane in lanes:
-            bell.ring(queue.name, lane)
+        most_urgent = waiting[: self.thresholds.rings_per_tick if queue.per_lane else 1]
+        for each in most_urgent:
+            bell.ring(queue.name, each.lane if queue.per_lane else None, priority=each.priority)
         if activity.seconds_since_bell(queue.name) > self.thresholds.bell_lost:
             self._lend_a_hand(queue)
         return max(each.waited for each in waiting)

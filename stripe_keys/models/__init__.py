@@ -20,9 +20,11 @@ from stripe_keys.models.keys import (
 )
 from stripe_keys.models.ledger import DatabaseRestore, LedgerEntry, VaultAudit
 from stripe_keys.models.records import KeySubmission, KeyUse, PermissionCheck, StatusChange, Validation
+from stripe_keys.models.traffic import AccountPace, KeyUsage, StripeIncident
 
 __all__ = [
     "DEFAULT_PURPOSE",
+    "AccountPace",
     "DataKey",
     "DatabaseRestore",
     "FingerprintCanary",
@@ -30,6 +32,7 @@ __all__ = [
     "KekCanary",
     "KeyEnvelope",
     "KeySubmission",
+    "KeyUsage",
     "KeyUse",
     "LedgerEntry",
     "MerchantDataKey",
@@ -38,6 +41,7 @@ __all__ = [
     "RestrictedKeyQuerySet",
     "SiteDataKey",
     "StatusChange",
+    "StripeIncident",
     "StripeInstall",
     "Validation",
     "VaultAudit",

@@ -64,6 +64,10 @@ class RestrictedKey(models.Model):
 
     # What Stripe and people have said about it.
     awaits_account_confirmation = models.BooleanField(default=False)
+    # Stripe accepts the key but names no account: the merchant is asked, and what they say is believed until Stripe
+    # says otherwise.
+    awaits_account_id = models.BooleanField(default=False)
+    account_is_claimed = models.BooleanField(default=False)
     rotated_at = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     successor_stripe_key_id = models.CharField(max_length=120, blank=True)
@@ -83,6 +87,7 @@ class RestrictedKey(models.Model):
     consecutive_failures = models.PositiveIntegerField(default=0)
     first_refused_at = models.DateTimeField(null=True, blank=True)
     last_problem = models.CharField(max_length=60, blank=True)
+    last_surveyed_at = models.DateTimeField(null=True, blank=True)
 
     objects = RestrictedKeyQuerySet.as_manager()
 

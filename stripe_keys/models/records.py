@@ -22,6 +22,9 @@ class Validation(DueRow):
         SECOND_LOOK = "second_look", "A refusal is being confirmed"
         OPS = "ops", "Asked for by support"
         RESTORED = "restored", "The database was restored"
+        WITNESS = "witness", "Another key was refused"
+        USE_REFUSED = "use_refused", "Stripe refused a call"
+        SURVEY = "survey", "Rights beyond what we need"
 
     key = models.ForeignKey(RestrictedKey, on_delete=models.CASCADE, related_name="validations")
     merchant = models.ForeignKey(Merchant, on_delete=models.CASCADE, related_name="+")
@@ -32,20 +35,24 @@ class Validation(DueRow):
     verdict = models.CharField(max_length=30, blank=True)
 
     class Meta(DueRow.Meta):
-        pass
+        indexes = [
+            *DueRow.Meta.indexes,
+            models.Index(fields=["finished_at"], name="validations_by_their_end"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_reason_display()} ({self.state})"
 
 
 class PermissionCheck(models.Model):
-    """What one validation found out about one permission."""
+    """What is known of one permission of a key, and which check found it out; the newest takes the older's place."""
 
     class Outcome(models.TextChoices):
         GRANTED = "granted", "Granted"
         MISSING = "missing", "Missing"
         UNKNOWN = "unknown", "Could not be checked"
 
+    key = models.ForeignKey(RestrictedKey, on_delete=models.CASCADE, related_name="permission_checks")
     validation = models.ForeignKey(Validation, on_delete=models.CASCADE, related_name="permission_checks")
     permission = models.CharField(max_length=60)
     outcome = models.CharField(max_length=8, choices=Outcome.choices)
@@ -53,7 +60,7 @@ class PermissionCheck(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["validation", "permission"], name="one_check_per_permission"),
+            models.UniqueConstraint(fields=["key", "permission"], name="one_result_per_key_and_permission"),
         ]
 
     def __str__(self) -> str:

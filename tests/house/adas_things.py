@@ -79,7 +79,7 @@ def _a_key(ada: User, *, livemode: bool) -> RestrictedKey:
     )
     lifecycle.record_use(key, actor="validation worker", reason="Added")
     PermissionCheck.objects.create(
-        validation=Validation.objects.get(key=key), permission="charge_read", outcome="granted"
+        key=key, validation=Validation.objects.get(key=key), permission="charge_read", outcome="granted"
     )
     return key
 

@@ -131,7 +131,7 @@ def test_the_worker_runs_our_celery_application() -> None:
     import partner_site
 
     assert command_of("worker")[:4] == ["celery", "-A", partner_site.__name__, "worker"]
-    assert option("worker", "--pool") == "threads"
+    assert settings.CELERY_WORKER_POOL == "threads"
 
 
 def test_web_s_ports_are_one_port() -> None:

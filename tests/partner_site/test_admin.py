@@ -55,7 +55,9 @@ def full_desk(ada: User, token: str) -> RestrictedKey:
     key = paste(ada, token, remote_address="127.0.0.1")
     KeyUse.objects.create(key=key, actor="validation worker", reason="Key added")
     check = Validation.objects.get(key=key)
-    PermissionCheck.objects.create(validation=check, permission="customer_read", outcome="missing")
+    PermissionCheck.objects.create(
+        key_id=check.key_id, validation=check, permission="customer_read", outcome="missing"
+    )
     deliver_event(
         a_notification(context="acct_1AdasAccount0000", reason={"note": "<script>alert(1)</script>"})
     )

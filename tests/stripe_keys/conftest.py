@@ -15,6 +15,7 @@ from tests.stripe_keys.keys import AtStripe
 def at_stripe(simulator: SimulatorProcess, settings: Settings, transactional_db: None) -> Iterator[AtStripe]:
     """Stripe's side, with the site's settings pointing at it. Rows are committed, as a worker needs them."""
     settings.STRIPE_API_BASE = simulator.base_url
+    settings.STRIPE_RATE_TEST = settings.STRIPE_RATE_LIVE = 1e6  # tests of the pace set it themselves
     settings.STRIPE_PLATFORM_KEY_LIVE = simulator.platform_keys["live"]
     settings.STRIPE_PLATFORM_KEY_TEST = simulator.platform_keys["test"]
     yield AtStripe(simulator)

@@ -59,7 +59,9 @@ def a_check(
         lease_until=now + timedelta(minutes=1) if state == Validation.State.CLAIMED else None,
     )
     for permission, outcome in outcomes.items():
-        PermissionCheck.objects.create(validation=check, permission=permission, outcome=outcome)
+        PermissionCheck.objects.create(
+            key_id=check.key_id, validation=check, permission=permission, outcome=outcome
+        )
     return check
 
 

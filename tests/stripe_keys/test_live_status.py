@@ -49,7 +49,7 @@ def test_no_news_is_no_answer(adas_browser: Client, ada: User) -> None:
     seen = found[1]
 
     quiet = status_of(adas_browser, key, seen)
-    check.permission_checks.create(permission="balance_read", outcome="granted")
+    check.permission_checks.create(key_id=check.key_id, permission="balance_read", outcome="granted")
     news = status_of(adas_browser, key, seen)
 
     assert (quiet.status_code, news.status_code) == (204, 200)

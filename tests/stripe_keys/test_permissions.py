@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from pytest_django import Settings
 
-from stripe_keys import permissions
+from stripe_keys import catalogue, permissions
 from stripe_keys.checks import check_manifest
 
 
@@ -46,6 +46,6 @@ def test_prefilled_link_ticks_every_required_permission() -> None:
 
 
 def test_every_probe_reads_at_most_one_object() -> None:
-    paths = {probe.path for probe in permissions.PROBES.values()}
+    paths = {probe.path for probe in catalogue.PROBES.values()}
 
     assert {path for path in paths if not path.endswith("?limit=1")} == {"/v1/account", "/v1/balance"}

@@ -145,7 +145,7 @@ def test_trouble_at_stripe_is_waited_for(
 ) -> None:
     key = at_stripe.key()
     bind_account(ada, key.account)
-    at_stripe.admin.add_fault(fault)
+    at_stripe.admin.add_fault(fault, path="/v1/account$")
 
     page = paste_and_read(adas_browser, key.token)
 

@@ -49,7 +49,11 @@ def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
 
 def rung(broker: "redis.Redis") -> list[dict[str, Any]]:
     """The bells that wait for a worker: task, arguments and headers."""
-    messages = [json.loads(each) for each in broker.lrange("bells", 0, -1)]
+    lists = [
+        "bells",
+        *(f"bells\x06\x16{step}" for step in (3, 6, 9)),
+    ]  # a list per step of the broker's priorities
+    messages = [json.loads(each) for name in lists for each in broker.lrange(name, 0, -1)]
     return [
         {**message["headers"], "args": json.loads(base64.b64decode(message["body"]))[0]}
         for message in messages
