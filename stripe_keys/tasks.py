@@ -7,12 +7,12 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from stripe_keys import incidents, ledger, ledger_entries, lifecycle, validation
+from stripe_keys import incidents, ledger, ledger_entries, lifecycle, sweeps, validation
 from stripe_keys.models import KeySubmission, LedgerEntry, RestrictedKey, Validation
 from work import engine
 from work.engine import Queue
 
-SWEPT_AT_ONCE = 500
+GIVEN_UP_AT_ONCE = 500
 VALIDATIONS = Queue(
     name=lifecycle.QUEUE,
     model=Validation,
@@ -45,28 +45,15 @@ def drain_ledger() -> int:
 
 
 def plan_due_checks() -> None:
-    """Give each key whose next check is due a validation, oldest first; keys that have one waiting are left alone."""
-    now = timezone.now()
-    open_states = [Validation.State.WAITING, Validation.State.CLAIMED]
-    due = RestrictedKey.objects.kept().filter(next_check_at__lte=now, awaits_account_confirmation=False)
-    due = due.exclude(validations__state__in=open_states).order_by("next_check_at")
-    for pk in list(due.values_list("pk", flat=True)[:SWEPT_AT_ONCE]):
-        with transaction.atomic():
-            key = (
-                RestrictedKey.objects.kept()
-                .select_for_update(skip_locked=True, of=("self",))
-                .filter(pk=pk)
-                .first()
-            )
-            if key is not None:
-                lifecycle.request_validation(key, reason=Validation.Reason.PERIODIC, now=now)
+    """Have keys checked whose next check is due."""
+    sweeps.plan(timezone.now())
 
 
 def give_up_on_unproven_keys() -> None:
     """Reject, and so erase, keys that nobody could prove or confirm within PENDING_KEY_LIFETIME_DAYS."""
     eldest = timezone.now() - timedelta(days=settings.PENDING_KEY_LIFETIME_DAYS)
     pending = RestrictedKey.objects.filter(status=RestrictedKey.Status.PENDING, created_at__lt=eldest)
-    for key in pending[:SWEPT_AT_ONCE]:
+    for key in pending[:GIVEN_UP_AT_ONCE]:
         with transaction.atomic():
             validation.give_up_on(lifecycle.locked(key))
 
@@ -74,6 +61,11 @@ def give_up_on_unproven_keys() -> None:
 def watch_incidents() -> None:
     """End what Stripe has got over."""
     incidents.watch(timezone.now())
+
+
+def forget_old_checks() -> None:
+    """Delete checks that nothing refers to any more."""
+    sweeps.forget_old_checks(timezone.now())
 
 
 def forget_old_pastes() -> None:

@@ -20,6 +20,7 @@ from stripe_keys import (
     lifecycle,
     pace,
     quarantine,
+    sweeps,
     takeover,
     vault,
 )
@@ -97,7 +98,7 @@ def _opened(row: Validation, key: RestrictedKey) -> Secret | None:
 
 
 def _unreadable(row: Validation, key: RestrictedKey, now: datetime) -> None:
-    RestrictedKey.objects.filter(pk=key.pk).update(next_check_at=_next_check(key, now))
+    RestrictedKey.objects.filter(pk=key.pk).update(next_check_at=sweeps.next_check(key, now))
     _finish(row, "unreadable")
 
 
@@ -229,7 +230,7 @@ def _accepted(row: Validation, key: RestrictedKey, inspection: Inspection, now: 
         _finish(row, "bound_meanwhile")
         return
     alive = RestrictedKey.objects.filter(pk=key.pk)
-    alive.update(first_refused_at=None, last_ok_at=Now(), next_check_at=_next_check(key, now))
+    alive.update(first_refused_at=None, last_ok_at=Now(), next_check_at=sweeps.next_check(key, now))
     key.refresh_from_db()
     if inspection.is_complete:
         alive.update(consecutive_failures=0, last_problem="")
@@ -282,10 +283,3 @@ def _is_bound(row: Validation, key: RestrictedKey, inspection: Inspection, now: 
     )
     _finish(row, "awaits_confirmation")
     return False
-
-
-def _next_check(key: RestrictedKey, now: datetime) -> datetime:
-    period = timedelta(seconds=settings.KEY_CHECK_PERIOD_SECONDS) * uniform(0.8, 1.0)  # noqa: S311
-    if key.expires_at is not None and key.expires_at > now:
-        return min(now + period, key.expires_at + timedelta(seconds=1))
-    return now + period

@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from accounts.models import Merchant
@@ -38,6 +39,9 @@ class Validation(DueRow):
         indexes = [
             *DueRow.Meta.indexes,
             models.Index(fields=["finished_at"], name="validations_by_their_end"),
+            models.Index(
+                fields=["key"], condition=Q(state__in=["waiting", "claimed"]), name="open_validations_by_key"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -49,6 +49,7 @@ def check_again(key: RestrictedKey) -> RestrictedKey:
     RestrictedKey.objects.filter(pk=key.pk).update(next_check_at=timezone.now())
     Validation.objects.filter(key=key, state=DueRow.State.WAITING).delete()
     tasks.plan_due_checks()
+    Validation.objects.filter(key=key, state=DueRow.State.WAITING).update(due_at=timezone.now())
     return checked(key)
 
 

@@ -40,7 +40,7 @@ def test_key_with_every_permission_becomes_active(ada: User, at_stripe: AtStripe
     assert key.stripe_key_id == stripe_key.id, "a refused request on purpose names the key"
     assert outcomes(key) == dict.fromkeys(REQUIRED, "granted")
     assert key.next_check_at is not None
-    assert key.next_check_at > timezone.now() + timedelta(hours=12)
+    assert key.next_check_at > timezone.now() + timedelta(hours=9)
     assert key.is_settled
 
 
