@@ -97,12 +97,13 @@ def request_validation(
 ) -> None:
     """See to it that `key` is checked at `now + delay` or before, and ring when that is now.
 
-    A check that already waits is brought forward rather than doubled; the more urgent reason wins. The caller holds the
-    key's lock.
+    A check that already waits is brought forward rather than doubled; the more urgent reason wins. A survey that waits
+    is no check, and stays as it is. The caller holds the key's lock.
     """
     due_at = now + delay
     priority = _PRIORITIES.get(Validation.Reason(reason), EVENTFUL)
-    waiting = Validation.objects.filter(key=key, state=Validation.State.WAITING).order_by("due_at").first()
+    open_checks = Validation.objects.checks().filter(key=key, state=Validation.State.WAITING)
+    waiting = open_checks.order_by("due_at").first()
     if waiting is None:
         Validation.objects.create(
             key=key,

@@ -102,7 +102,7 @@ class Portrait:
 
 def draw(key: RestrictedKey, *, viewer: User, now: datetime) -> Portrait:
     """The portrait of `key` for `viewer` at the moment `now`."""
-    checks = list(Validation.objects.filter(key=key).order_by("-pk")[:8])
+    checks = list(Validation.objects.checks().filter(key=key).order_by("-pk")[:8])
     open_check = next((one for one in checks if one.state in (State.WAITING, State.CLAIMED)), None)
     if open_check is None:
         # The last check may have ended after `key` was read: a page that waits for nothing must not show it as it was.
@@ -213,14 +213,12 @@ def _version(key: RestrictedKey, check: Validation | None, lines: list[Permissio
 
 
 def _permission_lines(key: RestrictedKey, open_check: Validation | None) -> list[PermissionLine]:
-    checks = PermissionCheck.objects.filter(validation__key=key)
+    checks = PermissionCheck.objects.filter(key=key)
     if open_check is not None:
         rest = "checking" if open_check.state == State.CLAIMED else "waiting"
         outcomes = dict(checks.filter(validation=open_check).values_list("permission", "outcome"))
         return _lines_of(outcomes, rest)
-    newest = checks.order_by("-validation_id").values_list("validation_id", flat=True)[:1]
-    outcomes = dict(checks.filter(validation_id__in=newest).values_list("permission", "outcome"))
-    return _lines_of(outcomes, "unchecked")
+    return _lines_of(dict(checks.values_list("permission", "outcome")), "unchecked")
 
 
 def _lines_of(outcomes: Mapping[str, str], rest: str) -> list[PermissionLine]:

@@ -208,7 +208,8 @@ def revalidate(*, key: RestrictedKey, user: User, now: datetime) -> None:
     if not key.is_kept:
         raise NotPossibleNow
     cooldown = timedelta(seconds=settings.KEY_CHECK_COOLDOWN_SECONDS)
-    asked = Validation.objects.filter(key=key, created_at__gt=now - cooldown).order_by("-created_at").first()
+    recent = Validation.objects.checks().filter(key=key, created_at__gt=now - cooldown)
+    asked = recent.order_by("-created_at").first()
     moments = [moment for moment in (key.last_checked_at, asked.created_at if asked else None) if moment]
     if moments and now - max(moments) < cooldown:
         raise CheckedJustNow(max(moments) + cooldown - now)

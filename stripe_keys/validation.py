@@ -51,7 +51,7 @@ def process(row: Validation) -> None:
         return
     incidents.wait_out_an_outage(row)
     with pace.slow_places.place_for(pace.admit(key, FIRST_QUESTIONS)):
-        secret = _opened(row, key)
+        secret = opened(row, key)
         if secret is None:
             return
         began = time.monotonic()
@@ -64,7 +64,7 @@ def process(row: Validation) -> None:
         _conclude(row, inspection, now)
 
 
-def _opened(row: Validation, key: RestrictedKey) -> Secret | None:
+def opened(row: Validation, key: RestrictedKey) -> Secret | None:
     """The key's text; None if there is nothing to check, which settles the row.
 
     A key that was erased since it was read is moot; one that is still kept, with nothing stored or with what was put
@@ -86,7 +86,8 @@ def _opened(row: Validation, key: RestrictedKey) -> Secret | None:
         return None
     except vault.VaultError as problem:
         log.critical("the vault opens nothing now: %s", type(problem).__name__, extra={"key": str(key.pk)})
-        RestrictedKey.objects.kept().filter(pk=key.pk).update(last_problem="check_failed")
+        if row.reason != Validation.Reason.SURVEY:
+            RestrictedKey.objects.kept().filter(pk=key.pk).update(last_problem="check_failed")
         raise engine.Postpone(_VAULT_PAUSE, type(problem).__name__) from None
     now = timezone.now()
     with engine.settle(row):
@@ -104,6 +105,8 @@ def _unreadable(row: Validation, key: RestrictedKey, now: datetime) -> None:
 
 def gave_up(row: Validation) -> None:
     """A check failed again and again through a fault of ours: say so on the key, and let the sweep plan another."""
+    if row.reason == Validation.Reason.SURVEY:
+        return
     RestrictedKey.objects.kept().filter(pk=row.key_id).update(
         last_problem="check_failed", next_check_at=timezone.now() + _LONGEST_RETRY
     )

@@ -120,6 +120,11 @@ class RestrictedKey(models.Model):
                 name="keys_due_for_a_check",
             ),
             models.Index(
+                fields=["last_surveyed_at"],
+                condition=Q(status__in=["active", "limited"]),
+                name="keys_due_for_a_survey",
+            ),
+            models.Index(
                 fields=["stripe_key_id"], condition=~Q(stripe_key_id=""), name="keys_by_stripe_key_id"
             ),
             models.Index(fields=["stripe_account_id", "livemode"], name="keys_by_account_and_mode"),
@@ -155,10 +160,9 @@ class RestrictedKey(models.Model):
 
     @property
     def is_settled(self) -> bool:
-        """Whether no check is open, so that a page need not ask again."""
-        return not self.validations.filter(
-            state__in=["waiting", "claimed"], due_at__lte=timezone.now()
-        ).exists()
+        """Whether no check is open, so that a page need not ask again; a survey decides nothing, and does not count."""
+        due = self.validations.filter(state__in=["waiting", "claimed"], due_at__lte=timezone.now())
+        return not due.exclude(reason="survey").exists()
 
 
 class KeyEnvelope(models.Model):

@@ -1,5 +1,7 @@
 """What was found out about a key, what became of it, and who did what with it."""
 
+from typing import Self
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -10,8 +12,20 @@ from stripe_keys.models.keys import RestrictedKey
 from work.models import DueRow
 
 
+class ValidationQuerySet(models.QuerySet["Validation"]):
+    """Looks at keys by what follows from them."""
+
+    def checks(self) -> Self:
+        """Those that decide about a key. A survey finds out what else it can do, and decides nothing."""
+        return self.exclude(reason=Validation.Reason.SURVEY)
+
+    def surveys(self) -> Self:
+        """The others."""
+        return self.filter(reason=Validation.Reason.SURVEY)
+
+
 class Validation(DueRow):
-    """One check of one key: a due row in its merchant's lane."""
+    """One check of one key, or one survey: a due row in its merchant's lane."""
 
     class Reason(models.TextChoices):
         ADDED = "added", "Key added"
@@ -34,6 +48,8 @@ class Validation(DueRow):
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
     verdict = models.CharField(max_length=30, blank=True)
+
+    objects = ValidationQuerySet.as_manager()
 
     class Meta(DueRow.Meta):
         indexes = [
