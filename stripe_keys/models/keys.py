@@ -23,6 +23,10 @@ class RestrictedKeyQuerySet(OfMerchantQuerySet["RestrictedKey"]):
         """Keys whose secret is still stored."""
         return self.filter(status__in=RestrictedKey.KEPT)
 
+    def originals(self) -> Self:
+        """Keys whose row holds the very text that was pasted: all but stand-ins."""
+        return self.filter(stands_in_for__isnull=True)
+
     def usable(self) -> Self:
         """Keys that Stripe accepts (suspended ones included: suspension is ours, not Stripe's)."""
         return self.filter(status__in=RestrictedKey.USABLE)
@@ -79,6 +83,11 @@ class RestrictedKey(models.Model):
     replaced_by = models.ForeignKey(
         "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
+    # The same key is kept for another merchant. What is encrypted here is a made-up text of the same look, so that the
+    # paste takes the way of any other useless key and nothing of the real one is stored twice.
+    stands_in_for = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
 
     # Health, which never decides about status by itself.
     last_checked_at = models.DateTimeField(null=True, blank=True)
@@ -105,8 +114,12 @@ class RestrictedKey(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["fingerprint"],
-                condition=Q(status__in=["pending", "active", "limited"]),
+                condition=Q(status__in=["pending", "active", "limited"], stands_in_for__isnull=True),
                 name="a_kept_key_is_stored_once",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status__in=["active", "limited"], stands_in_for__isnull=False),
+                name="a_stand_in_never_serves",
             ),
             models.CheckConstraint(
                 condition=~Q(status__in=["active", "limited"]) | ~Q(stripe_account_id=""),
