@@ -53,6 +53,10 @@ format: venv ## put the code in order
 restore-drill: venv ## dump a database, erase, restore it here, and prove that what was erased stays erased
 	$(PYTHON_IN_VENV) -m pytest tests/journeys/test_a_restore.py $(ARGS)
 
+.PHONY: drills
+drills: venv ## break workers, Redis, PostgreSQL and Stripe while keys are checked, and count what became of them
+	$(PYTHON_IN_VENV) -m pytest tests/drills -o python_files='drill_*.py' -o python_functions='drill_*' -p no:randomly $(ARGS)
+
 .PHONY: bench-vault
 bench-vault: venv ## what the vault's encryption costs, and a rotation of 100,000 data keys under fire (ARGS=--quick)
 	@exec $(PYTHON_IN_VENV) -m bench.vault $(ARGS)
