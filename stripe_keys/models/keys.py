@@ -141,6 +141,11 @@ class RestrictedKey(models.Model):
                 fields=["stripe_key_id"], condition=~Q(stripe_key_id=""), name="keys_by_stripe_key_id"
             ),
             models.Index(fields=["stripe_account_id", "livemode"], name="keys_by_account_and_mode"),
+            models.Index(
+                fields=["first_refused_at"],
+                condition=~Q(first_refused_at=None),
+                name="keys_that_stripe_refuses",
+            ),
         ]
 
     def __str__(self) -> str:
