@@ -11,12 +11,13 @@ class StripeKeysConfig(AppConfig):
 
     def ready(self) -> None:
         """Make the queue, the periodic jobs and the start-up checks known."""
-        from stripe_keys import audit, checks, ledger, sweeps, tasks
+        from stripe_keys import audit, checks, ledger, surveys, sweeps, tasks
         from work import engine, periodic
 
         engine.register(tasks.VALIDATIONS)
         engine.register(tasks.LEDGER)
         periodic.every(sweeps.PLANNED_EVERY_SECONDS, "plan-due-checks", tasks.plan_due_checks)
+        periodic.every(surveys.PLANNED_EVERY_SECONDS, "plan-surveys", surveys.plan_surveys)
         periodic.every(3600, "give-up-on-unproven-keys", tasks.give_up_on_unproven_keys)
         periodic.every(24 * 3600, "forget-old-checks", tasks.forget_old_checks)
         periodic.every(24 * 3600, "forget-old-pastes", tasks.forget_old_pastes)

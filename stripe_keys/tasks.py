@@ -7,16 +7,26 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from stripe_keys import incidents, ledger, ledger_entries, lifecycle, sweeps, validation
+from stripe_keys import incidents, ledger, ledger_entries, lifecycle, surveys, sweeps, validation
 from stripe_keys.models import KeySubmission, LedgerEntry, RestrictedKey, Validation
 from work import engine
 from work.engine import Queue
 
 GIVEN_UP_AT_ONCE = 500
+
+
+def process(row: Validation) -> None:
+    """Carry out one check or one portion of a survey."""
+    if row.reason == Validation.Reason.SURVEY:
+        surveys.process(row)
+    else:
+        validation.process(row)
+
+
 VALIDATIONS = Queue(
     name=lifecycle.QUEUE,
     model=Validation,
-    process=validation.process,
+    process=process,
     task_name="stripe_keys.tasks.drain_validations",
     # Three rounds of questions to Stripe, each at most CONNECT_SECONDS + STRIPE_TIMEOUT_SECONDS long, and some room.
     lease=timedelta(seconds=60),
@@ -56,6 +66,11 @@ def give_up_on_unproven_keys() -> None:
     for key in pending[:GIVEN_UP_AT_ONCE]:
         with transaction.atomic():
             validation.give_up_on(lifecycle.locked(key))
+
+
+def tell_ops_of_stand_ins() -> None:
+    """Tell ops of keys that were pasted for two merchants."""
+    stand_ins.tell_ops_of_new_ones(timezone.now())
 
 
 def watch_incidents() -> None:

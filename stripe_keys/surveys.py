@@ -1,0 +1,230 @@
+"""What keys can do beyond what we need: asked at leisure, a portion at a time, and only of keys that are in use.
+
+A survey is a row among its merchant's checks. Each run asks as many questions as the account's budget allows at once,
+writes down the answers and puts the rest off: so no run comes near the queue's lease, a check that somebody waits for
+goes in between, and a worker that dies costs one portion. It decides nothing: status and health stay as they are. If
+Stripe refuses the key itself, the survey ends and the key is checked at once.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from random import uniform
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from accounts.models import User
+from stripe_keys import catalogue, gateway, incidents, ledger, lifecycle, pace, permissions, validation
+from stripe_keys.answers import DEAD, Answer
+from stripe_keys.catalogue import Probe
+from stripe_keys.inspection import Inspection, Outcome, connection_to_pool, write_outcomes
+from stripe_keys.models import PermissionCheck, RestrictedKey, Validation
+from work import bell, engine
+
+PLANNED_EVERY_SECONDS = 60
+EVERY = timedelta(days=30)
+COOLDOWN = timedelta(minutes=10)
+SURVEYED, UNFINISHED, REFUSED, MOOT = "surveyed", "unfinished", "refused", "moot"
+_SHARE_OF_SWEEPS = 0.25
+_AGAIN_AFTER_FAILING = timedelta(days=1)
+_LONGEST = timedelta(hours=6)
+_NEXT_PORTION = timedelta(seconds=3)  # what a spent budget needs to fill up again
+_PAUSE_SECONDS = 300.0
+_OPEN = (Validation.State.WAITING, Validation.State.CLAIMED)
+
+
+class AskedJustNow(Exception):
+    """The key was surveyed moments ago, or is being surveyed; `retry_after` says when to ask again."""
+
+    def __init__(self, retry_after: timedelta) -> None:
+        super().__init__("The key was surveyed moments ago.")
+        self.retry_after = retry_after
+
+
+class NotInUse(Exception):
+    """The key is not in use (any more), so nobody may ask what it can do."""
+
+
+def questions() -> list[Probe]:
+    """Everything in the catalogue that the app does not ask for; a right to write includes the one to read."""
+    required = {one.permission for one in permissions.required()}
+    included = {name.removesuffix("_write") + "_read" for name in required if name.endswith("_write")}
+    return [probe for name, probe in catalogue.PROBES.items() if name not in required | included]
+
+
+# --- Asking for one --------------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def request(*, key: RestrictedKey, user: User, now: datetime) -> None:
+    """Have `key` surveyed as soon as nothing more urgent is due.
+
+    Raises:
+        NotInUse: its rights are nobody's business, or there is nothing to ask with.
+        AskedJustNow: that was done within the cool-down, or is being done.
+    """
+    key = lifecycle.locked(key)
+    if not key.is_usable:
+        raise NotInUse
+    recent = Validation.objects.surveys().filter(
+        Q(created_at__gt=now - COOLDOWN) | Q(state__in=_OPEN), key=key
+    )
+    latest = recent.order_by("-created_at").first()
+    if latest is not None:
+        raise AskedJustNow(max(latest.created_at + COOLDOWN - now, timedelta(seconds=1)))
+    _create(key, now, user)
+    bell.ring_on_commit(lifecycle.QUEUE, str(key.merchant_id), priority=lifecycle.LEISURELY)
+
+
+def is_open(key: RestrictedKey) -> bool:
+    """Whether a survey of `key` is going on or about to begin."""
+    return Validation.objects.surveys().filter(key=key, state__in=_OPEN).exists()
+
+
+def plan_surveys() -> None:
+    """Have some keys surveyed that never were, or EVERY ago; called every PLANNED_EVERY_SECONDS."""
+    plan(timezone.now(), limit=_keys_at_once())
+
+
+def plan(now: datetime, *, limit: int) -> int:
+    """Give at most `limit` keys a survey within the next period; returns how many. While Stripe is in trouble, none."""
+    if _trouble():
+        return 0
+    planned = 0
+    for due in (Q(last_surveyed_at=None), Q(last_surveyed_at__lt=now - EVERY)):
+        for pk in list(_due(due, now).values_list("pk", flat=True)[: limit - planned]):
+            planned += _plan_one(pk, now)
+    return planned
+
+
+def _keys_at_once() -> int:
+    per_period = settings.KEY_SWEEP_REQUESTS_PER_SECOND * _SHARE_OF_SWEEPS * PLANNED_EVERY_SECONDS
+    return max(1, int(per_period / max(1, len(questions()))))
+
+
+def _due(when: Q, now: datetime) -> QuerySet[RestrictedKey]:
+    of_key = Validation.objects.surveys().filter(key=OuterRef("pk"))
+    tried = of_key.filter(Q(state__in=_OPEN) | Q(created_at__gt=now - _AGAIN_AFTER_FAILING))
+    keys = RestrictedKey.objects.usable().filter(when, suspended_at=None, quarantined_at=None)
+    return keys.exclude(Exists(tried)).order_by("last_surveyed_at")
+
+
+@transaction.atomic
+def _plan_one(pk: Any, now: datetime) -> bool:
+    locked = _due(Q(pk=pk), now).select_for_update(skip_locked=True, of=("self",)).first()
+    if locked is None:
+        return False
+    _create(locked, now + timedelta(seconds=uniform(0, PLANNED_EVERY_SECONDS)))  # noqa: S311
+    return True
+
+
+def _create(key: RestrictedKey, due_at: datetime, user: User | None = None) -> None:
+    Validation.objects.create(
+        key=key,
+        merchant_id=key.merchant_id,
+        lane=str(key.merchant_id),
+        reason=Validation.Reason.SURVEY,
+        requested_by=user,
+        due_at=due_at,
+        priority=lifecycle.LEISURELY,
+    )
+
+
+# --- Carrying it out -------------------------------------------------------------------------------------------------
+
+
+def process(row: Validation) -> None:
+    """Ask one portion of what `row` has not asked yet: called outside any transaction, under a lease.
+
+    Raises:
+        Postpone: there is more to ask, or this is not the moment.
+    """
+    key = RestrictedKey.objects.select_related("merchant").get(pk=row.key_id)
+    now = timezone.now()
+    left = _left(row) if key.is_usable else []
+    if not left or now - row.created_at > _LONGEST:
+        # Of some questions Stripe never answers a few; of all it never answered, nothing is known.
+        has_begun = len(left) < len(questions())
+        _end(row, now, {probe.permission: Outcome.UNKNOWN for probe in left} if has_begun else {})
+        return
+    _wait_for_a_good_moment(key)
+    portion = left[: pace.at_once(livemode=key.livemode)]
+    with pace.slow_places.place_for(pace.admit(key, len(portion))):
+        secret = validation.opened(row, key)
+        if secret is None:
+            return
+        connection_to_pool()
+        found = Inspection()
+        for probe, finding in gateway.ask(secret, portion):
+            found.note(probe.permission, finding)
+    _take(row, found, is_last=len(portion) == len(left))
+
+
+def _left(row: Validation) -> list[Probe]:
+    asked = set(PermissionCheck.objects.filter(validation=row).values_list("permission", flat=True))
+    return [probe for probe in questions() if probe.permission not in asked]
+
+
+def _wait_for_a_good_moment(key: RestrictedKey) -> None:
+    restore = ledger.last_restore()
+    if restore is not None and (key.last_ok_at is None or key.last_ok_at < restore.restored_at):
+        raise engine.Postpone(_a_while(), "NotCheckedSinceRestore")
+    if _trouble():
+        raise engine.Postpone(_a_while(), "TroubleAtStripe")
+
+
+def _trouble() -> bool:
+    return any(incidents.open_now(kind) is not None for kind in incidents.Kind)
+
+
+def _a_while() -> timedelta:
+    return timedelta(seconds=uniform(_PAUSE_SECONDS / 2, _PAUSE_SECONDS))  # noqa: S311
+
+
+def _take(row: Validation, found: Inspection, *, is_last: bool) -> None:
+    """Write down what was found out, as long as the key is still in use, and go on, rest or end."""
+    now = timezone.now()
+    if found.answer in (*DEAD, Answer.ADDRESS_REFUSED):
+        _end_refused(row, now)
+        return
+    # Many questions without an answer say something about the moment, a few about the questions.
+    is_bad_moment = found.is_throttled or found.unanswered == len(found.outcomes)
+    if is_bad_moment:
+        found.outcomes = {name: it for name, it in found.outcomes.items() if it != Outcome.UNKNOWN}
+    if is_last and not is_bad_moment:
+        _end(row, now, found.outcomes)
+        return
+    with engine.hold(row):
+        if lifecycle.locked(row.key).is_usable:
+            write_outcomes(row, found.outcomes)
+    if is_bad_moment:
+        raise engine.Postpone(_a_while(), "NoAnswers")
+    raise engine.Postpone(_NEXT_PORTION, "MoreToAsk")
+
+
+def _end_refused(row: Validation, now: datetime) -> None:
+    with engine.settle(row):
+        key = lifecycle.locked(row.key)
+        if key.is_usable:
+            lifecycle.request_validation(key, reason=Validation.Reason.USE_REFUSED, now=now)
+        _finish(row, REFUSED)
+
+
+def _end(row: Validation, now: datetime, outcomes: Mapping[str, str]) -> None:
+    with engine.settle(row):
+        if not lifecycle.locked(row.key).is_usable:
+            _finish(row, MOOT)
+            return
+        write_outcomes(row, dict(outcomes))
+        if _left(row):
+            _finish(row, UNFINISHED)
+            return
+        RestrictedKey.objects.filter(pk=row.key_id).update(last_surveyed_at=now)
+        _finish(row, SURVEYED)
+
+
+def _finish(row: Validation, verdict: str) -> None:
+    Validation.objects.filter(pk=row.pk).update(verdict=verdict)
