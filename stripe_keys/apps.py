@@ -11,7 +11,7 @@ class StripeKeysConfig(AppConfig):
 
     def ready(self) -> None:
         """Make the queue, the periodic jobs and the start-up checks known."""
-        from stripe_keys import audit, checks, ledger, surveys, sweeps, tasks
+        from stripe_keys import audit, checks, ledger, stand_ins, surveys, sweeps, tasks
         from work import engine, periodic
 
         engine.register(tasks.VALIDATIONS)
@@ -22,6 +22,7 @@ class StripeKeysConfig(AppConfig):
         periodic.every(24 * 3600, "forget-old-checks", tasks.forget_old_checks)
         periodic.every(24 * 3600, "forget-old-pastes", tasks.forget_old_pastes)
         periodic.every(60, "watch-incidents", tasks.watch_incidents)
+        periodic.every(60, "tell-of-stand-ins", stand_ins.tell_ops_of_new_ones)
         periodic.every(3600, "mark-ledger", ledger.mark)
         periodic.every(60, "advance-vault-audit", audit.advance_nightly)
         checks.register_checks()

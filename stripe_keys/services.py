@@ -9,9 +9,8 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import QuerySet
 
 from accounts.models import Merchant, User
-from accounts.notices import tell_ops
 from accounts.services import locked_while_open
-from stripe_keys import contradictions, ledger_entries, lifecycle, takeover, vault
+from stripe_keys import contradictions, ledger_entries, lifecycle, stand_ins, takeover, vault
 from stripe_keys.lifecycle import actor_name
 from stripe_keys.models import (
     DEFAULT_PURPOSE,
@@ -25,6 +24,7 @@ from stripe_keys.secret import Secret
 
 log = logging.getLogger(__name__)
 Status = RestrictedKey.Status
+_STORING_TRIES = 3
 
 
 class CannotStoreNow(Exception):
@@ -66,7 +66,7 @@ def add_key(
 
     The same key again is the same row, and if its envelope is gone or does not open, this gives it a new one. A key
     that waits to be proven gives way to a newer paste; a key that serves goes on serving until the new one is proven.
-    A key that another merchant has is rejected exactly as a useless one; ops are told.
+    Of a key that another merchant has nothing is stored: a made-up text stands in for it, and proves useless.
 
     Raises:
         TooManyPastes: the merchant or the address has pasted too often.
@@ -77,20 +77,17 @@ def add_key(
     marks = vault.fingerprints(secret)
     _take_turns(marks)
     key = _new_row(merchant, user, secret, marks[0], purpose)
-    kept = RestrictedKey.objects.kept().filter(fingerprint__in=[mark.digest for mark in marks])
-    own = kept.filter(merchant=merchant).select_for_update(of=("self",)).first()
+    digests = [mark.digest for mark in marks]
+    kept = RestrictedKey.objects.kept().filter(fingerprint__in=digests, merchant=merchant)
+    own = kept.select_for_update(of=("self",)).first()
     if own is not None and not contradictions.ended_as_put_back(own):
         return Added(own, already_saved=True, stored_afresh=_heal(own, secret, user, now))
     count_paste(key, user, remote_address, now)
-    _give_way(key, user)  # whatever comes of the new key: a difference would tell whose it is
-    of_another = kept.first()
-    if of_another is not None:
-        _tell_ops_of_second_merchant(of_another, merchant, now)
-    if of_another is None and _store(key, secret):
-        lifecycle.record(key, actor=actor_name(user), reason="The key was pasted.")
-        lifecycle.request_validation(key, reason=Validation.Reason.ADDED, now=now, requested_by=user)
-    else:
-        _reject(key)
+    _give_way(key, user)
+    # Whatever comes of it, the way is the same: a difference would tell whose key it is.
+    _store(key, secret, digests)
+    lifecycle.record(key, actor=actor_name(user), reason="The key was pasted.")
+    lifecycle.request_validation(key, reason=Validation.Reason.ADDED, now=now, requested_by=user)
     return Added(key, already_saved=False)
 
 
@@ -120,17 +117,21 @@ def _new_row(
     )
 
 
-def _store(key: RestrictedKey, secret: Secret) -> bool:
-    """Write the pending row and its envelope; False if the database holds the same key in spite of all we looked at."""
-    try:
-        with transaction.atomic():
-            key.save(force_insert=True)
-            vault.encrypt(key, secret).save(force_insert=True)
-    except IntegrityError:
-        return False
-    except vault.VaultError as problem:
-        raise _cannot_store(problem) from None
-    return True
+def _store(key: RestrictedKey, secret: Secret, digests: list[bytes]) -> None:
+    """Write the pending row and its envelope; of a key that another merchant has, a made-up text takes its place."""
+    for _ in range(_STORING_TRIES):
+        key.stands_in_for = stand_ins.holder_of(digests)
+        try:
+            with transaction.atomic():
+                key.save(force_insert=True)
+                text = secret if key.stands_in_for is None else stand_ins.made_up(secret)
+                vault.encrypt(key, text).save(force_insert=True)
+        except IntegrityError:
+            continue  # somebody stored the same key, or ended it, while we looked
+        except vault.VaultError as problem:
+            raise _cannot_store(problem) from None
+        return
+    raise CannotStoreNow("Contested")
 
 
 def _cannot_store(problem: vault.VaultError) -> CannotStoreNow:
@@ -138,21 +139,14 @@ def _cannot_store(problem: vault.VaultError) -> CannotStoreNow:
     return CannotStoreNow(type(problem).__name__)
 
 
-def _reject(key: RestrictedKey) -> None:
-    """Write `key` down as useless, without its text."""
-    key.status, key.last_problem = Status.REJECTED, "not_usable"
-    key.save(force_insert=True)
-    reason = "This key could not be used with the connected account."
-    lifecycle.record(key, actor="the site", reason=reason)
-
-
 def _heal(key: RestrictedKey, secret: Secret, user: User, now: datetime) -> bool:
     """Give `key` a new envelope if its own is gone or does not open; False if it is well. The caller has locked it."""
     if key.quarantined_at is None and not _is_bereft(key):
         return False
     KeyEnvelope.objects.filter(key=key).delete()
+    text = secret if key.stands_in_for_id is None else stand_ins.made_up(secret)
     try:
-        vault.encrypt(key, secret).save(force_insert=True)
+        vault.encrypt(key, text).save(force_insert=True)
     except vault.VaultError as problem:
         raise _cannot_store(problem) from None
     key.quarantined_at, key.last_problem = None, ""
@@ -173,17 +167,6 @@ def _is_bereft(key: RestrictedKey) -> bool:
     except vault.VaultError:
         return False
     return envelope is None
-
-
-def _tell_ops_of_second_merchant(key: RestrictedKey, merchant: Merchant, now: datetime) -> None:
-    """One key in two merchants' hands is a thief's or a mistake of theirs: either is worth a look."""
-    tell_ops(
-        subject="A key that is kept for one merchant was pasted for another",
-        body=f"The key {key.pk} of merchant {key.merchant_id} was pasted for merchant {merchant.pk}. That paste was"
-        " refused as any useless key is; neither merchant was told.\n\nLook at the pastes (Key submissions) in the ops"
-        " desk: somebody may be testing stolen keys.",
-        dedupe_key=f"second-merchant:{key.pk}:{now:%Y%m%d}",
-    )
 
 
 def _give_way(key: RestrictedKey, user: User) -> None:

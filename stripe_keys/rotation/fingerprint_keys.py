@@ -29,8 +29,11 @@ class Outcome:
 
 
 def kept_on_old_keys() -> RestrictedKeyQuerySet:
-    """Kept keys whose fingerprint another fingerprint key than the primary made."""
-    return RestrictedKey.objects.kept().exclude(fingerprint_key_id=vault.primary_fingerprint_key_id())
+    """Kept keys whose fingerprint another fingerprint key than the primary made.
+
+    Stand-ins stay as they are: their fingerprint is that of a text which is not here, and they end within moments.
+    """
+    return RestrictedKey.objects.kept().originals().exclude(fingerprint_key_id=vault.primary_fingerprint_key_id())
 
 
 def counts(keys: RestrictedKeyQuerySet) -> dict[str, int]:

@@ -5,7 +5,7 @@ import os
 from threading import Thread
 
 import pytest
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -13,11 +13,14 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import Notice, User
-from stripe_keys import quarantine, services, vault
+from stripe_keys import quarantine, services, stand_ins, vault
+from stripe_keys.audit import kinds
 from stripe_keys.models import KeyEnvelope, KeySubmission, RestrictedKey
+from stripe_keys.rotation import fingerprint_keys as rotation
 from stripe_keys.secret import Secret
 from tests.people import a_restricted_key, merchant_of
 from tests.stripe_keys.keys import paste
+from tests.stripe_keys.rows import ACCOUNT
 from tests.waiting import eventually
 
 Status = RestrictedKey.Status
@@ -43,7 +46,13 @@ def add(user: User, token: str) -> services.Added:
     return services.add_key(merchant=merchant_of(user), user=user, secret=Secret(token), now=timezone.now())
 
 
+def holds(key: RestrictedKey, token: str) -> bool:
+    """Whether what is encrypted for `key` is this very text."""
+    return vault.decrypt(key) == Secret(token)
+
+
 def to_ops() -> list[Notice]:
+    stand_ins.tell_ops_of_new_ones()
     return list(Notice.objects.filter(merchant=None))
 
 
@@ -73,11 +82,11 @@ def test_own_key_is_recognised_by_an_older_fingerprint(after_a_rotation: str, ad
 def test_key_of_another_merchant_is_recognised_by_an_older_fingerprint(
     after_a_rotation: str, eve: User
 ) -> None:
-    refused = add(eve, after_a_rotation)
+    of_eve = add(eve, after_a_rotation)
 
-    assert not refused.already_saved
-    assert (refused.key.status, refused.key.last_problem) == (Status.REJECTED, "not_usable")
-    assert KeyEnvelope.objects.count() == 1
+    assert not of_eve.already_saved
+    assert of_eve.key.stands_in_for == RestrictedKey.objects.get(added_by__email="ada@example.com")
+    assert not holds(of_eve.key, after_a_rotation)
 
 
 def test_without_the_older_fingerprint_key_it_would_not_be(
@@ -85,7 +94,7 @@ def test_without_the_older_fingerprint_key_it_would_not_be(
 ) -> None:
     settings.FINGERPRINT_KEYS = settings.FINGERPRINT_KEYS[:1]
 
-    assert add(eve, after_a_rotation).key.status == Status.PENDING
+    assert add(eve, after_a_rotation).key.stands_in_for is None
 
 
 @pytest.mark.django_db(transaction=True)
@@ -119,8 +128,9 @@ def test_two_processes_with_different_primaries_keep_a_key_once(
     elsewhere.join()
 
     assert here.status == Status.PENDING
-    assert [one.key.status for one in added] == [Status.REJECTED]
-    assert KeyEnvelope.objects.count() == 1
+    assert [one.key.stands_in_for for one in added] == [here]
+    assert holds(here, token)
+    assert not holds(added[0].key, token)
 
 
 def test_turns_are_taken_in_the_same_order_whatever_the_primary(
@@ -154,6 +164,43 @@ def test_ops_learn_once_a_day_of_a_key_that_two_merchants_tried(ada: User, eve: 
     assert not Notice.objects.exclude(merchant=None).exists()
 
 
+def test_a_stand_in_is_of_no_use_to_anybody(ada: User, eve: User) -> None:
+    token = a_restricted_key()
+    paste(ada, token)
+    stand_in = paste(eve, token)
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        RestrictedKey.objects.filter(pk=stand_in.pk).update(status=Status.ACTIVE, stripe_account_id=ACCOUNT)
+    assert (stand_in.last4, stand_in.livemode) == (token[-4:], False)
+
+
+def test_a_stand_in_is_its_merchants_own_key_when_pasted_again(ada: User, eve: User) -> None:
+    token = a_restricted_key()
+    paste(ada, token)
+    stand_in = add(eve, token)
+
+    again = add(eve, token)
+
+    assert (again.key, again.already_saved, again.stored_afresh) == (stand_in.key, True, False)
+    damaged(again.key)
+    assert add(eve, token).stored_afresh
+    assert not holds(again.key, token)
+
+
+def test_audit_and_fingerprint_rotation_pass_over_stand_ins(
+    after_a_rotation: str, ada: User, eve: User, settings: Settings
+) -> None:
+    add(eve, after_a_rotation)
+    settings.FINGERPRINT_KEYS = settings.FINGERPRINT_KEYS[::-1]
+    stand_in = RestrictedKey.objects.get(stands_in_for__isnull=False)
+    classes = {row.row_id: row.verify() for row in kinds.kinds()[kinds.RESTRICTED_KEY].after(None, 10)}
+
+    outcome = rotation.mark_anew(on_progress=lambda _: None)
+
+    assert classes[str(stand_in.pk)] == stand_in.envelope.data_key.kek_id
+    assert (outcome.marked, outcome.unreadable, outcome.doubles) == (0, [], [])
+
+
 def test_ops_hear_nothing_of_ones_own_key(ada: User, ben: User) -> None:
     token = a_restricted_key()
     paste(ada, token)
@@ -171,9 +218,7 @@ def test_refusal_looks_the_same_as_any_other(ada: User, eve: User, eves_browser:
     eves = RestrictedKey.objects.get(merchant=merchant_of(eve))
     assert answer.redirect_chain[-1][0] == reverse("stripe_keys:key_detail", args=[eves.pk])
     assert list(answer.context["messages"]) == []
-    assert [change.reason for change in eves.status_changes.all()] == [
-        "This key could not be used with the connected account."
-    ]
+    assert [change.reason for change in eves.status_changes.all()] == ["The key was pasted."]
 
 
 # --- A key whose envelope does not open ------------------------------------------------------------------------------
@@ -225,7 +270,7 @@ def test_another_merchant_heals_nothing(ada: User, eve: User) -> None:
     token = a_restricted_key()
     key = damaged(paste(ada, token))
 
-    assert add(eve, token).key.status == Status.REJECTED
+    assert add(eve, token).key.stands_in_for == key
 
     key.refresh_from_db()
     assert key.quarantined_at is not None

@@ -102,10 +102,8 @@ def test_the_backups_lifetime_is_the_configured_one(adas_browser: Client, settin
 def test_keys_that_a_thief_tries_look_all_the_same(ada: User, eve: User, adas_browser: Client) -> None:
     stolen = a_restricted_key()
     paste(eve, stolen)
-    of_eve, refused = paste(ada, stolen), paste(ada, a_restricted_key())
-    lifecycle.move(
-        refused, "rejected", actor="Stripe", reason="Stripe refused this key.", last_problem="not_usable"
-    )
+    of_eve = rejected(paste(ada, stolen))
+    refused = rejected(paste(ada, a_restricted_key()))
     early = proof(adas_browser)
     RestrictedKey.objects.update(created_at=timezone.now() - timedelta(minutes=1))
     settle_ledger(timezone.now())
@@ -120,6 +118,13 @@ def test_keys_that_a_thief_tries_look_all_the_same(ada: User, eve: User, adas_br
         assert telling not in of_each[0], telling
     assert "Stored here</dt><dd>No" in of_each[0]
     assert "ledger</dt>" not in page.partition("<aside")[0]
+
+
+def rejected(key: RestrictedKey) -> RestrictedKey:
+    lifecycle.move(
+        key, "rejected", actor="Stripe", reason="Stripe refused this key.", last_problem="not_usable"
+    )
+    return key
 
 
 def card_of(page: str, key: RestrictedKey) -> str:

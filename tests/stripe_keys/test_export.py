@@ -150,6 +150,9 @@ def test_an_anonymous_key_says_as_little_as_its_page(ada: User, eve: User, adas_
     stolen = a_restricted_key()
     paste(eve, stolen)
     of_eve = paste(ada, stolen)
+    lifecycle.move(
+        of_eve, "rejected", actor="Stripe", reason="Stripe refused this key.", last_problem="not_usable"
+    )
     refused = paste(ada, a_restricted_key())
     a_check(refused, ALL_GRANTED)
     lifecycle.record_use(refused, actor="validation worker", reason="Key added")

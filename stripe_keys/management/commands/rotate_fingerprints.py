@@ -42,7 +42,7 @@ class Command(DatabaseCommand):
             raise CommandError(str(problem)) from None
 
     def _chosen(self, *, everything: bool) -> RestrictedKeyQuerySet:
-        return RestrictedKey.objects.kept() if everything else fingerprint_keys.kept_on_old_keys()
+        return RestrictedKey.objects.kept().originals() if everything else fingerprint_keys.kept_on_old_keys()
 
     def _show_plan(self, chosen: RestrictedKeyQuerySet) -> None:
         primary = vault.primary_fingerprint_key_id()
