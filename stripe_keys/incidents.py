@@ -1,21 +1,17 @@
-"""When Stripe itself is in trouble: checks are put off while it is down, and no key dies while it refuses many at once.
+"""When Stripe itself is in trouble: what is open, how it begins and ends, and how checks wait while nobody is answered.
 
-Both are concluded from what the last checks of all merchants found (`Validation.verdict`), so every worker sees the
-same, and neither needs a setting to be turned.
+Concluded from what the last checks of all merchants found (`Validation.verdict`), so every worker sees the same, and
+nobody has to turn a setting. `stripe_keys.brake` keeps keys alive while Stripe refuses many at once.
 """
 
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from random import uniform
-from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q
 from django.db.models.functions import Now
 
 from accounts.notices import tell_ops
@@ -25,16 +21,14 @@ from work.queues import Postpone
 
 log = logging.getLogger(__name__)
 Kind = StripeIncident.Kind
-UNKNOWN, REFUSED_ONCE, HELD, DIED = "unknown", "refused_once", "held", "expired"
-REFUSED_PENDING = "not_accepted"  # of a key that was never proven: anybody may paste rubbish
-_REFUSALS = (REFUSED_ONCE, HELD, DIED)
-_ANSWERED = (*_REFUSALS, "active", "limited")
+BY_ITSELF = "the site"
+UNKNOWN, THROTTLED, INCOMPLETE = "unknown", "throttled", "incomplete"
+_UNANSWERED = (UNKNOWN, THROTTLED)
+_NOT_ASKED = ("", "moot", "unreadable")
 _OUTAGE_WINDOW = timedelta(seconds=60)
-_OUTAGE_CHECKS, _OUTAGE_SHARE = 5, 0.5
+_OUTAGE_MERCHANTS, _OUTAGE_SHARE = 5, 0.5
 _TRY_EVERY = timedelta(seconds=10)
 _LOOK_EVERY_SECONDS = 1.0
-_WITNESSES = 5
-_OPS_WORD_HOLDS = timedelta(hours=1)
 
 
 class StripeIsDown(Postpone):
@@ -87,121 +81,71 @@ def wait_out_an_outage(row: Validation) -> None:
 
 
 def note_no_answer(now: datetime) -> None:
-    """A check has just been concluded without answers; see whether that is so for most of them."""
+    """A check has just been concluded without any answer; see whether that is so for most merchants.
+
+    Merchants are counted and not keys, so that one whose account hangs is never taken for all of Stripe.
+    """
     if open_now(Kind.OUTAGE) is not None:
         return
-    seen = _since(now - _OUTAGE_WINDOW).aggregate(
-        checked=Count("key", distinct=True), unknown=Count("key", distinct=True, filter=Q(verdict=UNKNOWN))
+    last = StripeIncident.objects.filter(kind=Kind.OUTAGE, ended_at__gt=now - _OUTAGE_WINDOW)
+    since = last.order_by("-ended_at").values_list("ended_at", flat=True).first() or now - _OUTAGE_WINDOW
+    asked = Validation.objects.checks().filter(finished_at__gte=since).exclude(verdict__in=_NOT_ASKED)
+    seen = asked.aggregate(
+        checked=Count("merchant", distinct=True),
+        unanswered=Count("merchant", distinct=True, filter=Q(verdict__in=_UNANSWERED)),
     )
-    if seen["unknown"] >= _OUTAGE_CHECKS and seen["unknown"] >= _OUTAGE_SHARE * seen["checked"]:
-        _begin(Kind.OUTAGE, f"{seen['unknown']} of {seen['checked']} keys checked in a minute got no answer")
+    if seen["unanswered"] >= _OUTAGE_MERCHANTS and seen["unanswered"] >= _OUTAGE_SHARE * seen["checked"]:
+        evidence = f"{seen['unanswered']} of {seen['checked']} merchants' keys got no answer within a minute"
+        # Stripe may come and go many times; ops are mailed about it once an hour.
+        begin(Kind.OUTAGE, evidence, dedupe_key=f"incident:{Kind.OUTAGE}:{now:%Y%m%d%H}")
 
 
 def note_answer() -> None:
     """A check got answers: if there was an outage, it is over."""
     if open_now(Kind.OUTAGE) is not None:
-        end(Kind.OUTAGE, by="the site")
+        end(Kind.OUTAGE, by=BY_ITSELF)
 
 
-# --- Stripe refuses many keys at once --------------------------------------------------------------------------------
+# --- Beginning and ending --------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Refusals:
-    """Of how many Stripe accounts whose keys have worked, and were checked lately, the key was refused."""
-
-    accounts: int
-    refused: int
-
-    @property
-    def are_too_many(self) -> bool:
-        """Whether that is more than merchants do on their own."""
-        most = max(settings.KEY_BRAKE_ACCOUNTS - 1, settings.KEY_BRAKE_SHARE * self.accounts)
-        return bool(self.refused > most)
-
-
-def refusals(now: datetime) -> Refusals:
-    """What the checks within KEY_BRAKE_WINDOW_SECONDS found."""
-    window = timedelta(seconds=settings.KEY_BRAKE_WINDOW_SECONDS)
-    account: Callable[..., Count] = partial(Count, "key__stripe_account_id", distinct=True)
-    seen = (
-        _since(now - window)
-        .filter(verdict__in=_ANSWERED)
-        .aggregate(accounts=account(), refused=account(filter=Q(verdict__in=_REFUSALS)))
-    )
-    return Refusals(**seen)
-
-
-def is_braked(key: RestrictedKey, now: datetime) -> bool:
-    """Whether `key`, which was refused just now, must live on because many others were refused too.
-
-    The caller has written the verdict of the present check already.
-    """
-    braked = StripeIncident.objects.filter(kind=Kind.REFUSALS, ended_at=None).exists()
-    seen = refusals(now)
-    if braked or not seen.are_too_many:
-        if not braked:
-            transaction.on_commit(partial(call_witnesses, key.pk, now, seen.accounts), robust=True)
-        return braked
-    if _ops_let_them_die(now):
-        return False
-    _begin(Kind.REFUSALS, f"{seen.refused} of {seen.accounts} accounts were refused within the window")
-    return True
-
-
-def watch(now: datetime) -> None:
-    """End the brake when the share of refused accounts has fallen; called every minute."""
-    braked = StripeIncident.objects.filter(kind=Kind.REFUSALS, ended_at=None).exists()
-    if braked and not refusals(now).are_too_many:
-        end(Kind.REFUSALS, by="the site")
-
-
-def call_witnesses(key_id: UUID, now: datetime, seen: int) -> None:
-    """Have some other merchants' keys checked soon, those that are due next: is it this key alone that is refused?"""
-    if seen > _WITNESSES:
-        return
-    others = RestrictedKey.objects.usable().exclude(pk=key_id).filter(first_refused_at=None)
-    for pk in list(others.order_by("next_check_at").values_list("pk", flat=True)[:_WITNESSES]):
-        with transaction.atomic():
-            other = others.select_for_update(skip_locked=True, of=("self",)).filter(pk=pk).first()
-            if other is not None:
-                lifecycle.request_validation(other, reason=Validation.Reason.WITNESS, now=now)
-
-
-def _ops_let_them_die(now: datetime) -> bool:
-    ended = StripeIncident.objects.filter(kind=Kind.REFUSALS, ended_at__gt=now - _OPS_WORD_HOLDS)
-    return ended.exclude(ended_by="the site").exists()
-
-
-# --- Both ------------------------------------------------------------------------------------------------------------
-
-
-def _since(moment: datetime) -> QuerySet[Validation]:
-    return Validation.objects.filter(finished_at__gte=moment)
-
-
-def _begin(kind: str, evidence: str) -> None:
-    _, is_new = StripeIncident.objects.get_or_create(
+def begin(kind: str, evidence: str, *, dedupe_key: str = "") -> None:
+    """Open an incident of that kind and tell ops; whoever comes second finds it open, and nobody is told twice."""
+    incident, is_new = StripeIncident.objects.get_or_create(
         kind=kind, ended_at=None, defaults={"evidence": evidence[:200]}
     )
-    _look.forget()
+    _look_anew()
     if not is_new:
         return
     log.critical("an incident at Stripe has begun: %s (%s)", kind, evidence)
     tell_ops(
         subject=f"Incident: {Kind(kind).label}",
         body=f"{evidence}.\n\n{_MEANING[Kind(kind)]}\n\nThe ops desk lists it under Incidents at Stripe.",
-        dedupe_key=f"incident:{kind}:{time.time_ns()}",
+        dedupe_key=dedupe_key or f"incident:{incident.pk}",
     )
 
 
 def end(kind: str, *, by: str) -> bool:
-    """End the open incident of that kind; False if there is none."""
+    """End the open incident of that kind; False if there is none. Checks that people wait for are made at once."""
     ended = StripeIncident.objects.filter(kind=kind, ended_at=None).update(ended_at=Now(), ended_by=by[:200])
-    _look.forget()
+    _look_anew()
     if ended:
         log.warning("the incident at Stripe is over: %s (%s)", kind, by)
+        transaction.on_commit(_let_the_awaited_go_first, robust=True)
     return bool(ended)
+
+
+def _look_anew() -> None:
+    _look.forget()
+    transaction.on_commit(partial(_look.forget))
+
+
+def _let_the_awaited_go_first() -> None:
+    awaited = Q(priority__lte=lifecycle.URGENT) | Q(key__status=RestrictedKey.Status.PENDING)
+    waiting = Validation.objects.checks().filter(awaited, state=Validation.State.WAITING, due_at__gt=Now())
+    Validation.objects.filter(pk__in=waiting.values("pk"), state=Validation.State.WAITING).update(
+        due_at=Now()
+    )
 
 
 _MEANING = {

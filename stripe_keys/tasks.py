@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from stripe_keys import incidents, ledger, ledger_entries, lifecycle, surveys, sweeps, validation
+from stripe_keys import brake, ledger, ledger_entries, lifecycle, surveys, sweeps, validation
 from stripe_keys.models import KeySubmission, LedgerEntry, RestrictedKey, Validation
 from work import engine
 from work.engine import Queue
@@ -68,14 +68,9 @@ def give_up_on_unproven_keys() -> None:
             validation.give_up_on(lifecycle.locked(key))
 
 
-def tell_ops_of_stand_ins() -> None:
-    """Tell ops of keys that were pasted for two merchants."""
-    stand_ins.tell_ops_of_new_ones(timezone.now())
-
-
 def watch_incidents() -> None:
     """End what Stripe has got over."""
-    incidents.watch(timezone.now())
+    brake.watch(timezone.now())
 
 
 def forget_old_checks() -> None:

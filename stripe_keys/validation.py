@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from stripe_keys import (
+    brake,
     contradictions,
     incidents,
     ledger_entries,
@@ -24,7 +25,8 @@ from stripe_keys import (
     takeover,
     vault,
 )
-from stripe_keys.answers import Answer
+from stripe_keys.answers import DEAD, Answer
+from stripe_keys.brake import Ruling
 from stripe_keys.inspection import FIRST_QUESTIONS, Inspection, inspect, install_of, write_outcomes
 from stripe_keys.models import RestrictedKey, StripeInstall, Validation
 from stripe_keys.secret import Secret
@@ -34,7 +36,6 @@ log = logging.getLogger(__name__)
 Status = RestrictedKey.Status
 EXPIRY_LOOKS = 6
 _VAULT_PAUSE = timedelta(minutes=1)
-_FIRST_HOLD, _LONGEST_HOLD = timedelta(seconds=30), timedelta(minutes=15)
 _FIRST_RETRY, _LONGEST_RETRY = timedelta(seconds=2), timedelta(minutes=10)
 
 
@@ -133,10 +134,8 @@ def _conclude(row: Validation, inspection: Inspection, now: datetime) -> None:
     )
     if inspection.answer is not Answer.UNKNOWN:
         incidents.note_answer()
-    if inspection.answer is Answer.EXPIRED:
-        _expired(row, key, now)
-    elif inspection.answer is Answer.REFUSED:
-        _refused(row, key, now)
+    if inspection.answer in DEAD:
+        _refused(row, key, now, has_expired=inspection.answer is Answer.EXPIRED)
     elif inspection.answer in (Answer.ADDRESS_REFUSED, Answer.UNKNOWN):
         _no_answer(row, key, inspection, now)
     else:
@@ -157,53 +156,39 @@ def _end(row: Validation, key: RestrictedKey, reason: str, now: datetime) -> Non
     _finish(row, to)
 
 
-def _expired(row: Validation, key: RestrictedKey, now: datetime) -> None:
-    if not _is_held(row, key, now):
-        _end(row, key, "Stripe says that this key has expired.", now)
-
-
-def _refused(row: Validation, key: RestrictedKey, now: datetime) -> None:
-    spacing = timedelta(seconds=settings.KEY_CONFIRM_DEAD_AFTER_SECONDS)
-    first = key.first_refused_at
-    if _is_held(row, key, now):
+def _refused(row: Validation, key: RestrictedKey, now: datetime, *, has_expired: bool) -> None:
+    """A 401. One is enough where Stripe names the expiry or an event has announced it; else it takes two, apart."""
+    pace.note_answered(key)
+    if key.status == Status.PENDING:
+        _refused_newcomer(row, key, now, "Stripe refused this key.")
         return
-    if key.status == Status.PENDING or row.reason == Validation.Reason.EXPIRY_EVENT:
-        _end(row, key, "Stripe refused this key.", now)
-    elif first is not None and now - first >= spacing:
-        _end(row, key, "Stripe refused this key twice.", now)
+    first = brake.note_refusal(key, now)
+    spacing = timedelta(seconds=settings.KEY_CONFIRM_DEAD_AFTER_SECONDS)
+    is_named, is_second = row.reason == Validation.Reason.EXPIRY_EVENT, now - first >= spacing
+    is_confirmed = has_expired or is_named or is_second
+    ruling = brake.rule(key, is_confirmed=is_confirmed, is_named=is_named, now=now)
+    if ruling is Ruling.HOLD:
+        brake.hold(key, now)
+        _finish(row, brake.HELD)
+    elif ruling is Ruling.DEAD:
+        twice = "Stripe refused this key twice." if is_second else "Stripe refused this key."
+        _end(row, key, "Stripe says that this key has expired." if has_expired else twice, now)
     else:
-        first = first or now
-        RestrictedKey.objects.filter(pk=key.pk).update(first_refused_at=first, last_problem="key_refused")
-        lifecycle.request_validation(
-            key,
-            reason=Validation.Reason.SECOND_LOOK,
-            now=now,
-            delay=max(first + spacing - now, timedelta(seconds=1)),
-        )
+        _finish(row, brake.REFUSED_ONCE)
+        delay = brake.HEARING if is_confirmed else max(first + spacing - now, timedelta(seconds=1))
+        lifecycle.request_validation(key, reason=Validation.Reason.SECOND_LOOK, now=now, delay=delay)
 
 
-def _is_held(row: Validation, key: RestrictedKey, now: datetime) -> bool:
-    """Whether Stripe refuses so many keys that this one is not called dead: then it is looked at again later."""
-    is_proven = key.status != Status.PENDING
-    _finish(row, incidents.REFUSED_ONCE if is_proven else incidents.REFUSED_PENDING)
-    braked = incidents.open_now(incidents.Kind.REFUSALS) is not None
-    if not (incidents.is_braked(key, now) if is_proven else braked):
-        return False
-    _finish(row, incidents.HELD if is_proven else incidents.REFUSED_PENDING)
-    failures = key.consecutive_failures + 1
-    RestrictedKey.objects.filter(pk=key.pk).update(
-        consecutive_failures=failures,
-        last_problem="refused_with_many",
-        first_refused_at=key.first_refused_at or now,
-    )
-    longest = min(_FIRST_HOLD * 2 ** min(failures, 10), _LONGEST_HOLD)
-    lifecycle.request_validation(
-        key,
-        reason=Validation.Reason.SECOND_LOOK,
-        now=now,
-        delay=longest * uniform(0.5, 1.0),  # noqa: S311
-    )
-    return True
+def _refused_newcomer(row: Validation, key: RestrictedKey, now: datetime, reason: str) -> None:
+    """A key that never worked, refused or of no use here: it ends, or waits while Stripe refuses good ones too.
+
+    Whatever the cause, so that the wait does not tell a thief which of his keys are alive.
+    """
+    if brake.is_on():
+        brake.hold(key, now)
+        _finish(row, brake.REFUSED_PENDING)
+    else:
+        _end(row, key, reason, now)
 
 
 def _no_answer(row: Validation, key: RestrictedKey, inspection: Inspection, now: datetime) -> None:
@@ -217,10 +202,13 @@ def _no_answer(row: Validation, key: RestrictedKey, inspection: Inspection, now:
     if inspection.answer is Answer.ADDRESS_REFUSED or inspection.problem == "account_unknown":
         _finish(row, "unproven")
         return
-    _finish(row, "throttled" if inspection.is_throttled else incidents.UNKNOWN)
-    pace.note_trouble(key, now)
-    if not inspection.is_throttled:
+    if inspection.answer is not Answer.UNKNOWN:
+        _finish(row, incidents.INCOMPLETE)
+    else:
+        _finish(row, incidents.THROTTLED if inspection.is_throttled else incidents.UNKNOWN)
         incidents.note_no_answer(now)
+    if incidents.open_now(incidents.Kind.OUTAGE) is None:
+        pace.note_trouble(key, now)  # during an outage it is not the account's
 
 
 def _accepted(row: Validation, key: RestrictedKey, inspection: Inspection, now: datetime) -> None:
@@ -269,17 +257,9 @@ def _is_bound(row: Validation, key: RestrictedKey, inspection: Inspection, now: 
         installed.filter(merchant=key.merchant_id).exists()
         or installed.filter(stripe_account_id=account).exists()
     ):
-        log.warning(
-            "key of another account refused", extra={"key": str(key.pk), "merchant": str(key.merchant_id)}
-        )
-        lifecycle.move(
-            key,
-            Status.REJECTED,
-            actor="the site",
-            reason="This key could not be used with the connected account.",
-            last_problem="not_usable",
-        )
-        _finish(row, Status.REJECTED)
+        about = {"key": str(key.pk), "merchant": str(key.merchant_id)}
+        log.warning("key of another account refused", extra=about)
+        _refused_newcomer(row, key, now, "This key could not be used with the connected account.")
         return False
     RestrictedKey.objects.filter(pk=key.pk).update(
         stripe_account_id=account, awaits_account_confirmation=True
