@@ -1,24 +1,43 @@
 """One look at a key through Stripe's answers: whose it is, and what it can do. Runs outside any transaction."""
 
+import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from django.db import connection
 from django.db.models.functions import Now
 
 from stripe_keys import catalogue, gateway, pace, permissions
-from stripe_keys.answers import ALIVE, DEAD, THROTTLED_PROBLEMS, Answer, Finding
+from stripe_keys.answers import ALIVE, THROTTLED_PROBLEMS, Answer, Finding
 from stripe_keys.catalogue import Probe
 from stripe_keys.models import PermissionCheck, RestrictedKey, StripeInstall, Validation
 from stripe_keys.secret import Secret
 from work import engine
 
+log = logging.getLogger(__name__)
 Status = RestrictedKey.Status
 Outcome = PermissionCheck.Outcome
 _OUTCOMES = {Answer.GRANTED: Outcome.GRANTED, Answer.MISSING_PERMISSION: Outcome.MISSING}
 FIRST_QUESTIONS = 2
 _SHOW_EVERY_SECONDS = 0.25
+# Of several things that went wrong in one look, the first of these is what people are told.
+_GRAVEST_FIRST = (
+    "key_expired",
+    "not_about_this_key",
+    "answers_differ",
+    "address_refused",
+    "account_refused",
+    "key_refused",
+    "stripe_error",
+    "timed_out",
+    "no_connection",
+    "unreadable_answer",
+    "locked",
+    "conflict",
+    "rate_limited",
+    "",
+)
 
 
 @dataclass
@@ -30,22 +49,28 @@ class Inspection:
     stripe_key_id: str = ""
     problem: str = ""
     outcomes: dict[str, str] = field(default_factory=dict)
+    unclear: list[str] = field(default_factory=list)
     unanswered: int = 0
     is_probed: bool = False
 
-    def take(self, finding: Finding) -> None:
-        """Learn from one more answer."""
-        self.stripe_account_id = self.stripe_account_id or finding.stripe_account_id
-        self.stripe_key_id = self.stripe_key_id or finding.stripe_key_id
-        self.problem = self.problem or finding.problem
-        if finding.answer in (*DEAD, Answer.ADDRESS_REFUSED):
-            self.answer = finding.answer
-
     def note(self, permission: str, finding: Finding) -> None:
-        """Take the answer to a permission's own question."""
-        self.take(finding)
+        """Take the answer to a permission's own question; in which order answers come makes no difference.
+
+        Of a key that Stripe has accepted in this look, only Stripe's word that it has expired says something else: a
+        refusal of one question contradicts, and the next look will tell.
+        """
+        problem = finding.problem
+        if finding.answer is Answer.REFUSED and self.answer is Answer.GRANTED:
+            problem = "answers_differ"
+        self.problem = min(self.problem, problem, key=_GRAVEST_FIRST.index)
+        said = (Answer.EXPIRED, Answer.GRANTED, Answer.ADDRESS_REFUSED, Answer.REFUSED)
+        heard = Answer.UNKNOWN if finding.answer in ALIVE else finding.answer
+        self.answer = next((one for one in said if one in (self.answer, heard)), Answer.UNKNOWN)
         self.outcomes[permission] = _OUTCOMES.get(finding.answer, Outcome.UNKNOWN)
         self.unanswered += finding.answer not in ALIVE
+        # Whose the key is may be known without the permission to ask that; then nothing lacks it.
+        if finding.answer is Answer.UNCLEAR and permission != catalogue.WHOSE.permission:
+            self.unclear.append(permission)
 
     @property
     def missing(self) -> list[str]:
@@ -70,21 +95,46 @@ def inspect(row: Validation, key: RestrictedKey, secret: Secret) -> Inspection:
     own id. The second asks for every required permission, if the merchant may know what the key can do.
     """
     connection_to_pool()
-    inspection = Inspection(stripe_key_id=key.stripe_key_id)
-    first = Finding(Answer.UNKNOWN)
     telling = [] if key.stripe_key_id and key.stripe_account_id else _telling_probes()
-    for probe, finding in gateway.ask(secret, [catalogue.WHOSE, *telling]):
-        if probe is catalogue.WHOSE:
-            first = finding
-        else:
-            inspection.stripe_key_id = inspection.stripe_key_id or finding.stripe_key_id
-            inspection.stripe_account_id = inspection.stripe_account_id or finding.stripe_account_id
-    inspection.take(first)
-    if first.answer in ALIVE:
-        inspection.answer = Answer.GRANTED
-        if may_see_permissions(key, inspection):
-            _probe_permissions(row, key, secret, inspection, first)
+    findings = dict(gateway.ask(secret, [catalogue.WHOSE, *telling]))
+    first = findings.pop(catalogue.WHOSE)
+    inspection = first_impression(key, first, list(findings.values()))
+    if inspection.answer is Answer.GRANTED and may_see_permissions(key, inspection):
+        _probe_permissions(row, key, secret, inspection, first)
     return inspection
+
+
+def first_impression(key: RestrictedKey, first: Finding, told: Sequence[Finding]) -> Inspection:
+    """What the first round says: the answer to the question whose key it is, and those `told` beside it.
+
+    A 200 says for certain whose the key is. The text of a refusal is believed while no other one contradicts it.
+    """
+    is_certain = first.answer is Answer.GRANTED
+    accounts = {one.stripe_account_id for one in ([first] if is_certain else [first, *told])} - {""}
+    key_ids = {one.stripe_key_id for one in (first, *told)} - {""}
+    found = Inspection(
+        first.answer,
+        accounts.pop() if len(accounts) == 1 else "",
+        key.stripe_key_id or (key_ids.pop() if len(key_ids) == 1 else ""),
+        first.problem,
+    )
+    answers = {one.answer for one in (first, *told)}
+    if Answer.EXPIRED in answers:
+        found.answer, found.problem = Answer.EXPIRED, "key_expired"
+    elif first.answer is Answer.REFUSED and answers & {*ALIVE}:
+        found.answer, found.problem = Answer.UNKNOWN, "answers_differ"
+    elif is_certain and _is_about_another(key, found.stripe_account_id):
+        found.answer, found.problem = Answer.UNKNOWN, "not_about_this_key"
+        log.error("Stripe named another account than the key's own", extra={"key": str(key.pk)})
+    elif first.answer in ALIVE:
+        found.answer = Answer.GRANTED
+    return found
+
+
+def _is_about_another(key: RestrictedKey, stripe_account_id: str) -> bool:
+    """Whether an answer belongs to some other key: what Stripe has said of a proven key's account never changes."""
+    is_proven = key.status in key.USABLE and not key.account_is_claimed
+    return is_proven and stripe_account_id != key.stripe_account_id
 
 
 def connection_to_pool() -> None:
