@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 
-from stripe_keys.catalogue import PROBES
+from stripe_keys.catalogue import PROBES, link_name_of
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,15 @@ def required() -> tuple[RequiredPermission, ...]:
 
 
 def label_of(permission: str) -> str:
-    """What Stripe's screens call `permission`; its own name where the catalogue does not know it."""
+    """What Stripe's screens call `permission`'s resource; its own name where the catalogue does not know it."""
     probe = PROBES.get(permission)
     return probe.label if probe else permission
+
+
+def words_for(permission: str) -> str:
+    """`Customers: write`: resource and access in one; its own name where the catalogue does not know it."""
+    probe = PROBES.get(permission)
+    return f"{probe.label}: {probe.access}" if probe else permission
 
 
 def prefilled_dashboard_link(*, livemode: bool) -> str:
@@ -69,7 +75,7 @@ def prefilled_dashboard_link(*, livemode: bool) -> str:
     """
     fields = [
         ("name", settings.SITE_NAME),
-        *(("permissions[]", f"rak_{one.permission}") for one in required()),
+        *(("permissions[]", link_name_of(one.permission)) for one in required()),
     ]
     path = "/apikeys/create" if livemode else "/test/apikeys/create"
     return f"{settings.STRIPE_DASHBOARD_BASE}{path}?{urlencode(fields)}"

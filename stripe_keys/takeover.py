@@ -23,7 +23,7 @@ def settle_status(key: RestrictedKey, *, missing: list[str]) -> str:
         The key's status, or `waits` for a key that does not take over yet.
     """
     to = Status.LIMITED if missing else Status.ACTIVE
-    lacks = ", ".join(permissions.label_of(name) for name in missing)
+    lacks = ", ".join(permissions.words_for(name) for name in missing)
     reason = (
         f"Stripe accepts it, without: {lacks}." if missing else "Stripe accepts it, with every permission."
     )
@@ -106,7 +106,7 @@ def tell_unreadable(key: RestrictedKey, now: datetime) -> None:
 
 
 def _tell_limited(key: RestrictedKey, missing: list[str]) -> None:
-    labels = [permissions.label_of(name) for name in missing]
+    labels = [permissions.words_for(name) for name in missing]
     _tell(key, "limited", f"limited:{key.pk}:{'+'.join(missing)}"[:200], missing=labels)
 
 

@@ -122,6 +122,7 @@ def counts(sim: Simulator, given: Json, parts: dict[str, str]) -> Json:
         "keys": len(world.keys),
         "events": len(world.events),
         "objects": len(world.objects),
+        "writes": sim.writes,
         "requests": len(sim.requests),
         "deliveries": sim.post_office.counts(),
     }

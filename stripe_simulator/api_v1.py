@@ -1,4 +1,4 @@
-"""The paths under /v1: account, balance, every list of the catalogue, and the installs of the app."""
+"""The paths under /v1: account, balance, every kind of object, and the installs of the app."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,7 @@ from aiohttp import web
 
 from stripe_simulator import api_installs, authorization, errors, objects
 from stripe_simulator.calls import Call, Handler, endpoint
-from stripe_simulator.catalogue import READ_ONLY, RESOURCES, Resource
+from stripe_simulator.resources import RESOURCES, Resource
 from stripe_simulator.simulator import Simulator
 from stripe_simulator.state import ApiKey
 
@@ -26,6 +26,8 @@ def routes() -> list[web.RouteDef]:
         web.get("/v1/account", endpoint(account, gate=account_gate)),
         web.get("/v1/accounts/{id}", endpoint(account_by_id, gate=account_gate)),
         web.get("/v1/balance", endpoint(balance, "balance_read")),
+        web.get("/v1/tax/settings", endpoint(tax_settings, "tax_settings_read")),
+        web.post("/v1/tax/settings", endpoint(set_tax_settings, "tax_settings_write")),
         *api_installs.routes(),
     ]
     for resource in RESOURCES:
@@ -35,17 +37,19 @@ def routes() -> list[web.RouteDef]:
 
 def _resource_routes(resource: Resource) -> list[web.RouteDef]:
     one = resource.path + "/{id}"
-    made = [
-        web.get(resource.path, endpoint(_bound(objects.listed, resource), resource.read)),
-        web.get(one, endpoint(_bound(objects.retrieved, resource), resource.read)),
+    needed = resource.create_needs or resource.write
+    every = {
+        "l": web.get(resource.path, endpoint(_bound(objects.listed, resource), resource.read)),
+        "f": web.get(one, endpoint(_bound(objects.retrieved, resource), resource.read)),
+        "c": web.post(resource.path, endpoint(_bound(objects.created, resource), needed)),
+        "u": web.post(one, endpoint(_bound(objects.updated, resource), resource.write)),
+        "d": web.delete(one, endpoint(_bound(objects.deleted, resource), resource.write)),
+    }
+    done = [
+        web.post(f"{one}/{action}", endpoint(_bound(objects.acted(status), resource), resource.write))
+        for action, status in resource.actions
     ]
-    if resource.permission not in READ_ONLY:
-        made += [
-            web.post(resource.path, endpoint(_bound(objects.created, resource), resource.write)),
-            web.post(one, endpoint(_bound(objects.updated, resource), resource.write)),
-            web.delete(one, endpoint(_bound(objects.deleted, resource), resource.write)),
-        ]
-    return made
+    return [route for word, route in every.items() if word in resource.can] + done
 
 
 def _bound(handler: Callable[[Call, Resource], dict[str, Any]], resource: Resource) -> Handler:
@@ -92,3 +96,14 @@ def balance(call: Call) -> dict[str, Any]:
     """Answer a balance; like Stripe's it does not say whose it is."""
     empty = [{"amount": 0, "currency": "eur", "source_types": {"card": 0}}]
     return {"object": "balance", "available": empty, "livemode": call.livemode, "pending": empty}
+
+
+def tax_settings(call: Call) -> dict[str, Any]:
+    """Answer the settings that each account has once."""
+    return {"object": "tax.settings", "defaults": {}, "livemode": call.livemode, "status": "pending"}
+
+
+def set_tax_settings(call: Call) -> dict[str, Any]:
+    """Take settings, which are not kept, and note that they were written."""
+    call.sim.writes += 1
+    return tax_settings(call)

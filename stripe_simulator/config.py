@@ -74,6 +74,8 @@ class Switches:
     """What opens `GET /v1/account`: connected_account_read, accounts_kyc_basic_read, either, none, closed."""
     api_key_write_approved: bool = False
     implied_permissions: bool = False
+    every_product: bool = False
+    """Whether accounts have Issuing and Treasury; without, their lists answer 400."""
     test_events_to_live_endpoint: bool = True
     return_after_install: bool = True
     """What the install page proposes: back to the app's site, or stay on the settings page."""

@@ -169,6 +169,7 @@ def _form(
         name=name,
         levels=levels,
         read_only=catalogue.READ_ONLY,
+        write_only=catalogue.WRITE_ONLY,
         words={entry: catalogue.label(f"{entry}_read").removesuffix(" Read") for entry in levels},
         allowlist="\n".join(allowlist),
         problem=problem,

@@ -1,10 +1,11 @@
 """Customers, charges and the rest: listed, fetched, made and changed, all alike."""
 
+from collections.abc import Callable
 from typing import Any
 
 from stripe_simulator import errors, events, tokens
 from stripe_simulator.calls import Call
-from stripe_simulator.catalogue import RESOURCES, Resource
+from stripe_simulator.resources import RESOURCES, Resource
 from stripe_simulator.simulator import Simulator
 from stripe_simulator.state import StoredObject
 
@@ -14,6 +15,12 @@ def put(sim: Simulator, *, account: str, livemode: bool, path: str, body: dict[s
     resource = next((entry for entry in RESOURCES if entry.path == path), None)
     if resource is None:
         raise KeyError(path)
+    return _put(sim, resource, account=account, livemode=livemode, path=path, body=body)
+
+
+def _put(
+    sim: Simulator, resource: Resource, *, account: str, livemode: bool, path: str, body: dict[str, Any]
+) -> StoredObject:
     identifier = str(body.get("id") or f"{resource.id_prefix}_1{tokens.letters(23)}")
     whole = {
         "id": identifier,
@@ -26,13 +33,20 @@ def put(sim: Simulator, *, account: str, livemode: bool, path: str, body: dict[s
     whole["id"] = identifier
     stored = StoredObject(identifier, account, livemode, path, whole)
     sim.world.objects[identifier] = stored
-    sim.changed()
+    _written(sim)
     return stored
+
+
+def _written(sim: Simulator) -> None:
+    sim.writes += 1
+    sim.changed()
 
 
 def listed(call: Call, resource: Resource) -> dict[str, Any]:
     """Answer a list: newest first, `limit` and `starting_after` obeyed."""
     limit = call.params.limit()
+    _require_product(call, resource)
+    _require(call, resource.asked)
     found = _all(call, resource)
     after = call.params.text("starting_after")
     if after:
@@ -44,7 +58,7 @@ def listed(call: Call, resource: Resource) -> dict[str, Any]:
         found = found[places[0] + 1 :]
     return {
         "object": "list",
-        "url": resource.path,
+        "url": call.path,
         "has_more": len(found) > limit,
         "data": found[:limit],
     }
@@ -68,32 +82,82 @@ def created(call: Call, resource: Resource) -> dict[str, Any]:
     given = call.params.nested()
     if "id" in given:
         raise errors.bad_request("Received unknown parameter: id", param="id", code="parameter_unknown")
-    return put(call.sim, account=call.account, livemode=call.livemode, path=resource.path, body=given).body
+    _require_product(call, resource)
+    _require(call, resource.required)
+    return _put(
+        call.sim,
+        resource,
+        account=call.account,
+        livemode=call.livemode,
+        path=_path(call, resource),
+        body=given,
+    ).body
 
 
 def updated(call: Call, resource: Resource) -> dict[str, Any]:
     """Change an object."""
     body = retrieved(call, resource)
     body.update({name: value for name, value in call.params.nested().items() if name != "id"})
-    call.sim.changed()
+    _written(call.sim)
     return body
+
+
+def acted(status: str) -> Callable[[Call, Resource], dict[str, Any]]:
+    """Return a handler that does to an object what leaves it in this status."""
+
+    def act(call: Call, resource: Resource) -> dict[str, Any]:
+        body = updated(call, resource)
+        body["status"] = status
+        return body
+
+    return act
 
 
 def deleted(call: Call, resource: Resource) -> dict[str, Any]:
     """Remove an object."""
     body = retrieved(call, resource)
     call.sim.world.objects.pop(body["id"], None)
-    call.sim.changed()
+    _written(call.sim)
     return {"id": body["id"], "object": resource.object_name, "deleted": True}
+
+
+def _require(call: Call, names: tuple[str, ...]) -> None:
+    """ApiError 400 for the first of these parameters that the caller did not send."""
+    given = call.params.nested()
+    for name in names:
+        if name not in given:
+            raise errors.bad_request(f"Missing required param: {name}.", param=name, code="parameter_missing")
+
+
+def _require_product(call: Call, resource: Resource) -> None:
+    if resource.product and not call.sim.switches.every_product:
+        raise errors.bad_request(f"Your account is not set up to use {resource.product}.")
+
+
+def _path(call: Call, resource: Resource) -> str:
+    """Return the list an object belongs to; ApiError 404 when the object that the list belongs to is not there."""
+    if "{parent}" not in resource.path:
+        return resource.path
+    above = resource.path.partition("/{parent}")[0]
+    parent = call.sim.world.objects.get(call.parts["parent"])
+    if parent is None or (parent.account, parent.livemode, parent.path) != (
+        call.account,
+        call.livemode,
+        above,
+    ):
+        kind = next((entry.object_name for entry in RESOURCES if entry.path == above), "object")
+        raise errors.no_such(kind, call.parts["parent"][:80], in_other_mode=False, livemode=call.livemode)
+    return resource.path.replace("{parent}", parent.id)
 
 
 def _all(call: Call, resource: Resource) -> list[dict[str, Any]]:
     if resource.object_name == "event":
         return _events(call)
+    path = _path(call, resource)
     stored = [
         entry.body
         for entry in call.sim.world.objects.values()
-        if (entry.account, entry.livemode, entry.path) == (call.account, call.livemode, resource.path)
+        if (entry.account, entry.livemode, entry.path) == (call.account, call.livemode, path)
     ]
     if resource.object_name == "webhook_endpoint" and call.account == call.sim.config.platform_account:
         stored += _endpoints(call)

@@ -30,6 +30,8 @@ class Simulator:
     faults: Faults = field(default_factory=Faults)
     replays: Replays = field(default_factory=Replays)
     requests: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=REQUESTS_KEPT))
+    writes: int = 0
+    """How often an object was made, changed or removed since the start."""
     _by_token: dict[str, str] = field(default_factory=dict, repr=False)
     _saved_at: float = 0.0
     _save_planned: asyncio.TimerHandle | None = None

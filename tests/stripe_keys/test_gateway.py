@@ -124,19 +124,6 @@ def test_each_missing_permission_is_found(at_stripe: AtStripe) -> None:
     assert missing == {"payout_read", "plan_read"}
 
 
-def test_every_probe_of_the_catalogue_tells_granted_from_missing(at_stripe: AtStripe) -> None:
-    everything, nothing = (
-        at_stripe.key(permissions=list(catalogue.PROBES)),
-        at_stripe.key(permissions=["token_read"]),
-    )
-
-    def answers(key: StripeKey) -> dict[str, Answer]:
-        return {name: one.answer for name, one in asked(key, catalogue.PROBES.values()).items()}
-
-    assert set(answers(everything).values()) == {Answer.GRANTED}
-    assert set(answers(nothing).values()) == {Answer.MISSING_PERMISSION}
-
-
 def test_fetched_event_names_the_keys(at_stripe: AtStripe, key: StripeKey) -> None:
     new = at_stripe.admin.rotate_key(key.id, overlap=3600)
     event = at_stripe.admin.events(account=key.account, kind="v2.iam.api_key.rotated")[0]

@@ -7,8 +7,17 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from pytest_django import Settings
 
-from stripe_keys import catalogue, permissions
+from stripe_keys import permissions
 from stripe_keys.checks import check_manifest
+
+
+def manifest_of(folder: Path, names: list[str]) -> Path:
+    """A manifest that asks for these permissions."""
+    manifest = folder / "stripe-app.json"
+    manifest.write_text(
+        json.dumps({"permissions": [{"permission": one, "purpose": "Why."} for one in names]})
+    )
+    return manifest
 
 
 def test_required_permissions_are_those_of_the_manifest_in_its_order(settings: Settings) -> None:
@@ -45,7 +54,27 @@ def test_prefilled_link_ticks_every_required_permission() -> None:
     assert fields["permissions[]"] == [f"rak_{one.permission}" for one in permissions.required()]
 
 
-def test_every_probe_reads_at_most_one_object() -> None:
-    paths = {probe.path for probe in catalogue.PROBES.values()}
+def test_prefilled_link_uses_the_dashboards_own_words(settings: Settings, tmp_path: Path) -> None:
+    names = ["top_up_write", "plan_read", "report_runs_and_report_types_read", "issuing_token_read"]
+    settings.STRIPE_APP_MANIFEST = manifest_of(tmp_path, names)
 
-    assert {path for path in paths if not path.endswith("?limit=1")} == {"/v1/account", "/v1/balance"}
+    fields = parse_qs(urlsplit(permissions.prefilled_dashboard_link(livemode=True)).query)
+
+    assert fields["permissions[]"] == [
+        "rak_topup_write",
+        "rak_plan_read",
+        "rak_financial_statement_read",
+        "rak_issuing_network_token_read",
+    ]
+
+
+def test_write_permissions_are_named_as_such(settings: Settings, tmp_path: Path) -> None:
+    settings.STRIPE_APP_MANIFEST = manifest_of(tmp_path, ["customer_write", "payout_read"])
+
+    assert [(one.label, one.access) for one in permissions.required()] == [
+        ("Customers", "write"),
+        ("Payouts", "read"),
+    ]
+    assert permissions.words_for("customer_write") == "Customers: write"
+    assert permissions.words_for("payout_read") == "Payouts: read"
+    assert permissions.words_for("moon_read") == "moon_read"
