@@ -161,8 +161,10 @@ class Visits:
 
 
 @contextmanager
-def stack_in_a_folder_of_its_own(**environment: str) -> Iterator[Stack]:
+def stack_in_a_folder_of_its_own(*, durable: bool = False, **environment: str) -> Iterator[Stack]:
     """The whole site as processes on free ports; afterwards nothing is left of it. `environment` wins over the usual.
+
+    `durable`: what was committed survives a crash of the servers.
 
     Not in pytest's temporary folder: whenever another pytest starts, that is closed to all but its owner again, and
     where we are root PostgreSQL, which runs as somebody else, then loses its files. A run that was killed leaves its
@@ -178,6 +180,7 @@ def stack_in_a_folder_of_its_own(**environment: str) -> Iterator[Stack]:
                 ports=free_ports(),
                 environment={**SITE_ENVIRONMENT, **environment},
                 simulator=SIMULATOR,
+                durable=durable,
             ) as running:
                 yield running
         finally:

@@ -25,7 +25,7 @@ ENVIRONMENT = {
 @pytest.fixture(scope="module")
 def ground() -> Iterator[Ground]:
     """The site, with a second worker beside the first."""
-    with stack_in_a_folder_of_its_own(**ENVIRONMENT) as stack:
+    with stack_in_a_folder_of_its_own(durable=True, **ENVIRONMENT) as stack:
         running = Ground(stack)
         try:
             running.start_another_worker()
@@ -134,7 +134,7 @@ def drill_stripe_hangs(ground: Ground, capsys: pytest.CaptureFixture[str]) -> No
             lambda: ground.rows(
                 "SELECT 1 FROM stripe_keys_stripeincident WHERE kind = 'outage' AND ended_at IS NULL"
             ),
-            timeout=60,
+            timeout=120,  # what the checks of the drills before found has to leave the window first
         )
         ground.stripe.clear_faults()
 
