@@ -12,8 +12,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Merchant
-from stripe_keys import contradictions, gateway, ledger_entries, lifecycle, quarantine, vault
-from stripe_keys.gateway import StripeClient
+from stripe_keys import contradictions, gateway, ledger_entries, lifecycle, quarantine, usage, vault
+from stripe_keys.gateway import StripeClient, UseAThread
 from stripe_keys.models import DEFAULT_PURPOSE, DatabaseRestore, RestrictedKey, RestrictedKeyQuerySet
 from stripe_keys.secret import Secret
 
@@ -26,6 +26,7 @@ __all__ = [
     "NoKey",
     "NoUsableKey",
     "StripeClient",
+    "UseAThread",
     "stripe_client",
 ]
 
@@ -69,6 +70,8 @@ def stripe_client(
     """A client of the stable SDK that calls Stripe with the merchant's key; a limited key is handed out too.
 
     The use is recorded (`used_for` is for the record) before the key is opened; if it cannot be, there is no client.
+    Each request that is sent through it is counted (`stripe_keys.usage`), and one that Stripe refuses has the key
+    checked at once.
 
     Raises:
         NoKey, KeyNotProven, KeySuspended, KeyUnreadable, KeyNotCheckedSinceRestore, KeyEnded: all of them NoUsableKey.
@@ -86,7 +89,7 @@ def stripe_client(
     except vault.WillNotOpen:
         quarantine.quarantine(key=key, now=timezone.now())
         raise _unreadable(key) from None
-    return gateway.client_for(secret, max_network_retries=max_network_retries)
+    return gateway.client_for(secret, max_network_retries=max_network_retries, tell=usage.note_taker(key))
 
 
 def _opened(key: RestrictedKey) -> Secret:

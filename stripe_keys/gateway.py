@@ -4,7 +4,7 @@ No exception of the SDK and no text of Stripe's passes this module: messages of 
 answer means is decided in `stripe_keys.answers`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -80,11 +80,61 @@ def forget_connections() -> None:
     _http_client.cache_clear()
 
 
-def client_for(secret: Secret, *, max_network_retries: int = 0) -> StripeClient:
-    """A client of the stable SDK that calls Stripe as `secret`; time-outs and address come from the settings."""
+class UseAThread(NotImplementedError):
+    """Calls with `_async` are not offered: make the call without it in a thread (`asyncio.to_thread`)."""
+
+
+class _Witnessed(stripe.HTTPClient):
+    """The shared client, with somebody told of each request that is sent through it, retries included.
+
+    Told are method, path, status, and the body of a refusal that the SDK has in hand; a stream's is not read.
+    """
+
+    name = "requests"
+
+    def __init__(self, tell: Callable[[str, str, int | None, bytes | None], None]) -> None:
+        super().__init__()
+        self._tell = tell
+        self._shared = _http_client()
+
+    def request(self, method: str, url: str, headers: Any, post_data: Any = None, **_: Any) -> Any:
+        """Send one request, and tell how it ended."""
+        return self._sent(self._shared.request, method, url, headers, post_data)
+
+    def request_stream(self, method: str, url: str, headers: Any, post_data: Any = None, **_: Any) -> Any:
+        """Send one request whose answer is read by whoever asked, and tell how it began."""
+        return self._sent(self._shared.request_stream, method, url, headers, post_data)
+
+    def _sent(self, send: Callable[..., Any], method: str, url: str, headers: Any, post_data: Any) -> Any:
+        status, refusal = None, None
+        try:
+            content, status, answered = send(method, url, headers, post_data)
+            if status in (401, 403) and isinstance(content, bytes):
+                refusal = content
+            return content, status, answered
+        finally:
+            self._tell(method, url[max(url.find("/", len("https://")), 0) :], status, refusal)
+
+    async def request_async(self, *_: Any, **__: Any) -> Any:
+        """Refuse."""
+        raise UseAThread("Call the method without `_async`, in a thread: `asyncio.to_thread`.")
+
+    request_stream_async = request_async
+
+
+def client_for(
+    secret: Secret,
+    *,
+    max_network_retries: int = 0,
+    tell: Callable[[str, str, int | None, bytes | None], None] | None = None,
+) -> StripeClient:
+    """A client of the stable SDK that calls Stripe as `secret`; time-outs and address come from the settings.
+
+    `tell(method, path, status, refusal)` is called after each request; it must neither raise nor wait.
+    """
     return StripeClient(
         secret.reveal(),
-        http_client=_http_client(),
+        http_client=_Witnessed(tell) if tell else _http_client(),
         base_addresses={"api": settings.STRIPE_API_BASE},
         max_network_retries=max_network_retries,
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
-from stripe_keys import gateway
+from stripe_keys import gateway, usage
 from tests.simulator import SimulatorProcess
 from tests.stripe_keys.keys import AtStripe
 
@@ -18,7 +18,9 @@ def at_stripe(simulator: SimulatorProcess, settings: Settings, transactional_db:
     settings.STRIPE_RATE_TEST = settings.STRIPE_RATE_LIVE = 1e6  # tests of the pace set it themselves
     settings.STRIPE_PLATFORM_KEY_LIVE = simulator.platform_keys["live"]
     settings.STRIPE_PLATFORM_KEY_TEST = simulator.platform_keys["test"]
+    usage.forget()
     yield AtStripe(simulator)
+    usage.forget()  # while the tables are emptied nobody may write
     simulator.admin.clear_faults()
     simulator.admin.switch(error_wording="2026", api_key_write_approved=False)
 
