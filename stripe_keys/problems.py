@@ -59,6 +59,28 @@ PROBLEMS = {
             "few minutes. If you deleted or rotated it, paste the new key now."
         ),
     ),
+    "account_refused": (
+        "warning",
+        "Stripe did not let this key reach its account",
+        (
+            "The key keeps its status, and we try again by ourselves. If this stays, see whether the app is still "
+            "installed on your Stripe account, then check the key here again."
+        ),
+    ),
+    "permission_unclear": (
+        "warning",
+        "Stripe was not clear about some permissions",
+        (
+            "It refused a request without saying that the permission we asked about is missing. See in Stripe whether "
+            "the key has the permissions that could not be checked below, then check it again here."
+        ),
+    ),
+    "answers_differ": (
+        "info",
+        "Stripe accepted this key and refused it at the same time",
+        "There is nothing for you to do: we ask again soon, and the key keeps its status meanwhile.",
+    ),
+    "not_about_this_key": ("info", "The answer that we got was not about this key", _RETRY),
     "locked": ("info", "Stripe was busy with your account", _RETRY),
     "conflict": ("info", "Stripe was busy with your account", _RETRY),
     "stripe_error": ("info", "Stripe had trouble answering", _RETRY),

@@ -73,6 +73,8 @@ def headline(key: RestrictedKey) -> str:
         return "Stripe accepts this key. Before we use it, tell us whether its account is yours."
     if key.status == Status.PENDING and key.last_problem:
         return "The key is stored, encrypted, and not in use until it is proven."
+    if key.status in key.USABLE and key.last_problem == "permission_unclear":
+        return "Stripe accepts this key, but was not clear about every permission."
     return {
         Status.PENDING: "We are asking Stripe whose key this is and what it can do. That takes a few seconds.",
         Status.ACTIVE: "Stripe accepts this key, and it has every permission we need.",
@@ -166,7 +168,7 @@ def _ending(key: RestrictedKey, now: datetime) -> Notice | None:
 
 
 def _missing(key: RestrictedKey) -> Notice | None:
-    if key.status != Status.LIMITED or key.quarantined_at:
+    if key.status != Status.LIMITED or key.quarantined_at or key.last_problem == "permission_unclear":
         return None
     return Notice(
         "warning",
@@ -222,6 +224,8 @@ def _problem(key: RestrictedKey) -> Notice | None:
         "other_account": (_app_settings(key), _paste(key)),
         "never_proven": (_paste(key),),
         "account_unknown": (_edit(key),),
+        "account_refused": (_app_settings(key),),
+        "permission_unclear": (_edit(key),),
         "less_than_the_old_key": (_edit(key),),
     }.get(key.last_problem, ())
     return Notice(tone, title, text, links)

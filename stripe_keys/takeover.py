@@ -1,5 +1,6 @@
 """Which key serves: a proven key takes over from the one before it, and merchants are told when a key stops serving."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.conf import settings
@@ -13,20 +14,27 @@ from stripe_keys.models import RestrictedKey, Validation
 Status = RestrictedKey.Status
 
 
-def settle_status(key: RestrictedKey, *, missing: list[str]) -> str:
+def settle_status(key: RestrictedKey, *, missing: list[str], unclear: Sequence[str] = ()) -> str:
     """Move `key`, which Stripe accepts, to what its permissions allow; the caller holds its lock.
 
     A pending key takes over from the usable key of the same merchant, mode and purpose, which serves until then. A new
     key that can do less than an active one does not take over: it waits, and the old one goes on serving.
 
+    Stripe's answers about `unclear` permissions prove nothing: they make no key active, and take nothing from one
+    that is.
+
     Returns:
         The key's status, or `waits` for a key that does not take over yet.
     """
-    to = Status.LIMITED if missing else Status.ACTIVE
+    is_proven = not missing and (not unclear or key.status == Status.ACTIVE)
+    to = Status.ACTIVE if is_proven else Status.LIMITED
     lacks = ", ".join(permissions.words_for(name) for name in missing)
-    reason = (
-        f"Stripe accepts it, without: {lacks}." if missing else "Stripe accepts it, with every permission."
-    )
+    if missing:
+        reason = f"Stripe accepts it, without: {lacks}."
+    elif to == Status.LIMITED:
+        reason = "Stripe accepts it, and was not clear about every permission."
+    else:
+        reason = "Stripe accepts it, with every permission."
     if key.status == Status.PENDING:
         return _take_over(key, to, reason)
     if key.status != to:

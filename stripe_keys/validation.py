@@ -37,6 +37,8 @@ Status = RestrictedKey.Status
 EXPIRY_LOOKS = 6
 _VAULT_PAUSE = timedelta(minutes=1)
 _FIRST_RETRY, _LONGEST_RETRY = timedelta(seconds=2), timedelta(minutes=10)
+# Stripe has answered, and only people can change what it says: that is no trouble of Stripe's or of the account's.
+_FOR_PEOPLE = ("address_refused", "account_refused", "account_unknown")
 
 
 def process(row: Validation) -> None:
@@ -199,7 +201,10 @@ def _no_answer(row: Validation, key: RestrictedKey, inspection: Inspection, now:
     )
     longest = min(_FIRST_RETRY * 2 ** min(failures, 10), _LONGEST_RETRY)
     lifecycle.request_validation(key, reason=row.reason, now=now, delay=longest * uniform(0.5, 1.0))  # noqa: S311
-    if inspection.answer is Answer.ADDRESS_REFUSED or inspection.problem == "account_unknown":
+    if inspection.problem in _FOR_PEOPLE:
+        if inspection.answer is Answer.ADDRESS_REFUSED:  # it knows the key, so the key is not dead
+            RestrictedKey.objects.filter(pk=key.pk).update(first_refused_at=None)
+        pace.note_answered(key)
         _finish(row, "unproven")
         return
     if inspection.answer is not Answer.UNKNOWN:
@@ -224,12 +229,13 @@ def _accepted(row: Validation, key: RestrictedKey, inspection: Inspection, now: 
     alive.update(first_refused_at=None, last_ok_at=Now(), next_check_at=sweeps.next_check(key, now))
     key.refresh_from_db()
     if inspection.is_complete:
-        alive.update(consecutive_failures=0, last_problem="")
+        is_unclear = bool(inspection.unclear) and not inspection.missing
+        alive.update(consecutive_failures=0, last_problem="permission_unclear" if is_unclear else "")
         pace.note_answered(key)
     else:
         _no_answer(row, key, inspection, now)
     if inspection.is_complete or inspection.missing:
-        _finish(row, takeover.settle_status(key, missing=inspection.missing))
+        _finish(row, takeover.settle_status(key, missing=inspection.missing, unclear=inspection.unclear))
     if row.reason == Validation.Reason.EXPIRY_EVENT:
         _look_again_after_the_end(key, now)
 
