@@ -20,8 +20,8 @@ from django.conf import settings
 from requests.adapters import HTTPAdapter
 from stripe import StripeClient
 
-from stripe_keys import answers
-from stripe_keys.answers import Answer, Finding
+from stripe_keys import answers, catalogue
+from stripe_keys.answers import Finding
 from stripe_keys.catalogue import Probe
 from stripe_keys.secret import Secret
 
@@ -30,6 +30,7 @@ __all__ = ["StripeClient"]
 QUESTIONS_AT_ONCE = 1024
 CONNECTIONS_KEPT = 128
 CONNECT_SECONDS = 3.0
+_GRACE_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -141,11 +142,20 @@ def client_for(
 
 
 def ask(secret: Secret, probes: Iterable[Probe]) -> Iterator[tuple[Probe, Finding]]:
-    """Ask all `probes` as `secret`, at the same time; yields each with its finding as it arrives. Never raises."""
+    """Ask all `probes` as `secret`, at the same time; yields each with its finding as it arrives. Never raises.
+
+    An answer that still trickles in after both time-outs counts as none: each of its bytes would begin a new time-out.
+    """
     client = client_for(secret)
     asked = {_askers().submit(_ask, client, probe, secret.livemode): probe for probe in probes}
-    for answered in as_completed(asked):
-        yield asked[answered], answered.result()
+    try:
+        for answered in as_completed(
+            list(asked), timeout=CONNECT_SECONDS + settings.STRIPE_TIMEOUT_SECONDS + _GRACE_SECONDS
+        ):
+            yield asked.pop(answered), answered.result()
+    except TimeoutError:
+        for question, probe in asked.items():
+            yield probe, question.result() if question.done() else answers.of_silence(timed_out=True)
 
 
 @lru_cache(maxsize=1)
@@ -156,17 +166,36 @@ def _askers() -> ThreadPoolExecutor:
 
 def _ask(client: StripeClient, probe: Probe, livemode: bool) -> Finding:
     try:
-        body = client.raw_request(probe.method, probe.path).data
+        answer = client.raw_request(probe.method, probe.path)
     except stripe.APIConnectionError as error:
-        return answers.of_silence(timed_out=isinstance(error.__cause__, requests.Timeout))
+        return _of_no_answer(error.__cause__)
     except stripe.StripeError as error:
         # `error.code` is None for several statuses on v1 paths; the body has it.
         return answers.of_refusal(
-            error.http_status, error.json_body, asked=probe.permission, may_need=probe.may_need
+            error.http_status,
+            error.json_body,
+            asked=probe.permission,
+            may_need=probe.may_need,
+            asks_whose=probe is catalogue.WHOSE,
         )
     except Exception:  # whatever the SDK makes of a broken body: unknown, and its text stays here
-        return Finding(Answer.UNKNOWN, problem="unreadable_answer")
-    return answers.of_success(body, livemode=livemode)
+        return answers.of_rubbish()
+    expects = "account" if probe is catalogue.WHOSE else "list" if "limit=" in probe.path else ""
+    return answers.of_success(answer.data, status=answer.code, livemode=livemode, expects=expects)
+
+
+def _of_no_answer(cause: BaseException | None) -> Finding:
+    """What it means that `requests` has no answer to give, or none that it can read (a redirect, say)."""
+    if isinstance(cause, requests.RequestException) and not isinstance(cause, requests.ConnectionError):
+        no_whole_answer = (requests.Timeout, requests.exceptions.ChunkedEncodingError)
+        if not isinstance(cause, no_whole_answer):
+            return answers.of_rubbish()
+    inner = cause
+    while inner is not None:  # a time-out in the middle of a body is dressed up as a lost connection
+        if isinstance(inner, requests.Timeout | TimeoutError):
+            return answers.of_silence(timed_out=True)
+        inner = inner.__context__
+    return answers.of_silence()
 
 
 # --- Asking as the app itself ----------------------------------------------------------------------------------------
