@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from accounts.models import User
-from stripe_keys import ledger, permissions, sentences
+from stripe_keys import least_privilege, ledger, permissions, sentences
 from stripe_keys.models import PermissionCheck, RestrictedKey, StatusChange, Validation
 from stripe_keys.problems import GENERIC_REJECTION
 
@@ -74,9 +74,18 @@ class Portrait:
         return sum(line.outcome == "granted" for line in self.permissions)
 
     @property
-    def has_missing(self) -> bool:
-        """Whether Stripe said of a permission that the key lacks it."""
-        return any(line.outcome == "missing" for line in self.permissions)
+    def features(self) -> list[tuple[str, list[PermissionLine]]]:
+        """What a limited key's permissions are for: what does not work first. Empty while it is being checked."""
+        if self.key.status != Status.LIMITED or self.is_checking:
+            return []
+        groups = (("missing", "Does not work"), ("unknown", "Could not be checked"), ("granted", "Works"))
+        found = [(title, [one for one in self.permissions if one.outcome == name]) for name, title in groups]
+        return [(title, lines) for title, lines in found if lines]
+
+    @property
+    def has_report(self) -> bool:
+        """Whether there is a page on what the key can do and is used for."""
+        return least_privilege.may_be_shown(self.key)
 
     @property
     def is_checking(self) -> bool:

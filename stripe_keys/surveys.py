@@ -17,7 +17,17 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import User
-from stripe_keys import catalogue, gateway, incidents, ledger, lifecycle, pace, permissions, validation
+from stripe_keys import (
+    catalogue,
+    gateway,
+    implied_permissions,
+    incidents,
+    ledger,
+    lifecycle,
+    pace,
+    permissions,
+    validation,
+)
 from stripe_keys.answers import DEAD, Answer
 from stripe_keys.catalogue import Probe
 from stripe_keys.inspection import Inspection, Outcome, connection_to_pool, write_outcomes
@@ -49,10 +59,9 @@ class NotInUse(Exception):
 
 
 def questions() -> list[Probe]:
-    """Everything in the catalogue that the app does not ask for; a right to write includes the one to read."""
-    required = {one.permission for one in permissions.required()}
-    included = {name.removesuffix("_write") + "_read" for name in required if name.endswith("_write")}
-    return [probe for name, probe in catalogue.PROBES.items() if name not in required | included]
+    """Everything in the catalogue that the app does not ask for, and that does not come along with what it asks for."""
+    expected = implied_permissions.included_in(one.permission for one in permissions.required())
+    return [probe for name, probe in catalogue.PROBES.items() if name not in expected]
 
 
 # --- Asking for one --------------------------------------------------------------------------------------------------

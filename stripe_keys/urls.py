@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from stripe_keys import closing_views, connect_views, views
+from stripe_keys import closing_views, connect_views, report_views, views
 
 
 class ModeConverter:
@@ -33,6 +33,8 @@ urlpatterns = [
     path("keys/<uuid:key_id>/", views.key_detail, name="key_detail"),
     path("keys/<uuid:key_id>/status/", views.key_status, name="key_status"),
     path("keys/<uuid:key_id>/check/", views.check_key, name="check_key"),
+    path("keys/<uuid:key_id>/permissions/", report_views.key_permissions, name="key_permissions"),
+    path("keys/<uuid:key_id>/survey/", report_views.survey_key, name="survey_key"),
     path("keys/<uuid:key_id>/replace/", connect_views.replace_key, name="replace_key"),
     path("keys/<uuid:key_id>/remove/", views.remove_key, name="remove_key"),
     path("keys/<uuid:key_id>/confirm-account/", views.confirm_account, name="confirm_account"),

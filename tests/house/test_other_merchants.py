@@ -71,6 +71,8 @@ ADDRESSES = {
             "stripe/keys/<uuid:key_id>/",
             "stripe/keys/<uuid:key_id>/status/",
             "stripe/keys/<uuid:key_id>/check/",
+            "stripe/keys/<uuid:key_id>/permissions/",
+            "stripe/keys/<uuid:key_id>/survey/",
             "stripe/keys/<uuid:key_id>/replace/",
             "stripe/keys/<uuid:key_id>/remove/",
             "stripe/keys/<uuid:key_id>/confirm-account/",

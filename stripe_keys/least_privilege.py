@@ -1,0 +1,155 @@
+"""How a key's rights compare with what the app needs and uses: too few, too many, never used.
+
+Nothing is told of a key that was never proven to be the merchant's: `may_be_shown`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from stripe_keys import catalogue, key_usage, permissions, surveys
+from stripe_keys.key_usage import Usage
+from stripe_keys.models import PermissionCheck, RestrictedKey, Validation
+
+Outcome = PermissionCheck.Outcome
+_ORDER = {Outcome.MISSING: 0, Outcome.UNKNOWN: 1, "": 2, Outcome.GRANTED: 3}
+_WORDS = {
+    Outcome.GRANTED: "Granted",
+    Outcome.MISSING: "Missing",
+    Outcome.UNKNOWN: "Could not be checked",
+    "": "Not checked",
+}
+
+
+@dataclass(frozen=True)
+class Need:
+    """One permission that the app asks for, and what is known of it."""
+
+    permission: str
+    label: str
+    access: str
+    purpose: str
+    outcome: str
+
+    @property
+    def word(self) -> str:
+        """The outcome in a word."""
+        return _WORDS[self.outcome]
+
+    @property
+    def css(self) -> str:
+        """The outcome as the style sheet names it."""
+        return self.outcome or "unchecked"
+
+
+@dataclass(frozen=True)
+class Excess:
+    """One resource that the key may read or write though nobody needs it."""
+
+    label: str
+    accesses: tuple[str, ...]
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether it is more than looking."""
+        return "write" in self.accesses
+
+
+@dataclass(frozen=True)
+class Section:
+    """One part of Stripe's screen, with what is in excess there."""
+
+    title: str
+    resources: tuple[Excess, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything on the report about one key."""
+
+    key: RestrictedKey
+    needs: tuple[Need, ...]
+    beyond: tuple[Section, ...]
+    asked_beyond: int
+    unclear_beyond: int
+    unfinished: bool
+    is_surveying: bool
+    usage: Usage
+
+    @property
+    def granted(self) -> int:
+        """How many of the needed permissions the key has."""
+        return sum(one.outcome == Outcome.GRANTED for one in self.needs)
+
+    @property
+    def missing(self) -> list[Need]:
+        """Those that Stripe says it lacks."""
+        return [one for one in self.needs if one.outcome == Outcome.MISSING]
+
+    @property
+    def excess(self) -> int:
+        """How many resources are in excess."""
+        return sum(len(section.resources) for section in self.beyond)
+
+    @property
+    def writable_excess(self) -> int:
+        """How many of them could be changed."""
+        return sum(one.is_writable for section in self.beyond for one in section.resources)
+
+    @property
+    def questions(self) -> int:
+        """About how many permissions a survey asks."""
+        return len(surveys.questions())
+
+    @property
+    def unused(self) -> list[Need]:
+        """What was granted and never used since `usage.since`; nothing where no call was ever counted."""
+        if self.usage.since is None:
+            return []
+        return [
+            one
+            for one in self.needs
+            if one.outcome == Outcome.GRANTED and one.permission not in self.usage.permissions
+        ]
+
+    @property
+    def edit_link(self) -> str:
+        """Stripe's page on which the key's permissions are edited."""
+        return permissions.edit_key_link(self.key.stripe_key_id, livemode=self.key.livemode)
+
+
+def may_be_shown(key: RestrictedKey) -> bool:
+    """Whether the merchant may learn what `key` can do: only once Stripe has proven it to be of their account."""
+    return key.status in key.USABLE or (not key.is_kept and key.last_ok_at is not None)
+
+
+def draw(key: RestrictedKey, *, now: datetime) -> Report:
+    """The report about `key` at the moment `now`."""
+    known = dict(PermissionCheck.objects.filter(key=key).values_list("permission", "outcome"))
+    needs = [
+        Need(one.permission, one.label, one.access, one.purpose, known.get(one.permission, ""))
+        for one in permissions.required()
+    ]
+    asked = {probe.permission for probe in surveys.questions()} & set(known)
+    latest = Validation.objects.surveys().filter(key=key).order_by("-pk").first()
+    return Report(
+        key=key,
+        needs=tuple(sorted(needs, key=lambda one: _ORDER[one.outcome])),
+        beyond=_beyond({name for name in asked if known[name] == Outcome.GRANTED}),
+        asked_beyond=len(asked),
+        unclear_beyond=sum(known[name] == Outcome.UNKNOWN for name in asked),
+        unfinished=latest is not None and latest.verdict == surveys.UNFINISHED,
+        is_surveying=surveys.is_open(key),
+        usage=key_usage.of(key, now),
+    )
+
+
+def _beyond(granted: set[str]) -> tuple[Section, ...]:
+    """What is in excess, as Stripe's screen arranges it."""
+    sections: dict[str, dict[str, list[str]]] = {}
+    for name, probe in catalogue.PROBES.items():
+        if name in granted:
+            sections.setdefault(probe.section, {}).setdefault(probe.label, []).append(probe.access)
+    return tuple(
+        Section(title, tuple(Excess(label, tuple(accesses)) for label, accesses in resources.items()))
+        for title, resources in sections.items()
+    )
