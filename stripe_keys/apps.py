@@ -21,6 +21,7 @@ class StripeKeysConfig(AppConfig):
         periodic.every(3600, "give-up-on-unproven-keys", tasks.give_up_on_unproven_keys)
         periodic.every(24 * 3600, "forget-old-checks", tasks.forget_old_checks)
         periodic.every(24 * 3600, "forget-old-pastes", tasks.forget_old_pastes)
+        periodic.every(24 * 3600, "forget-old-usage", tasks.forget_old_usage)
         periodic.every(60, "watch-incidents", tasks.watch_incidents)
         periodic.every(60, "tell-of-stand-ins", stand_ins.tell_ops_of_new_ones)
         periodic.every(3600, "mark-ledger", ledger.mark)

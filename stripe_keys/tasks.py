@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from stripe_keys import brake, ledger, ledger_entries, lifecycle, surveys, sweeps, validation
+from stripe_keys import brake, ledger, ledger_entries, lifecycle, surveys, sweeps, usage, validation
 from stripe_keys.models import KeySubmission, LedgerEntry, RestrictedKey, Validation
 from work import engine
 from work.engine import Queue
@@ -76,6 +76,11 @@ def watch_incidents() -> None:
 def forget_old_checks() -> None:
     """Delete checks that nothing refers to any more."""
     sweeps.forget_old_checks(timezone.now())
+
+
+def forget_old_usage() -> None:
+    """Delete counts of what keys were used for after 400 days."""
+    usage.forget_old()
 
 
 def forget_old_pastes() -> None:
