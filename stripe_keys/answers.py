@@ -23,6 +23,7 @@ _LONGEST_MESSAGE = 4000
 _MORE_PERMISSIONS = "more_permissions_required"
 # Refusals that speak of an account or of another key than the one that asked; none of these ends a key.
 _ABOUT_THE_ACCOUNT = ("account_invalid", "platform_account_required")
+NOT_ITS_ACCOUNT = "not_its_account"
 _ABOUT_ANOTHER_KEY = ("platform_api_key_expired", "secret_key_required")
 _ABOUT_THE_MODE = ("livemode_mismatch", "testmode_charges_only")
 # Kinds of errors that Stripe makes only after it has looked at permission.
@@ -111,6 +112,18 @@ def of_refusal(
     if status in (400, 402, 404) and not asks_whose:
         return _of_a_look_past_permission(error)
     return _unknown("account_refused" if _code(error) in _ABOUT_THE_ACCOUNT else "unreadable_answer")
+
+
+def of_refused_claim(body: object, finding: Finding) -> Finding:
+    """What a refusal means where the request named the account that the key is said to be of.
+
+    `finding` is what it would mean without that. Only Stripe's `account_invalid` denies it. That keys like this one may
+    name no account at all says nothing about which one it is.
+    """
+    code = _code(_error_of(body))
+    if code == "account_invalid":
+        return Finding(Answer.UNCLEAR, problem=NOT_ITS_ACCOUNT)
+    return Finding(Answer.UNCLEAR) if code == "platform_account_required" else finding
 
 
 def of_silence(*, timed_out: bool = False) -> Finding:

@@ -19,11 +19,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.services import MerchantIsClosed
 from accounts.tenancy import merchant_of, recently_authenticated
 from stripe_keys import installs, permissions, services
+from stripe_keys.account_names import short_account
 from stripe_keys.forms import PasteKeyForm
 from stripe_keys.installs import InstallRefused
 from stripe_keys.models import RestrictedKey
 from stripe_keys.paste_limits import TooManyPastes
-from stripe_keys.sentences import short_account
 from stripe_keys.views import HttpResponseSeeOther, in_words, key_of, person_of
 
 log = logging.getLogger(__name__)

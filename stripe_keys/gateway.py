@@ -34,6 +34,17 @@ _GRACE_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
+class OnAccount(Probe):
+    """A harmless request made on an account that it names, to see whether Stripe lets the key reach it.
+
+    Source: https://docs.stripe.com/connect/authentication; what Stripe makes of a key that names its own account is not
+    documented (`docs/stripe-assumptions.md`).
+    """
+
+    stripe_account_id: str = ""
+
+
+@dataclass(frozen=True)
 class FetchedEvent:
     """An event as Stripe holds it now."""
 
@@ -166,18 +177,20 @@ def _askers() -> ThreadPoolExecutor:
 
 def _ask(client: StripeClient, probe: Probe, livemode: bool) -> Finding:
     try:
-        answer = client.raw_request(probe.method, probe.path)
+        named = {"stripe_account": probe.stripe_account_id} if isinstance(probe, OnAccount) else {}
+        answer = client.raw_request(probe.method, probe.path, **named)
     except stripe.APIConnectionError as error:
         return _of_no_answer(error.__cause__)
     except stripe.StripeError as error:
         # `error.code` is None for several statuses on v1 paths; the body has it.
-        return answers.of_refusal(
+        finding = answers.of_refusal(
             error.http_status,
             error.json_body,
             asked=probe.permission,
             may_need=probe.may_need,
             asks_whose=probe is catalogue.WHOSE,
         )
+        return answers.of_refused_claim(error.json_body, finding) if named else finding
     except Exception:  # whatever the SDK makes of a broken body: unknown, and its text stays here
         return answers.of_rubbish()
     expects = "account" if probe is catalogue.WHOSE else "list" if "limit=" in probe.path else ""

@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from stripe_keys import catalogue, gateway, pace, permissions
 from stripe_keys.answers import ALIVE, THROTTLED_PROBLEMS, Answer, Finding
 from stripe_keys.catalogue import Probe
+from stripe_keys.gateway import OnAccount
 from stripe_keys.models import PermissionCheck, RestrictedKey, StripeInstall, Validation
 from stripe_keys.secret import Secret
 from work import engine
@@ -52,6 +53,10 @@ class Inspection:
     unclear: list[str] = field(default_factory=list)
     unanswered: int = 0
     is_probed: bool = False
+    is_heard: bool = True
+    """Whether Stripe answered all that was asked to learn whose the key is."""
+    claim: Finding | None = None
+    """The answer to a request that named the account which the merchant has named."""
 
     def note(self, permission: str, finding: Finding) -> None:
         """Take the answer to a permission's own question; in which order answers come makes no difference.
@@ -95,10 +100,12 @@ def inspect(row: Validation, key: RestrictedKey, secret: Secret) -> Inspection:
     own id. The second asks for every required permission, if the merchant may know what the key can do.
     """
     connection_to_pool()
-    telling = [] if key.stripe_key_id and key.stripe_account_id else _telling_probes()
-    findings = dict(gateway.ask(secret, [catalogue.WHOSE, *telling]))
+    findings = dict(gateway.ask(secret, _first_questions(key)))
     first = findings.pop(catalogue.WHOSE)
-    inspection = first_impression(key, first, list(findings.values()))
+    claim = next((one for probe, one in findings.items() if isinstance(probe, OnAccount)), None)
+    told = [one for probe, one in findings.items() if not isinstance(probe, OnAccount)]
+    inspection = first_impression(key, first, told)
+    inspection.claim, inspection.is_heard = claim, all(one.answer in ALIVE for one in told)
     if inspection.answer is Answer.GRANTED and may_see_permissions(key, inspection):
         _probe_permissions(row, key, secret, inspection, first)
     return inspection
@@ -141,6 +148,14 @@ def connection_to_pool() -> None:
     """Let others have this thread's connection to the database while it waits for Stripe."""
     if not connection.in_atomic_block:
         connection.close()
+
+
+def _first_questions(key: RestrictedKey) -> list[Probe]:
+    is_known = key.stripe_key_id and key.stripe_account_id and not key.account_is_claimed
+    questions = [catalogue.WHOSE] if is_known else [catalogue.WHOSE, *_telling_probes()]
+    if key.status == Status.PENDING and key.account_is_claimed:
+        questions.append(OnAccount(**vars(catalogue.WHOSE), stripe_account_id=key.stripe_account_id))
+    return questions
 
 
 def _telling_probes() -> list[Probe]:

@@ -10,25 +10,19 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.urls import reverse
 
 from accounts.models import Merchant, User
 from accounts.services import MerchantIsClosed, locked_while_open
 from stripe_keys import lifecycle, signature
+from stripe_keys.binding import InstallRefused, bind
 from stripe_keys.lifecycle import actor_name
 from stripe_keys.models import InstallState, RestrictedKey, StripeInstall, Validation
 
-Status = StripeInstall.Status
+__all__ = ["InstallRefused", "bind"]
+
 _ACCOUNT = re.compile(r"acct_[A-Za-z0-9]{8,64}", re.ASCII)
-
-
-class InstallRefused(Exception):
-    """The return from Stripe does not bind anything; `code` names the sentence to show."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
 
 
 @dataclass(frozen=True)
@@ -138,31 +132,6 @@ def _verify_install_signature(
         signature.verify(signed, body, known, now=now)
     except signature.BadSignature:
         raise InstallRefused("signature") from None
-
-
-def bind(
-    *, merchant: Merchant, stripe_account_id: str, livemode: bool, proof: str, now: datetime
-) -> StripeInstall:
-    """The install that binds this account and mode to `merchant`, made here if it is not there.
-
-    Raises:
-        InstallRefused: the account is bound to another merchant (`taken`), or this one is closed (`closed`).
-    """
-    try:
-        with transaction.atomic():
-            locked_while_open(merchant)
-            install, _ = StripeInstall.objects.get_or_create(
-                stripe_account_id=stripe_account_id,
-                livemode=livemode,
-                status=Status.INSTALLED,
-                merchant=merchant,
-                defaults={"proof": proof, "installed_at": now},
-            )
-    except IntegrityError:
-        raise InstallRefused("taken") from None
-    except MerchantIsClosed:
-        raise InstallRefused("closed") from None
-    return install
 
 
 @transaction.atomic

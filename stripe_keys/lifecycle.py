@@ -84,7 +84,9 @@ def erase(key: RestrictedKey, *, reason: str) -> None:
         ledger_entries.note_key_erased(key, status=key.status, reason=reason)
     waiting = Validation.objects.filter(key=key, state=Validation.State.WAITING)
     waiting.update(state=Validation.State.DONE, verdict="moot")
-    RestrictedKey.objects.filter(pk=key.pk).update(next_check_at=None, awaits_account_confirmation=False)
+    RestrictedKey.objects.filter(pk=key.pk).update(
+        next_check_at=None, awaits_account_confirmation=False, awaits_account_id=False
+    )
 
 
 def request_validation(

@@ -236,8 +236,8 @@ def _forget_sign_ins() -> Counts:
 
 
 def _to_check() -> RestrictedKeyQuerySet:
-    """Keys that are kept; but for those whose merchant must say first whether the account is theirs."""
-    return RestrictedKey.objects.kept().filter(awaits_account_confirmation=False)
+    """Keys that are kept; but for those whose merchant must say first which account is theirs."""
+    return RestrictedKey.objects.kept().filter(awaits_account_confirmation=False, awaits_account_id=False)
 
 
 def _request_checks(now: datetime) -> None:

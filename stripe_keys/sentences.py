@@ -40,11 +40,6 @@ def written(moment: datetime) -> str:
     return f"{date_format(localtime(moment), 'j F Y, H:i')} {localtime(moment).tzname()}"
 
 
-def short_account(stripe_account_id: str) -> str:
-    """How we call an account in a sentence: by its last four characters."""
-    return f"acct_…{stripe_account_id[-4:]}"
-
-
 # --- Status ----------------------------------------------------------------------------------------------------------
 
 

@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from accounts.notices import tell
 from stripe_keys import lifecycle, permissions
+from stripe_keys.account_names import short_account
 from stripe_keys.models import RestrictedKey, Validation
 
 Status = RestrictedKey.Status
@@ -53,7 +54,8 @@ def _take_over(key: RestrictedKey, to: str, reason: str) -> str:
         .first()
     )
     if old is not None and old.stripe_account_id != key.stripe_account_id:
-        why = "It belongs to another Stripe account than the key it would replace."
+        theirs, ours = short_account(key.stripe_account_id), short_account(old.stripe_account_id)
+        why = f"It belongs to {theirs}, and the key in use to {ours}."
         lifecycle.move(key, Status.REJECTED, actor="the site", reason=why, last_problem="other_account")
         return Status.REJECTED
     if old is not None and key.suspended_at is not None:
@@ -76,10 +78,20 @@ def _take_over(key: RestrictedKey, to: str, reason: str) -> str:
 def after_the_end(key: RestrictedKey, now: datetime) -> None:
     """Tell the merchant that `key` is dead, and give a waiting successor its chance."""
     _tell(key, "expired", f"expired:{key.pk}")
+    let_the_next_try(key, now)
+
+
+def let_the_next_try(key: RestrictedKey, now: datetime) -> None:
+    """Give a key that waits behind `key`, which has ended, its chance."""
     for waiting in RestrictedKey.objects.filter(
         merchant=key.merchant_id, livemode=key.livemode, purpose=key.purpose, status=Status.PENDING
     ):
         lifecycle.request_validation(waiting, reason=Validation.Reason.EVENT, now=now)
+
+
+def tell_other_account(key: RestrictedKey) -> None:
+    """Tell the merchant that Stripe names another account for `key`, and that nobody uses it for now or any more."""
+    _tell(key, "other_account", f"other_account:{key.pk}:{key.status}")
 
 
 def tell_rotated(key: RestrictedKey) -> None:

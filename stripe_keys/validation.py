@@ -19,6 +19,7 @@ from stripe_keys import (
     incidents,
     ledger_entries,
     lifecycle,
+    ownership,
     pace,
     quarantine,
     sweeps,
@@ -27,8 +28,9 @@ from stripe_keys import (
 )
 from stripe_keys.answers import DEAD, Answer
 from stripe_keys.brake import Ruling
-from stripe_keys.inspection import FIRST_QUESTIONS, Inspection, inspect, install_of, write_outcomes
-from stripe_keys.models import RestrictedKey, StripeInstall, Validation
+from stripe_keys.inspection import FIRST_QUESTIONS, Inspection, inspect, write_outcomes
+from stripe_keys.models import RestrictedKey, Validation
+from stripe_keys.ownership import Standing
 from stripe_keys.secret import Secret
 from work import engine
 
@@ -36,16 +38,21 @@ log = logging.getLogger(__name__)
 Status = RestrictedKey.Status
 EXPIRY_LOOKS = 6
 _VAULT_PAUSE = timedelta(minutes=1)
+WITHHELD = "Withheld"
 _FIRST_RETRY, _LONGEST_RETRY = timedelta(seconds=2), timedelta(minutes=10)
 # Stripe has answered, and only people can change what it says: that is no trouble of Stripe's or of the account's.
 _FOR_PEOPLE = ("address_refused", "account_refused", "account_unknown")
+
+
+class Withheld(engine.Postpone):
+    """The key is of no use, and it is too early to say so: all is as if Stripe had not been asked, and it is again."""
 
 
 def process(row: Validation) -> None:
     """Check the key of `row` and settle it: the engine calls this outside any transaction, under a lease.
 
     Raises:
-        StripeIsDown, Breather: not now; the row waits and nothing is marked.
+        StripeIsDown, Breather, Withheld: not now; the row waits and nothing is marked.
     """
     key = RestrictedKey.objects.select_related("merchant").get(pk=row.key_id)
     if not key.is_kept:
@@ -126,6 +133,7 @@ def give_up_on(key: RestrictedKey) -> None:
 
 
 def _conclude(row: Validation, inspection: Inspection, now: datetime) -> None:
+    ownership.wait_for_turn(row)
     key = lifecycle.locked(row.key)
     if not key.is_kept:
         _finish(row, "moot")
@@ -138,6 +146,10 @@ def _conclude(row: Validation, inspection: Inspection, now: datetime) -> None:
         incidents.note_answer()
     if inspection.answer in DEAD:
         _refused(row, key, now, has_expired=inspection.answer is Answer.EXPIRED)
+    elif ownership.names_another(key, inspection):
+        ownership.stop(key, inspection, now)
+        RestrictedKey.objects.kept().filter(pk=key.pk).update(next_check_at=sweeps.next_check(key, now))
+        _finish(row, ownership.ANOTHER)
     elif inspection.answer in (Answer.ADDRESS_REFUSED, Answer.UNKNOWN):
         _no_answer(row, key, inspection, now)
     else:
@@ -184,8 +196,12 @@ def _refused(row: Validation, key: RestrictedKey, now: datetime, *, has_expired:
 def _refused_newcomer(row: Validation, key: RestrictedKey, now: datetime, reason: str) -> None:
     """A key that never worked, refused or of no use here: it ends, or waits while Stripe refuses good ones too.
 
-    Whatever the cause, so that the wait does not tell a thief which of his keys are alive.
+    Whatever the cause, so that the wait does not tell a thief which of his keys are alive; and never sooner than
+    KEY_SHORTEST_CHECK_SECONDS after the paste, so that Stripe's pace does not tell either.
     """
+    early = key.created_at + timedelta(seconds=settings.KEY_SHORTEST_CHECK_SECONDS) - now
+    if early > timedelta():
+        raise Withheld(early, WITHHELD)
     if brake.is_on():
         brake.hold(key, now)
         _finish(row, brake.REFUSED_PENDING)
@@ -217,8 +233,9 @@ def _no_answer(row: Validation, key: RestrictedKey, inspection: Inspection, now:
 
 
 def _accepted(row: Validation, key: RestrictedKey, inspection: Inspection, now: datetime) -> None:
-    if key.status == Status.PENDING and not _is_bound(row, key, inspection, now):
+    if key.status == Status.PENDING and not _is_theirs(row, key, inspection, now):
         return
+    ownership.confirm_claim(key, inspection)
     if (
         not inspection.is_probed
     ):  # the account became theirs while we asked; its permissions were not asked for
@@ -248,27 +265,15 @@ def _look_again_after_the_end(key: RestrictedKey, now: datetime) -> None:
         lifecycle.request_validation(key, reason=Validation.Reason.EXPIRY_EVENT, now=now, delay=delay)
 
 
-def _is_bound(row: Validation, key: RestrictedKey, inspection: Inspection, now: datetime) -> bool:
-    """Whether the key's account is this merchant's. If not, the key is rejected or waits for the merchant's word."""
-    account = inspection.stripe_account_id
-    if not account:
-        inspection.problem = "account_unknown"
-        _no_answer(row, key, inspection, now)
-        return False
-    if install_of(key, account):
-        RestrictedKey.objects.filter(pk=key.pk).update(stripe_account_id=account)
-        return True
-    installed = StripeInstall.objects.filter(livemode=key.livemode, status=StripeInstall.Status.INSTALLED)
-    if (
-        installed.filter(merchant=key.merchant_id).exists()
-        or installed.filter(stripe_account_id=account).exists()
-    ):
-        about = {"key": str(key.pk), "merchant": str(key.merchant_id)}
-        log.warning("key of another account refused", extra=about)
+def _is_theirs(row: Validation, key: RestrictedKey, inspection: Inspection, now: datetime) -> bool:
+    """Whether the key's account is this merchant's. If not, the key ends or waits."""
+    standing = Standing.FOREIGN  # as is a made-up text that Stripe accepts
+    if key.stands_in_for_id is None:
+        standing = ownership.settle(key, inspection, now)
+    if standing is Standing.FOREIGN:
         _refused_newcomer(row, key, now, "This key could not be used with the connected account.")
-        return False
-    RestrictedKey.objects.filter(pk=key.pk).update(
-        stripe_account_id=account, awaits_account_confirmation=True
-    )
-    _finish(row, "awaits_confirmation")
-    return False
+    elif standing is Standing.UNHEARD:
+        _no_answer(row, key, inspection, now)
+    elif standing is not Standing.THEIRS:
+        _finish(row, standing)
+    return standing is Standing.THEIRS

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.models import User
 from accounts.tenancy import merchant_of, recently_authenticated
 from stripe_keys import installs, portrait, sentences, services
+from stripe_keys.account_names import short_account
 from stripe_keys.models import RestrictedKey
 
 Status = RestrictedKey.Status
@@ -153,7 +154,7 @@ def confirm_account(request: HttpRequest, key_id: UUID) -> HttpResponse:
     except installs.InstallRefused as refusal:
         messages.error(request, _CONFIRM_REFUSALS.get(refusal.code, _CONFIRM_REFUSALS["stale"]))
     else:
-        messages.success(request, f"{sentences.short_account(key.stripe_account_id)} is connected.")
+        messages.success(request, f"{short_account(key.stripe_account_id)} is connected.")
     return _to_key(key)
 
 

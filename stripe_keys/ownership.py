@@ -1,0 +1,192 @@
+"""Whose account a key is of, once Stripe accepts it: Stripe's word, else the merchant's, which must not contradict.
+
+Every function here runs inside the transaction that settles a check, and its caller holds the key's lock.
+"""
+
+import logging
+from datetime import datetime
+from enum import StrEnum
+
+from accounts.notices import tell_ops
+from stripe_keys import binding, ledger_entries, lifecycle, takeover
+from stripe_keys.account_names import listed_accounts, short_account
+from stripe_keys.answers import ALIVE, NOT_ITS_ACCOUNT, Answer
+from stripe_keys.inspection import Inspection, install_of
+from stripe_keys.models import RestrictedKey, StripeInstall, Validation
+
+log = logging.getLogger(__name__)
+Status = RestrictedKey.Status
+ANOTHER = "another_account"
+
+
+class Standing(StrEnum):
+    """How a pending key that Stripe accepts stands to its merchant."""
+
+    THEIRS = "theirs"
+    FOREIGN = "foreign"
+    """Of no use here, and nothing may be told about it."""
+    REJECTED = "rejected"
+    """It has ended here, with a sentence that its merchant may read."""
+    ASKED = "asked"
+    """The merchant has to say something."""
+    UNHEARD = "unheard"
+    """Too little was answered; ask again."""
+
+
+# --- A key that waits to be proven -----------------------------------------------------------------------------------
+
+
+def settle(key: RestrictedKey, inspection: Inspection, now: datetime) -> Standing:
+    """Find out whose the pending `key` is, and write down what follows."""
+    named = inspection.stripe_account_id
+    if key.account_is_claimed:
+        return _settle_claim(key, inspection, now)
+    if not named:
+        return _ask_for_the_id(key) if inspection.is_heard else Standing.UNHEARD
+    if key.stripe_account_id not in ("", named):
+        return Standing.FOREIGN  # it has named another one before: nothing about it can be relied on
+    if install_of(key, named):
+        RestrictedKey.objects.filter(pk=key.pk).update(stripe_account_id=named, awaits_account_id=False)
+        return Standing.THEIRS
+    connected = binding.connected_accounts(key)
+    if connected and binding.is_known_to_be_theirs(key, named):
+        said = f"It belongs to {short_account(named)}; connected in {key.mode} mode is {listed_accounts(connected)}."
+        return _reject(key, said, "not_the_connected_account", stripe_account_id=named)
+    if connected or binding.is_anothers(key, named):
+        log.warning("key of another account refused", extra=_about(key))
+        return Standing.FOREIGN
+    RestrictedKey.objects.filter(pk=key.pk).update(
+        stripe_account_id=named, awaits_account_confirmation=True, awaits_account_id=False, last_problem=""
+    )
+    return Standing.ASKED
+
+
+def _ask_for_the_id(key: RestrictedKey) -> Standing:
+    RestrictedKey.objects.filter(pk=key.pk).update(
+        awaits_account_id=True, last_problem="account_unknown", next_check_at=None
+    )
+    return Standing.ASKED
+
+
+def _settle_claim(key: RestrictedKey, inspection: Inspection, now: datetime) -> Standing:
+    """The merchant has named the account: Stripe confirms it, contradicts it, or leaves it at that."""
+    named, claimed = inspection.stripe_account_id, key.stripe_account_id
+    if named == claimed:
+        _confirm(key)
+    elif named or _is_denied(inspection):
+        said = f"Stripe says that it does not belong to {short_account(claimed)}, the account that was named."
+        return _reject(key, said, "not_the_named_account")
+    elif not _is_let_pass(inspection):
+        return Standing.UNHEARD
+    connected = binding.connected_accounts(key)
+    if connected and claimed not in connected:  # connected since they named it
+        said = f"{short_account(claimed)} was named; connected in {key.mode} mode is {listed_accounts(connected)}."
+        return _reject(key, said, "not_the_connected_account")
+    try:
+        binding.bind(
+            merchant=key.merchant,
+            stripe_account_id=claimed,
+            livemode=key.livemode,
+            proof=StripeInstall.Proof.MERCHANT,
+            now=now,
+        )
+    except binding.InstallRefused:
+        return _reject(key, f"{short_account(claimed)} could not be connected.", "account_taken")
+    return Standing.THEIRS
+
+
+def _is_denied(inspection: Inspection) -> bool:
+    return inspection.claim is not None and inspection.claim.problem == NOT_ITS_ACCOUNT
+
+
+def _is_let_pass(inspection: Inspection) -> bool:
+    """Whether Stripe answered the request that named the account, without denying that the key reaches it."""
+    return inspection.claim is not None and inspection.claim.answer in ALIVE
+
+
+def _reject(key: RestrictedKey, reason: str, problem: str, **fields: object) -> Standing:
+    log.warning("key refused for its account", extra={**_about(key), "code": problem})
+    lifecycle.move(key, Status.REJECTED, actor="the site", reason=reason, last_problem=problem, **fields)
+    return Standing.REJECTED
+
+
+# --- A key in use ----------------------------------------------------------------------------------------------------
+
+
+def names_another(key: RestrictedKey, inspection: Inspection) -> bool:
+    """Whether Stripe said of `key`, which is in use, that it belongs to another account than the one we know."""
+    return key.status in key.USABLE and inspection.stripe_account_id not in ("", key.stripe_account_id)
+
+
+def confirm_claim(key: RestrictedKey, inspection: Inspection) -> None:
+    """If Stripe names the account that so far only the merchant had named, remember that it did."""
+    if key.account_is_claimed and inspection.stripe_account_id == key.stripe_account_id:
+        _confirm(key)
+
+
+def _confirm(key: RestrictedKey) -> None:
+    RestrictedKey.objects.filter(pk=key.pk).update(account_is_claimed=False)
+    key.account_is_claimed = False
+    account = short_account(key.stripe_account_id)
+    lifecycle.record(key, actor="Stripe", reason=f"Stripe confirmed that it belongs to {account}.")
+
+
+def stop(key: RestrictedKey, inspection: Inspection, now: datetime) -> None:
+    """Stripe names another account for `key`, which is in use: let nobody act on what may be a stranger's account.
+
+    A merchant's word yields to Stripe's: the key is removed, and what rested on that word ends. Where Stripe's own word
+    has changed, which never happens to a key, something is broken: the key is suspended until ops have looked. A mere
+    text of a refusal is not enough for that, as its wording is nobody's promise: then ops are told, and no more.
+    """
+    names = f"{short_account(inspection.stripe_account_id)}, not to {short_account(key.stripe_account_id)}"
+    log.critical("Stripe names another account for a key in use", extra=_about(key))
+    if key.account_is_claimed:
+        became = "It was removed and erased, and its merchant told."
+        _remove(key, f"Stripe says that it belongs to {names}, which was named for it.", now)
+    elif inspection.answer is Answer.UNKNOWN:
+        became = "It is suspended; look into it before you lift that."
+        _suspend(key, f"Stripe said that it belongs to {names}.", now)
+    else:
+        became = "It goes on being used, as only the text of a refusal says so: look into it at once."
+    tell_ops(
+        subject="Stripe names another account for a key in use",
+        body=f"Stripe says that the key {key.pk} of merchant {key.merchant_id} belongs to {names}. {became}",
+        dedupe_key=f"{ANOTHER}:{key.pk}:{now:%Y%m%d}",
+    )
+
+
+def _remove(key: RestrictedKey, reason: str, now: datetime) -> None:
+    lifecycle.move(key, Status.REMOVED, actor="Stripe", reason=reason, last_problem=ANOTHER)
+    installs = StripeInstall.objects.filter(
+        merchant=key.merchant_id, livemode=key.livemode, stripe_account_id=key.stripe_account_id
+    )
+    others = RestrictedKey.objects.kept().filter(
+        merchant=key.merchant_id, livemode=key.livemode, stripe_account_id=key.stripe_account_id
+    )
+    if not others.exists():
+        installs.filter(status=StripeInstall.Status.INSTALLED, proof=StripeInstall.Proof.MERCHANT).update(
+            status=StripeInstall.Status.UNINSTALLED, uninstalled_at=now
+        )
+    takeover.tell_other_account(key)
+    takeover.let_the_next_try(key, now)
+
+
+def _suspend(key: RestrictedKey, reason: str, now: datetime) -> None:
+    RestrictedKey.objects.filter(pk=key.pk).update(last_problem=ANOTHER)
+    if key.suspended_at is not None:
+        return
+    key.suspended_at = now
+    key.save(update_fields=["suspended_at"])
+    lifecycle.record(key, actor="the site", reason=f"{reason} It was suspended.")
+    ledger_entries.note_key_suspended(key)
+    takeover.tell_other_account(key)
+
+
+def wait_for_turn(row: Validation) -> None:
+    """Lock what a claim may bind or end, before anybody locks the key: merchant, installs, keys, as everywhere."""
+    if row.key.account_is_claimed:
+        binding.lock_in_turn(row.key)
+
+
+def _about(key: RestrictedKey) -> dict[str, str]:
+    return {"key": str(key.pk), "merchant": str(key.merchant_id)}
