@@ -6,6 +6,7 @@ Source of the limits: https://docs.stripe.com/rate-limits (settings here: STRIPE
 """
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection
 from django.db.models import F, QuerySet
+from django.utils import timezone
 
 from stripe_keys.models import AccountPace, RestrictedKey
 from work.activity import activity
@@ -111,7 +113,10 @@ def in_turns(key: RestrictedKey, asked: Sequence[T]) -> Iterator[Sequence[T]]:
                 seconds = min(breather.delay.total_seconds(), _LONGEST_WAIT_IN_HAND)
                 if breather.problem == "BreakerOpen" or activity.closing.wait(seconds):
                     raise
+        began = time.monotonic()
         yield part
+        # Only what the answers took: waiting for the budget is no fault of the account's.
+        note_seconds(key, time.monotonic() - began, timezone.now())
 
 
 # --- What became of it -----------------------------------------------------------------------------------------------
@@ -138,10 +143,16 @@ def note_seconds(key: RestrictedKey, seconds: float, now: datetime) -> None:
 
 
 def forget_troubles(*, merchant_id: UUID, livemode: bool) -> None:
-    """Close the breaker: the merchant has brought another key, or somebody asks on purpose."""
+    """Close the breaker: the merchant has brought another key, or ops want it closed."""
     AccountPace.objects.filter(merchant_id=merchant_id, livemode=livemode).update(
         troubles=0, closed_until=None
     )
+
+
+def closed_until(key: RestrictedKey, now: datetime) -> datetime | None:
+    """Until when the account is left alone because its breaker is open; None if it is not."""
+    open_breakers = _of(key).filter(closed_until__gt=now)
+    return open_breakers.values_list("closed_until", flat=True).first()
 
 
 def _of(key: RestrictedKey) -> QuerySet[AccountPace]:

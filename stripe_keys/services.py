@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from accounts.models import Merchant, User
 from accounts.services import locked_while_open
-from stripe_keys import contradictions, ledger_entries, lifecycle, stand_ins, takeover, vault
+from stripe_keys import contradictions, ledger_entries, lifecycle, pace, stand_ins, takeover, vault
 from stripe_keys.lifecycle import actor_name
 from stripe_keys.models import (
     DEFAULT_PURPOSE,
@@ -88,6 +88,7 @@ def add_key(
     _store(key, secret, digests)
     lifecycle.record(key, actor=actor_name(user), reason="The key was pasted.")
     lifecycle.request_validation(key, reason=Validation.Reason.ADDED, now=now, requested_by=user)
+    pace.forget_troubles(merchant_id=merchant.pk, livemode=key.livemode)
     return Added(key, already_saved=False)
 
 

@@ -70,7 +70,8 @@ def process(row: Validation) -> None:
     now = timezone.now()
     with engine.settle(row):
         write_outcomes(row, inspection.outcomes)
-        pace.note_seconds(key, seconds, now)
+        if not inspection.is_probed:  # else the budget may have had us wait, and each portion was timed
+            pace.note_seconds(key, seconds, now)
         _conclude(row, inspection, now)
 
 
