@@ -92,14 +92,15 @@ def of_refusal(
     body: object,
     *,
     asked: str = "",
+    also_called: str = "",
     may_need: tuple[str, ...] = (),
     asks_whose: bool = False,
 ) -> Finding:
     """What an answer other than 200 means.
 
-    `asked` is the permission that the request was made to prove; `may_need` are others whose absence Stripe is known to
-    name for the same request, so that `asked` itself is not known to be missing. With `asks_whose` the question was
-    whose key it is: nothing but 200 and 403 answers that.
+    `asked` is the permission that the request was made to prove, `also_called` Stripe's older word for it; `may_need`
+    are others whose absence Stripe is known to name for the same request, so that `asked` itself is not known to be
+    missing. With `asks_whose` the question was whose key it is: nothing but 200 and 403 answers that.
     """
     error = _error_of(body)
     passing = _problem_of_the_moment(status, error)
@@ -108,7 +109,7 @@ def of_refusal(
     if status == 401:
         return _of_401(error)
     if status == 403:
-        return _of_403(error, asked, may_need)
+        return _of_403(error, {asked, also_called} - {""}, may_need)
     if status in (400, 402, 404) and not asks_whose:
         return _of_a_look_past_permission(error)
     return _unknown("account_refused" if _code(error) in _ABOUT_THE_ACCOUNT else "unreadable_answer")
@@ -181,7 +182,7 @@ def _of_401(error: Mapping[str, Any]) -> Finding:
     return Finding(Answer.REFUSED, problem="key_refused")
 
 
-def _of_403(error: Mapping[str, Any], asked: str, may_need: tuple[str, ...]) -> Finding:
+def _of_403(error: Mapping[str, Any], asked: set[str], may_need: tuple[str, ...]) -> Finding:
     code, message = _code(error), _message(error)
     if code in _ABOUT_THE_ACCOUNT:
         return _unknown("account_refused")  # the account that its text names need not be the key's own
@@ -194,11 +195,11 @@ def _of_403(error: Mapping[str, Any], asked: str, may_need: tuple[str, ...]) -> 
     )
 
 
-def _is_missing(code: str, message: str, asked: str, may_need: tuple[str, ...]) -> bool:
+def _is_missing(code: str, message: str, asked: set[str], may_need: tuple[str, ...]) -> bool:
     """Whether a 403 proves that `asked` is missing: it names it, or it speaks of permissions and names none at all."""
     named = set(_PERMISSION_IN_TEXT.findall(message))
     if not asked or named:
-        return asked in named
+        return bool(asked & named)
     words = message.lower()
     if may_need or "not available for use by restricted keys" in words or "this application" in words:
         return False  # another permission, none that exists, or one of the app's and not of the key's

@@ -187,6 +187,7 @@ def _ask(client: StripeClient, probe: Probe, livemode: bool) -> Finding:
             error.http_status,
             error.json_body,
             asked=probe.permission,
+            also_called=probe.link_name,
             may_need=probe.may_need,
             asks_whose=probe is catalogue.WHOSE,
         )

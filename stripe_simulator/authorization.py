@@ -84,4 +84,6 @@ def require(sim: Simulator, key: ApiKey, wanted: tuple[str, ...]) -> None:
     if any(catalogue.allows(key.permissions, name, implied=implied) for name in wanted):
         return
     wording = key.wording or sim.switches.error_wording
+    if sim.switches.wrong_names:
+        wanted = tuple(catalogue.NAMED_INSTEAD.get(name, name) for name in wanted)
     raise errors.permission_missing(key, list(wanted), wording=wording, dashboard=sim.public_url)

@@ -30,6 +30,18 @@ SINGLE_LABELS = {
     "api_key": "API keys",
     "app_install": "App installs",
 }
+ELDER_NAMES = {
+    "issuing_token": "issuing_network_token",
+    "report_runs_and_report_types": "financial_statement",
+    "tax_calculations_and_transactions": "tax_transaction",
+    "top_up": "topup",
+}
+"""What the Dashboard's links and the refusals of 2021 call some permissions, after `rak_`."""
+_TODAYS_NAMES = {elder: today for today, elder in ELDER_NAMES.items()}
+
+NAMED_INSTEAD = {"invoice_read": "credit_note_read", "file_write": "dispute_write"}
+"""What Stripe names instead of these when it refuses, while the switch `wrong_names` is on."""
+
 _SINGLE = ("balance", "connected_account", "accounts_kyc_basic")
 
 READ_ONLY = set(_SINGLE) | (
@@ -49,6 +61,18 @@ def label(permission: str) -> str:
             return f"{resource.label} {action.capitalize()}"
     words = SINGLE_LABELS.get(name) or name.replace("_", " ").capitalize()
     return f"{words} {action.capitalize()}"
+
+
+def elder_name(permission: str) -> str:
+    """Return `rak_topup_read` for `top_up_read`."""
+    name, _, action = permission.rpartition("_")
+    return f"rak_{ELDER_NAMES.get(name, name)}_{action}"
+
+
+def name_in_link(text: str) -> str:
+    """Return `top_up_read` for `rak_topup_read` and for `top_up_read`."""
+    name, _, action = text.removeprefix("rak_").rpartition("_")
+    return f"{_TODAYS_NAMES.get(name, name)}_{action}"
 
 
 def names() -> list[str]:

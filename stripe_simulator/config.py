@@ -74,6 +74,8 @@ class Switches:
     """What opens `GET /v1/account`: connected_account_read, accounts_kyc_basic_read, either, none, closed."""
     api_key_write_approved: bool = False
     implied_permissions: bool = False
+    wrong_names: bool = False
+    """Whether some refusals name another permission than the one that is missing, as has been seen."""
     every_product: bool = False
     """Whether accounts have Issuing and Treasury; without, their lists answer 400."""
     test_events_to_live_endpoint: bool = True

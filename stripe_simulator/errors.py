@@ -96,7 +96,7 @@ def edit_link(key: ApiKey, dashboard: str) -> str:
 def _older_names(wanted: list[str]) -> str:
     if len(wanted) > 1:
         return "more permissions"
-    return f"the 'rak_{wanted[0]}' permission"
+    return f"the '{catalogue.elder_name(wanted[0])}' permission"
 
 
 def app_not_allowed(account: str) -> ApiError:

@@ -78,7 +78,9 @@ async def new(request: web.Request) -> web.StreamResponse:
     """Show the form for a new key, filled in as the link says: `name`, `permissions[]` with or without `rak_`."""
     pages.signed_in(request)
     wanted = [
-        value.removeprefix("rak_") for name, value in request.query.items() if name.startswith("permissions[")
+        catalogue.name_in_link(value)
+        for name, value in request.query.items()
+        if name.startswith("permissions[")
     ]
     return _form(request, request.query.get("name", "")[:100], wanted, [], None)
 

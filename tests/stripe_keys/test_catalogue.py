@@ -184,6 +184,30 @@ def test_each_permission_alone_is_found_and_no_other(at_stripe: AtStripe) -> Non
     }
 
 
+@pytest.mark.parametrize("wording", ["2021", "vague"])
+def test_other_wordings_are_understood_where_they_say_enough(at_stripe: AtStripe, wording: str) -> None:
+    at_stripe.admin.switch(error_wording=wording)
+    nothing = at_stripe.key(permissions=[NOTHING])
+
+    found = answers(nothing)
+
+    unclear = {name for name, answer in found.items() if answer is Answer.UNCLEAR}
+    assert set(found.values()) == {Answer.MISSING_PERMISSION, Answer.UNCLEAR}
+    # The older wording names no permission for whose account it is, and the vague one none at all.
+    several = {name for name, probe in PROBES.items() if probe.may_need}
+    assert unclear == ({"connected_account_read"} if wording == "2021" else several)
+
+
+def test_refusal_that_names_another_permission_proves_nothing(at_stripe: AtStripe) -> None:
+    at_stripe.admin.switch(wrong_names=True)
+    key = at_stripe.key(permissions=["credit_note_read"])
+
+    found = answers(key, [PROBES["invoice_read"], PROBES["credit_note_read"]])
+
+    at_stripe.admin.switch(wrong_names=False)
+    assert found == {"invoice_read": Answer.UNCLEAR, "credit_note_read": Answer.GRANTED}
+
+
 def test_every_name_that_stripe_takes_is_probed_or_says_why_not() -> None:
     unprobed = [one.permission for one in WITHOUT_PROBE]
 

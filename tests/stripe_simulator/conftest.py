@@ -20,6 +20,7 @@ DEFAULT_SWITCHES = {
     "account_gate": "either",
     "api_key_write_approved": False,
     "implied_permissions": False,
+    "wrong_names": False,
     "every_product": False,
     "test_events_to_live_endpoint": True,
     "return_after_install": True,
