@@ -79,8 +79,9 @@ def drill_worker_frozen_beyond_the_patience_of_others(
 ) -> None:
     slow_stripe(ground)
     keys = ground.paste_keys(KEYS)
-    ground.wait_for_claims()
-    thaw = ground.freeze(ground.stack.pid("worker"))
+    pid = ground.stack.pid("worker")
+    ground.wait_for_claims(by=pid)
+    thaw = ground.freeze(pid)
     ground.stripe.clear_faults()
     try:
         counted = ground.count("worker frozen; another takes over", keys, lambda: None)
@@ -88,8 +89,9 @@ def drill_worker_frozen_beyond_the_patience_of_others(
         thaw()
     expect_all_right(counted, capsys)
 
-    ground.stack.wait_until_ready("worker")
-    after = ground.count("the frozen worker goes on", keys, lambda: None)
+    log = ground.stack.log_of("worker")
+    eventually(lambda: "was lost to another worker" in log.read_text(), timeout=30)
+    after = ground.count("the frozen worker goes on, and writes nothing", keys, lambda: None)
     expect_all_right(after, capsys)
 
 

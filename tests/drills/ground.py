@@ -104,15 +104,10 @@ class Ground:
             cursor = connection.execute(statement, values)
             return cursor.fetchall() if cursor.description else []
 
-    def wait_for_claims(self, at_least: int = 3) -> None:
-        """Until workers are in the middle of some checks."""
-        eventually(
-            lambda: (
-                self.rows("SELECT count(*) FROM stripe_keys_validation WHERE state = 'claimed'")[0][0]
-                >= at_least
-            ),
-            timeout=30,
-        )
+    def wait_for_claims(self, at_least: int = 3, *, by: int = 0) -> None:
+        """Until workers, or the one with this process id, are in the middle of some checks."""
+        claims = "SELECT count(*) FROM stripe_keys_validation WHERE state = 'claimed' AND claimed_by LIKE %s"
+        eventually(lambda: self.rows(claims, f"%:{by or ''}%")[0][0] >= at_least, timeout=30)
 
     def count(self, name: str, keys: dict[str, dict[str, str]], trouble: Callable[[], None]) -> Count:
         """Let the trouble happen, wait until every check has ended, and count."""
