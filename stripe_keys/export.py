@@ -12,6 +12,7 @@ their `id` here, and whatever is not known is null or "".
 - `status_changes`: key, at, from, to, by, reason
 - `checks`: key, reason, asked_at, finished_at, state, verdict, asked_by, permissions (name → outcome)
 - `uses`: key, at, by, reason: each time that the key was decrypted
+- `calls`: key, day (UTC), method, path (a template, never an id), outcome, count: what the key was used for
 - `pastes`: at, by: each paste that counted against the limits
 - `notices`: subject, written_at, state, sent_at: mails to the merchant
 
@@ -31,7 +32,15 @@ from django.db.models import Q, QuerySet
 
 from accounts.models import Membership, Merchant, Notice, User
 from stripe_keys import portrait
-from stripe_keys.models import KeySubmission, KeyUse, RestrictedKey, StatusChange, StripeInstall, Validation
+from stripe_keys.models import (
+    KeySubmission,
+    KeyUsage,
+    KeyUse,
+    RestrictedKey,
+    StatusChange,
+    StripeInstall,
+    Validation,
+)
 
 FORMAT, VERSION = "stripe-keys-timeline", 1
 _ROWS_AT_ONCE = 500
@@ -88,6 +97,7 @@ def _written(merchant: Merchant, now: datetime) -> Iterator[str]:
         ("status_changes", _status_changes(merchant, people)),
         ("checks", _checks(merchant, people)),
         ("uses", _uses(merchant, people)),
+        ("calls", _calls(merchant)),
         ("pastes", _pastes(merchant, people)),
         ("notices", _notices(merchant, people)),
     ):
@@ -209,6 +219,20 @@ def _uses(merchant: Merchant, people: People) -> Iterator[Row]:
             "at": one.at,
             "by": people.called(one.actor),
             "reason": people.without_others(one.reason),
+        },
+    )
+
+
+def _calls(merchant: Merchant) -> Iterator[Row]:
+    return _each(
+        KeyUsage.objects.filter(_of_tellable_keys(merchant)),
+        lambda one: {
+            "key": one.key_id,
+            "day": one.day,
+            "method": one.method,
+            "path": one.template,
+            "outcome": one.outcome,
+            "count": one.count,
         },
     )
 

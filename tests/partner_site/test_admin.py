@@ -28,6 +28,7 @@ OPS_MODELS = {
         "validation",
         "statuschange",
         "keyuse",
+        "keyusage",
         "keysubmission",
         "merchantdatakey",
         "sitedatakey",
@@ -54,6 +55,7 @@ def full_desk(ada: User, token: str) -> RestrictedKey:
     bind_account(ada, "acct_1AdasAccount0000")
     key = paste(ada, token, remote_address="127.0.0.1")
     KeyUse.objects.create(key=key, actor="validation worker", reason="Key added")
+    key.usage.create(day="2026-07-01", method="GET", template="/v1/charges", outcome="ok", count=3)
     check = Validation.objects.get(key=key)
     PermissionCheck.objects.create(
         key_id=check.key_id, validation=check, permission="customer_read", outcome="missing"
@@ -185,6 +187,7 @@ def test_lists_need_few_queries_however_many_rows_there_are(
         )
         for _ in range(2):
             KeyUse.objects.create(key=key, actor="x", reason="x")
+            key.usage.create(day="2026-07-01", method="GET", template=people.some_letters(8), outcome="ok")
             Validation.objects.create(
                 key=key, merchant=adas_merchant, lane=str(adas_merchant.pk), reason="periodic"
             )
