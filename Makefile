@@ -61,6 +61,10 @@ drills: venv ## break workers, Redis, PostgreSQL and Stripe while keys are check
 bench-vault: venv ## what the vault's encryption costs, and a rotation of 100,000 data keys under fire (ARGS=--quick)
 	@exec $(PYTHON_IN_VENV) -m bench.vault $(ARGS)
 
+.PHONY: bench-validation
+bench-validation: venv ## how fast, how soon and how fairly keys are checked, beside bare calls of the SDK (ARGS=--quick)
+	@exec $(PYTHON_IN_VENV) -m bench.validation $(ARGS)
+
 .PHONY: screenshots shell psql
 screenshots: venv browser ## make the pictures of the README anew
 	$(PYTHON_IN_VENV) -m tests.browser.screenshots
