@@ -100,7 +100,9 @@ def inspect(row: Validation, key: RestrictedKey, secret: Secret) -> Inspection:
     own id. The second asks for every required permission, if the merchant may know what the key can do.
     """
     connection_to_pool()
+    began = time.monotonic()
     findings = dict(gateway.ask(secret, _first_questions(key)))
+    pace.note_seconds(key, time.monotonic() - began)
     first = findings.pop(catalogue.WHOSE)
     claim = next((one for probe, one in findings.items() if isinstance(probe, OnAccount)), None)
     told = [one for probe, one in findings.items() if not isinstance(probe, OnAccount)]

@@ -116,7 +116,7 @@ def in_turns(key: RestrictedKey, asked: Sequence[T]) -> Iterator[Sequence[T]]:
         began = time.monotonic()
         yield part
         # Only what the answers took: waiting for the budget is no fault of the account's.
-        note_seconds(key, time.monotonic() - began, timezone.now())
+        note_seconds(key, time.monotonic() - began)
 
 
 # --- What became of it -----------------------------------------------------------------------------------------------
@@ -136,10 +136,10 @@ def note_trouble(key: RestrictedKey, now: datetime) -> None:
         _of(key).update(closed_until=now + pause)
 
 
-def note_seconds(key: RestrictedKey, seconds: float, now: datetime) -> None:
-    """How long Stripe took to answer about this account."""
+def note_seconds(key: RestrictedKey, seconds: float) -> None:
+    """How long Stripe took to answer some questions about this account that were asked at the same time."""
     if seconds > SLOW_SECONDS:
-        _of(key).update(slow_until=now + _SLOW_FOR)
+        _of(key).update(slow_until=timezone.now() + _SLOW_FOR)
 
 
 def forget_troubles(*, merchant_id: UUID, livemode: bool) -> None:

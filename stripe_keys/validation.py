@@ -5,7 +5,6 @@ with a 401, or two 401s KEY_CONFIRM_DEAD_AFTER_SECONDS apart. What Stripe cannot
 """
 
 import logging
-import time
 from datetime import datetime, timedelta
 from random import uniform
 
@@ -64,14 +63,10 @@ def process(row: Validation) -> None:
         secret = opened(row, key)
         if secret is None:
             return
-        began = time.monotonic()
         inspection = inspect(row, key, secret)
-        seconds = time.monotonic() - began
     now = timezone.now()
     with engine.settle(row):
         write_outcomes(row, inspection.outcomes)
-        if not inspection.is_probed:  # else the budget may have had us wait, and each portion was timed
-            pace.note_seconds(key, seconds, now)
         _conclude(row, inspection, now)
 
 
