@@ -18,6 +18,7 @@ from stripe_keys import (
     services,
 )
 from stripe_keys.admin_leaks import LeakDesk
+from stripe_keys.admin_report import ReportOnKey
 from stripe_keys.models import RestrictedKey, StatusChange, Validation
 from work.admin import ModeFilter, short
 
@@ -84,7 +85,7 @@ class ProblemFilter(admin.SimpleListFilter):
 
 
 @admin.register(RestrictedKey)
-class RestrictedKeyPage(LeakDesk):
+class RestrictedKeyPage(LeakDesk, ReportOnKey):
     """Restricted keys; nobody, staff included, sees one."""
 
     list_display = ("display", "merchant", "account", "standing", "checked", "last_problem")
@@ -108,6 +109,7 @@ class RestrictedKeyPage(LeakDesk):
                                   "successor_stripe_key_id")}),
         ("Health", {"fields": ("last_checked_at", "last_ok_at", "next_check_at", "consecutive_failures",
                                "first_refused_at", "last_problem")}),
+        ("What it can do", {"fields": ("rights", "last_surveyed_at")}),
         ("Where it comes from", {"fields": ("id", "added_by", "created_at", "awaits_account_confirmation",
                                             "replaced_by")}),
     )  # fmt: skip

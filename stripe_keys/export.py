@@ -8,9 +8,12 @@ their `id` here, and whatever is not known is null or "".
 - `merchant`: id, name, opened_at, closed_at, members (email, role, since)
 - `installs`: stripe_account_id, mode, status, proof, installed_at, ended_at
 - `keys`: id, display, mode, purpose, status, stripe_account_id, stripe_key_id, added_by, added_at, rotated_at,
-  expires_at, suspended_at, unreadable_since, last_checked_at, last_ok_at, next_check_at, last_problem, replaced_by
+  expires_at, suspended_at, unreadable_since, last_checked_at, last_ok_at, next_check_at, last_surveyed_at,
+  last_problem, replaced_by
 - `status_changes`: key, at, from, to, by, reason
-- `checks`: key, reason, asked_at, finished_at, state, verdict, asked_by, permissions (name → outcome)
+- `checks`: key, reason, asked_at, finished_at, state, verdict, asked_by, permissions (name → outcome, where no later
+  check has asked again)
+- `permissions`: key, permission, outcome, checked_at: what is known of each, needed or not
 - `uses`: key, at, by, reason: each time that the key was decrypted
 - `calls`: key, day (UTC), method, path (a template, never an id), outcome, count: what the key was used for
 - `pastes`: at, by: each paste that counted against the limits
@@ -36,6 +39,7 @@ from stripe_keys.models import (
     KeySubmission,
     KeyUsage,
     KeyUse,
+    PermissionCheck,
     RestrictedKey,
     StatusChange,
     StripeInstall,
@@ -96,6 +100,7 @@ def _written(merchant: Merchant, now: datetime) -> Iterator[str]:
         ("keys", _keys(merchant, people, now)),
         ("status_changes", _status_changes(merchant, people)),
         ("checks", _checks(merchant, people)),
+        ("permissions", _permissions(merchant)),
         ("uses", _uses(merchant, people)),
         ("calls", _calls(merchant)),
         ("pastes", _pastes(merchant, people)),
@@ -160,6 +165,7 @@ def _keys(merchant: Merchant, people: People, now: datetime) -> Iterator[Row]:
             "last_checked_at",
             "last_ok_at",
             "next_check_at",
+            "last_surveyed_at",
         )
         return {
             **{name: getattr(seen, name) for name in plain},
@@ -207,6 +213,18 @@ def _checks(merchant: Merchant, people: People) -> Iterator[Row]:
             "verdict": one.verdict,
             "asked_by": people.called(one.requested_by.email if one.requested_by else ""),
             "permissions": {each.permission: each.outcome for each in one.permission_checks.all()},
+        },
+    )
+
+
+def _permissions(merchant: Merchant) -> Iterator[Row]:
+    return _each(
+        PermissionCheck.objects.filter(_of_tellable_keys(merchant)),
+        lambda one: {
+            "key": one.key_id,
+            "permission": one.permission,
+            "outcome": one.outcome,
+            "checked_at": one.checked_at,
         },
     )
 

@@ -7,8 +7,8 @@ from datetime import date, datetime, timedelta
 from django.db.models import Min, Sum
 
 from stripe_keys import implied_permissions, permissions
-from stripe_keys.catalogue import PROBES
 from stripe_keys.models import KeyUsage, RestrictedKey
+from stripe_keys.path_permissions import permissions_for
 
 DAYS = 30
 
@@ -70,22 +70,6 @@ def of(key: RestrictedKey, now: datetime) -> Usage:
     used = tuple(_used(name, calls[name], refused[name], name in asked_for) for name in calls)
     most_used_first = tuple(sorted(used, key=lambda one: (-one.calls, one.label)))
     return Usage(max(first, earliest), is_whole=first <= earliest, used=most_used_first, other_calls=other)
-
-
-def permissions_for(method: str, template: str) -> tuple[str, ...]:
-    """The permissions of which a call needs one; none where that is not known."""
-    access = "read" if method.upper() == "GET" else "write"
-    best = max(
-        (one for one in PROBES.values() if one.access == "read" and _is_below(template, one.path)),
-        key=lambda one: len(one.path.partition("?")[0]),
-        default=None,
-    )
-    return (best.permission.removesuffix("_read") + f"_{access}",) if best else ()
-
-
-def _is_below(template: str, path: str) -> bool:
-    base = path.partition("?")[0]
-    return template == base or template.startswith(f"{base}/")
 
 
 def _used(permission: str, calls: int, refused: int, is_asked_for: bool) -> Used:

@@ -43,15 +43,10 @@ class Need:
 
 @dataclass(frozen=True)
 class Excess:
-    """One resource that the key may read or write though nobody needs it."""
+    """One row of Stripe's screen that is set to `read` or `write` though nobody needs it; write includes read."""
 
     label: str
-    accesses: tuple[str, ...]
-
-    @property
-    def is_writable(self) -> bool:
-        """Whether it is more than looking."""
-        return "write" in self.accesses
+    access: str
 
 
 @dataclass(frozen=True)
@@ -87,13 +82,13 @@ class Report:
 
     @property
     def excess(self) -> int:
-        """How many resources are in excess."""
+        """How many rows of Stripe's screen are in excess."""
         return sum(len(section.resources) for section in self.beyond)
 
     @property
     def writable_excess(self) -> int:
-        """How many of them could be changed."""
-        return sum(one.is_writable for section in self.beyond for one in section.resources)
+        """How many of them are set to `write`."""
+        return sum(one.access == "write" for section in self.beyond for one in section.resources)
 
     @property
     def questions(self) -> int:
@@ -102,19 +97,19 @@ class Report:
 
     @property
     def unused(self) -> list[Need]:
-        """What was granted and never used since `usage.since`; nothing where no call was ever counted."""
+        """What was granted and never used since `usage.since`; nothing where no call was ever counted.
+
+        Our checks, which are not counted, use the permission that says whose a key is.
+        """
         if self.usage.since is None:
             return []
-        return [
-            one
-            for one in self.needs
-            if one.outcome == Outcome.GRANTED and one.permission not in self.usage.permissions
-        ]
+        used = self.usage.permissions | {catalogue.WHOSE.permission}
+        return [one for one in self.needs if one.outcome == Outcome.GRANTED and one.permission not in used]
 
     @property
     def edit_link(self) -> str:
         """Stripe's page on which the key's permissions are edited."""
-        return permissions.edit_key_link(self.key.stripe_key_id, livemode=self.key.livemode)
+        return sentences.edit_link(self.key)
 
 
 def may_be_shown(key: RestrictedKey) -> bool:
@@ -145,11 +140,12 @@ def draw(key: RestrictedKey, *, now: datetime) -> Report:
 
 def _beyond(granted: set[str]) -> tuple[Section, ...]:
     """What is in excess, as Stripe's screen arranges it."""
-    sections: dict[str, dict[str, list[str]]] = {}
+    sections: dict[str, dict[str, str]] = {}
     for name, probe in catalogue.PROBES.items():
         if name in granted:
-            sections.setdefault(probe.section, {}).setdefault(probe.label, []).append(probe.access)
+            rows = sections.setdefault(probe.section, {})
+            rows[probe.label] = max(rows.get(probe.label, ""), probe.access)  # "write" comes after "read"
     return tuple(
-        Section(title, tuple(Excess(label, tuple(accesses)) for label, accesses in resources.items()))
-        for title, resources in sections.items()
+        Section(title, tuple(Excess(label, access) for label, access in rows.items()))
+        for title, rows in sections.items()
     )

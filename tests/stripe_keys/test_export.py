@@ -22,7 +22,7 @@ from tests.stripe_keys.rows import ALL_GRANTED, a_check, a_key
 pytestmark = pytest.mark.django_db
 
 EXPORT = "/stripe/export/"
-LISTS = ("installs", "keys", "status_changes", "checks", "uses", "calls", "pastes", "notices")
+LISTS = ("installs", "keys", "status_changes", "checks", "permissions", "uses", "calls", "pastes", "notices")
 
 
 def exported(browser: Client) -> Any:
@@ -69,6 +69,7 @@ def test_everything_that_happened_is_in_it(ada: User, ben: User, bens_browser: C
     assert document["installs"][0]["stripe_account_id"] == ACCOUNT
     assert document["status_changes"][0]["by"] == ada.email
     assert document["checks"][-1]["permissions"] == ALL_GRANTED
+    assert {row["permission"]: row["outcome"] for row in document["permissions"]} == ALL_GRANTED
     assert document["checks"][-1]["key"] == str(key.pk) == document["status_changes"][0]["key"]
     assert document["checks"][-1]["reason"] == check.reason
     assert document["uses"][0]["reason"] == "nightly invoice import"
@@ -105,6 +106,7 @@ KEY_FIELDS = {
     "last_checked_at",
     "last_ok_at",
     "next_check_at",
+    "last_surveyed_at",
     "last_problem",
     "replaced_by",
 }
@@ -178,7 +180,7 @@ def test_an_anonymous_key_says_as_little_as_its_page(ada: User, eve: User, adas_
     told = [{**row, "id": "", "display": "", "added_at": ""} for row in document["keys"]]
     assert {row["id"] for row in document["keys"]} == {str(of_eve.pk), str(refused.pk)}
     assert told[0] == told[1]
-    assert not any(document[name] for name in ("status_changes", "checks", "uses", "calls"))
+    assert not any(document[name] for name in ("status_changes", "checks", "permissions", "uses", "calls"))
 
 
 @pytest.mark.parametrize("account", ["", ACCOUNT])
