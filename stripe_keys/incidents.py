@@ -112,7 +112,9 @@ def note_answer() -> None:
 def begin(kind: str, evidence: str, *, dedupe_key: str = "") -> None:
     """Open an incident of that kind and tell ops; whoever comes second finds it open, and nobody is told twice."""
     incident, is_new = StripeIncident.objects.get_or_create(
-        kind=kind, ended_at=None, defaults={"evidence": evidence[:200]}
+        kind=kind,
+        ended_at=None,
+        defaults={"evidence": evidence[:200], "next_try_at": Now() + _TRY_EVERY},
     )
     _look_anew()
     if not is_new:
