@@ -6,7 +6,7 @@ Nothing is told of a key that was never proven to be the merchant's: `may_be_sho
 from dataclasses import dataclass
 from datetime import datetime
 
-from stripe_keys import catalogue, key_usage, permissions, surveys
+from stripe_keys import catalogue, key_usage, permissions, sentences, surveys
 from stripe_keys.key_usage import Usage
 from stripe_keys.models import PermissionCheck, RestrictedKey, Validation
 
@@ -89,6 +89,11 @@ class Report:
     def writable_excess(self) -> int:
         """How many of them are set to `write`."""
         return sum(one.access == "write" for section in self.beyond for one in section.resources)
+
+    @property
+    def may_look(self) -> bool:
+        """Whether what is beyond may be looked for."""
+        return surveys.is_open_to(self.key)
 
     @property
     def questions(self) -> int:

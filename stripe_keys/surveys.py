@@ -3,7 +3,7 @@
 A survey is a row among its merchant's checks. Each run asks as many questions as the account's budget allows at once,
 writes down the answers and puts the rest off: so no run comes near the queue's lease, a check that somebody waits for
 goes in between, and a worker that dies costs one portion. It decides nothing: status and health stay as they are. If
-Stripe refuses the key itself, the survey ends and the key is checked at once.
+Stripe refuses the key itself, or names another account, the survey ends and the key is checked at once.
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ from stripe_keys import (
     permissions,
     validation,
 )
-from stripe_keys.answers import DEAD, Answer
+from stripe_keys.answers import DEAD, Answer, Finding
 from stripe_keys.catalogue import Probe
 from stripe_keys.inspection import Inspection, Outcome, connection_to_pool, write_outcomes
 from stripe_keys.models import PermissionCheck, RestrictedKey, Validation
@@ -64,6 +64,11 @@ def questions() -> list[Probe]:
     return [probe for name, probe in catalogue.PROBES.items() if name not in expected]
 
 
+def is_open_to(key: RestrictedKey) -> bool:
+    """Whether `key` may be surveyed: it is in use, and Stripe itself has said whose it is."""
+    return key.is_usable and not key.account_is_claimed
+
+
 # --- Asking for one --------------------------------------------------------------------------------------------------
 
 
@@ -76,7 +81,7 @@ def request(*, key: RestrictedKey, user: User, now: datetime) -> None:
         AskedJustNow: that was done within the cool-down, or is being done.
     """
     key = lifecycle.locked(key)
-    if not key.is_usable:
+    if not is_open_to(key):
         raise NotInUse
     recent = Validation.objects.surveys().filter(
         Q(created_at__gt=now - COOLDOWN) | Q(state__in=_OPEN), key=key
@@ -117,7 +122,9 @@ def _keys_at_once() -> int:
 def _due(when: Q, now: datetime) -> QuerySet[RestrictedKey]:
     of_key = Validation.objects.surveys().filter(key=OuterRef("pk"))
     tried = of_key.filter(Q(state__in=_OPEN) | Q(created_at__gt=now - _AGAIN_AFTER_FAILING))
-    keys = RestrictedKey.objects.usable().filter(when, suspended_at=None, quarantined_at=None)
+    keys = RestrictedKey.objects.usable().filter(
+        when, suspended_at=None, quarantined_at=None, account_is_claimed=False
+    )
     return keys.exclude(Exists(tried)).order_by("last_surveyed_at")
 
 
@@ -153,7 +160,7 @@ def process(row: Validation) -> None:
     """
     key = RestrictedKey.objects.select_related("merchant").get(pk=row.key_id)
     now = timezone.now()
-    left = _left(row) if key.is_usable else []
+    left = _left(row) if is_open_to(key) else []
     if not left or now - row.created_at > _LONGEST:
         # Of some questions Stripe never answers a few; of all it never answered, nothing is known.
         has_begun = len(left) < len(questions())
@@ -166,10 +173,8 @@ def process(row: Validation) -> None:
         if secret is None:
             return
         connection_to_pool()
-        found = Inspection()
-        for probe, finding in gateway.ask(secret, portion):
-            found.note(probe.permission, finding)
-    _take(row, found, is_last=len(portion) == len(left))
+        findings = {probe.permission: finding for probe, finding in gateway.ask(secret, portion)}
+    _take(row, findings, is_last=len(portion) == len(left))
 
 
 def _left(row: Validation) -> list[Probe]:
@@ -193,11 +198,14 @@ def _a_while() -> timedelta:
     return timedelta(seconds=uniform(_PAUSE_SECONDS / 2, _PAUSE_SECONDS))  # noqa: S311
 
 
-def _take(row: Validation, found: Inspection, *, is_last: bool) -> None:
+def _take(row: Validation, findings: Mapping[str, Finding], *, is_last: bool) -> None:
     """Write down what was found out, as long as the key is still in use, and go on, rest or end."""
-    now = timezone.now()
-    if found.answer in (*DEAD, Answer.ADDRESS_REFUSED):
-        _end_refused(row, now)
+    now, found = timezone.now(), Inspection()
+    for permission, finding in findings.items():
+        found.note(permission, finding)
+    accounts = {one.stripe_account_id for one in findings.values()} - {"", row.key.stripe_account_id}
+    if accounts or found.answer in (*DEAD, Answer.ADDRESS_REFUSED):
+        _end_with_a_check(row, now)
         return
     # Many questions without an answer say something about the moment, a few about the questions.
     is_bad_moment = found.is_throttled or found.unanswered == len(found.outcomes)
@@ -207,14 +215,14 @@ def _take(row: Validation, found: Inspection, *, is_last: bool) -> None:
         _end(row, now, found.outcomes)
         return
     with engine.hold(row):
-        if lifecycle.locked(row.key).is_usable:
+        if is_open_to(lifecycle.locked(row.key)):
             write_outcomes(row, found.outcomes)
     if is_bad_moment:
         raise engine.Postpone(_a_while(), "NoAnswers")
     raise engine.Postpone(_NEXT_PORTION, "MoreToAsk")
 
 
-def _end_refused(row: Validation, now: datetime) -> None:
+def _end_with_a_check(row: Validation, now: datetime) -> None:
     with engine.settle(row):
         key = lifecycle.locked(row.key)
         if key.is_usable:
@@ -224,7 +232,7 @@ def _end_refused(row: Validation, now: datetime) -> None:
 
 def _end(row: Validation, now: datetime, outcomes: Mapping[str, str]) -> None:
     with engine.settle(row):
-        if not lifecycle.locked(row.key).is_usable:
+        if not is_open_to(lifecycle.locked(row.key)):
             _finish(row, MOOT)
             return
         write_outcomes(row, dict(outcomes))

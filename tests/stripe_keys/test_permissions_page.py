@@ -12,6 +12,7 @@ from django.utils import timezone
 from accounts.models import User
 from stripe_keys import least_privilege, surveys
 from stripe_keys.models import KeyUsage, PermissionCheck, RestrictedKey, Validation
+from stripe_keys.sentences import edit_link
 from tests.stripe_keys.rows import ACCOUNT, ALL_GRANTED, a_check, a_key
 from work.models import DueRow
 
@@ -60,7 +61,7 @@ def test_it_lists_what_we_need_with_purposes_what_is_missing_first(adas_browser:
     assert [line.permission for line in report_of(key).needs[:2]] == ["payout_read", "plan_read"]
     assert "Matches payouts with the deposits" in page
     assert "Could not be checked" in page
-    assert "/test/apikeys/mk_1SomeKey/edit" in page
+    assert edit_link(key) in page
 
 
 def test_the_key_page_leads_to_the_report(adas_browser: Client, ada: User) -> None:
@@ -114,7 +115,7 @@ def test_it_names_what_is_too_much_by_resource_and_right_and_how_to_shrink_it(
     assert found == {"Coupons": "write", "Events": "read"}
     assert (report.excess, report.writable_excess) == (2, 1)
     assert "and 2 that we do not need" in page
-    assert page.count("/test/apikeys/mk_1SomeKey/edit") == 1
+    assert page.count(edit_link(key)) == 1
     assert "Look again" in page
 
 
@@ -287,7 +288,7 @@ def test_of_a_limited_key_the_page_says_what_works_and_what_does_not(adas_browse
     broken, works = page.split(">Does not work<")[1].split(">Works<")
     assert "Matches payouts with the deposits on your bank statement." in broken
     assert "Not until you add <strong>Payouts</strong>: read" in broken
-    assert "/test/apikeys/mk_1SomeKey/edit" in broken
+    assert edit_link(key) in broken
     assert "Brings in successful and failed payments." in works
     assert "Matches payouts" not in works
 

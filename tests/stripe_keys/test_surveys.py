@@ -161,6 +161,17 @@ def test_a_refusal_of_the_key_ends_it_and_has_the_key_checked(
     assert check.verdict == ("expired" if kind == "expired" else "active")
 
 
+def test_a_key_that_names_another_account_is_checked(ada: User, at_stripe: AtStripe) -> None:
+    _, key = usable(ada, at_stripe)
+    RestrictedKey.objects.filter(pk=key.pk).update(stripe_account_id="acct_1AnotherOne0000")
+
+    row = one_run(ask(key, ada))
+
+    assert row.verdict == surveys.REFUSED
+    assert found(key) == {}
+    assert Validation.objects.checks().latest("pk").reason == Validation.Reason.USE_REFUSED
+
+
 def test_without_answers_it_waits_and_marks_nothing(ada: User, at_stripe: AtStripe) -> None:
     stripe_key, key = usable(ada, at_stripe)
     before = facts(key)
@@ -201,6 +212,7 @@ def test_a_key_that_ended_meanwhile_makes_it_moot(ada: User, at_stripe: AtStripe
         ("removed", {}),
         ("active", {"suspended_at": timezone.now()}),
         ("active", {"quarantined_at": timezone.now()}),
+        ("active", {"account_is_claimed": True}),
     ],
 )
 def test_only_keys_in_use_are_surveyed(ada: User, status: str, fields: dict[str, object]) -> None:
