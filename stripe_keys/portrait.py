@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from accounts.models import User
-from stripe_keys import least_privilege, ledger, permissions, sentences
+from stripe_keys import least_privilege, ledger, permissions, sentences, weather
 from stripe_keys.models import PermissionCheck, RestrictedKey, StatusChange, Validation
 from stripe_keys.problems import GENERIC_REJECTION
 
@@ -13,7 +13,7 @@ Status = RestrictedKey.Status
 State = Validation.State
 # A rejection shows after this long and not before, so that its speed does not tell why.
 SHORTEST_CHECK = timedelta(seconds=3)
-SOON = timedelta(minutes=2)
+SOON = timedelta(minutes=5)
 SLOW = timedelta(seconds=20)
 _WORDS = {
     "granted": "Granted",
@@ -122,16 +122,17 @@ def draw(key: RestrictedKey, *, viewer: User, now: datetime) -> Portrait:
     pace = _pace(key, open_check, now)
     is_slow = is_open and open_check is not None and now - open_check.due_at > SLOW
     lines = _permission_lines(key, open_check if is_open else None)
+    notices = weather.told_first(_notices(key, is_open, now), key, open_check, now)
     return Portrait(
         key=key,
         pill=sentences.pill(key),
         headline=sentences.headline(key),
-        notices=_notices(key, is_open, now),
+        notices=notices,
         permissions=lines,
         timeline=_timeline(key, viewer),
         pace=pace,
         is_slow=is_slow,
-        version=_version(key, open_check, lines, f"{pace}{'-slow' if is_slow else ''}"),
+        version=_version(key, open_check, lines, f"{pace}{'-slow' if is_slow else ''}-{weather.mark(notices)}"),
     )
 
 

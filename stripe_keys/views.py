@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.models import User
 from accounts.tenancy import merchant_of, recently_authenticated
-from stripe_keys import installs, portrait, sentences, services
+from stripe_keys import installs, portrait, sentences, services, weather
 from stripe_keys.account_names import short_account
 from stripe_keys.models import RestrictedKey
 
@@ -58,7 +58,8 @@ def key_list(request: HttpRequest) -> HttpResponse:
     newest = RestrictedKey.objects.visible_to(request.user).select_related("added_by").order_by("-created_at")
     keys = [portrait.as_shown(key, now) for key in newest[: HISTORY_LENGTH + 10]]
     modes = [_mode_section(mode, [key for key in keys if key.mode == mode], now) for mode in ("live", "test")]
-    return render(request, "stripe_keys/key_list.html", {"modes": modes, "has_keys": bool(keys)})
+    context = {"modes": modes, "has_keys": bool(keys), "weather": weather.over_all_keys()}
+    return render(request, "stripe_keys/key_list.html", context)
 
 
 def _mode_section(mode: str, keys: list[RestrictedKey], now: Any) -> dict[str, Any]:
