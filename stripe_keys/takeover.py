@@ -10,7 +10,7 @@ from django.urls import reverse
 from accounts.notices import tell
 from stripe_keys import lifecycle, permissions
 from stripe_keys.account_names import short_account
-from stripe_keys.models import RestrictedKey, Validation
+from stripe_keys.models import PermissionCheck, RestrictedKey, Validation
 
 Status = RestrictedKey.Status
 
@@ -126,8 +126,19 @@ def tell_unreadable(key: RestrictedKey, now: datetime) -> None:
 
 
 def _tell_limited(key: RestrictedKey, missing: list[str]) -> None:
-    labels = [permissions.words_for(name) for name in missing]
-    _tell(key, "limited", f"limited:{key.pk}:{'+'.join(missing)}"[:200], missing=labels)
+    granted = PermissionCheck.objects.filter(key=key, outcome=PermissionCheck.Outcome.GRANTED)
+    there = set(granted.values_list("permission", flat=True)) - set(missing)
+    required = permissions.required()
+    _tell(
+        key,
+        "limited",
+        f"limited:{key.pk}:{'+'.join(missing)}"[:200],
+        missing=[one for one in required if one.permission in missing],
+        works=[one for one in required if one.permission in there],
+        edit_url=permissions.edit_key_link(
+            key.stripe_key_id, livemode=key.livemode, stripe_account_id=key.stripe_account_id
+        ),
+    )
 
 
 def _tell(key: RestrictedKey, what: str, dedupe_key: str, **context: object) -> None:

@@ -4,12 +4,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.template.loader import render_to_string
 from django.utils import timezone
 
+from accounts.models import Notice, User
+from stripe_keys import lifecycle, permissions, takeover
 from stripe_keys.models import RestrictedKey
+from tests.stripe_keys.rows import ALL_GRANTED, a_check, a_key
 
 KEY_URL = "https://partner.example.com/stripe/keys/1/"
+EDIT_URL = "https://dashboard.stripe.com/apikeys/mk_1SomeKey/edit"
 PASTE_URL = "https://partner.example.com/stripe/paste/live/"
 MAILS = ["rotated", "expired", "limited", "uninstalled", "suspended", "leaked", "unreadable"]
 
@@ -20,7 +25,9 @@ def mail(what: str, **fields: Any) -> tuple[str, str]:
         "key": RestrictedKey(livemode=True, last4="9xYz", **fields),
         "key_url": KEY_URL,
         "replace_url": PASTE_URL,
-        "missing": ["Disputes", "Charges and refunds"],
+        "missing": [one for one in permissions.required() if one.permission == "payout_read"],
+        "works": [one for one in permissions.required() if one.permission != "payout_read"],
+        "edit_url": EDIT_URL,
     }
     subject = render_to_string(f"stripe_keys/mail/{what}_subject.txt", context).strip()
     return subject, render_to_string(f"stripe_keys/mail/{what}.txt", context)
@@ -69,5 +76,25 @@ def test_rotation_names_the_latest_end_when_it_is_not() -> None:
     assert "at most 7 days after the rotation, which was on 4 March 2027, 05:06 UTC" in body
 
 
-def test_a_limited_key_names_what_is_missing() -> None:
-    assert "Disputes, Charges and refunds" in mail("limited")[1]
+def test_a_limited_key_names_what_works_what_does_not_and_where_to_mend_it() -> None:
+    broken, works = mail("limited")[1].split("This goes on working:")
+
+    assert "- Payouts: read. Matches payouts with the deposits on your bank statement." in broken
+    assert "- Brings in successful and failed payments." in works
+    assert "Matches payouts" not in works
+    assert EDIT_URL in works
+
+
+@pytest.mark.django_db
+def test_a_key_that_loses_a_permission_is_told_of_with_what_is_left(ada: User) -> None:
+    key = a_key(ada, stripe_key_id="mk_1SomeKey")
+    a_check(key, ALL_GRANTED | {"payout_read": "missing", "plan_read": "unknown"})
+
+    with transaction.atomic():
+        takeover.settle_status(lifecycle.locked(key), missing=["payout_read"])
+
+    broken, works = Notice.objects.get().body.split("This goes on working:")
+    assert "Payouts: read" in broken
+    assert "Reads prices" not in broken + works
+    assert works.count("\n- ") == len(ALL_GRANTED) - 2
+    assert "mk_1SomeKey" in works
