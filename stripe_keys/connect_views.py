@@ -6,9 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from allauth.account.adapter import get_adapter
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -24,7 +22,7 @@ from stripe_keys.forms import PasteKeyForm
 from stripe_keys.installs import InstallRefused
 from stripe_keys.models import RestrictedKey
 from stripe_keys.paste_limits import TooManyPastes
-from stripe_keys.views import HttpResponseSeeOther, in_words, key_of, person_of
+from stripe_keys.views import HttpResponseSeeOther, address_of, in_words, key_of, person_of
 
 log = logging.getLogger(__name__)
 # How a way back from Stripe can end without a connection: each has its own words in install_return.html.
@@ -135,7 +133,7 @@ def _paste(request: HttpRequest, mode: str, *, replaces: RestrictedKey | None) -
             user=person_of(request),
             secret=form.secret,
             now=timezone.now(),
-            remote_address=_address_of(request),
+            remote_address=address_of(request),
         )
     except MerchantIsClosed:
         messages.warning(
@@ -177,14 +175,6 @@ def _note_refusal(request: HttpRequest, form: PasteKeyForm) -> None:
         log.warning(
             "a full-access key was pasted", extra={"kind": form.refusal, "merchant": str(merchant.pk)}
         )
-
-
-def _address_of(request: HttpRequest) -> str | None:
-    try:
-        address: str = get_adapter().get_client_ip(request)
-    except PermissionDenied:
-        return None  # behind a local socket nobody has an address
-    return address
 
 
 def _paste_page(

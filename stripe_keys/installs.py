@@ -15,10 +15,12 @@ from django.urls import reverse
 
 from accounts.models import Merchant, User
 from accounts.services import MerchantIsClosed, locked_while_open
-from stripe_keys import lifecycle, signature
+from stripe_keys import binding, lifecycle, signature
+from stripe_keys.account_names import short_account
 from stripe_keys.binding import InstallRefused, bind
 from stripe_keys.lifecycle import actor_name
 from stripe_keys.models import InstallState, RestrictedKey, StripeInstall, Validation
+from stripe_keys.paste_limits import count_paste
 
 __all__ = ["InstallRefused", "bind"]
 
@@ -161,4 +163,46 @@ def confirm_account(*, key: RestrictedKey, user: User, now: datetime) -> None:
     lifecycle.record(
         key, actor=actor_name(user), reason="The merchant confirmed that the Stripe account is theirs."
     )
+    lifecycle.request_validation(key, reason=Validation.Reason.CONFIRMED, now=now, requested_by=user)
+
+
+@transaction.atomic
+def name_account(
+    *,
+    key: RestrictedKey,
+    user: User,
+    stripe_account_id: str,
+    now: datetime,
+    remote_address: str | None = None,
+) -> None:
+    """Take the merchant's word for the account of `key`, which Stripe did not name, and have Stripe asked about it.
+
+    Nothing is bound before Stripe has let that pass. Each try counts as a paste.
+
+    Raises:
+        TooManyPastes: the merchant or the address has tried too often.
+        InstallRefused: the question is no longer open (`stale`), another account is connected in this mode
+            (`not_connected`, with the connected ones), or the account is bound elsewhere (`taken`).
+    """
+    try:
+        locked_while_open(key.merchant)
+    except MerchantIsClosed:
+        raise InstallRefused("closed") from None
+    key = lifecycle.locked(key)
+    if not key.is_asked_for_account:
+        raise InstallRefused("stale")
+    connected = tuple(binding.connected_accounts(key))
+    if connected and stripe_account_id not in connected:
+        raise InstallRefused("not_connected", connected)
+    count_paste(key, user, remote_address, now)
+    if binding.is_anothers(key, stripe_account_id):
+        raise InstallRefused("taken")
+    RestrictedKey.objects.filter(pk=key.pk).update(
+        stripe_account_id=stripe_account_id,
+        account_is_claimed=True,
+        awaits_account_id=False,
+        last_problem="",
+    )
+    said = f"The merchant named {short_account(stripe_account_id)} as its account."
+    lifecycle.record(key, actor=actor_name(user), reason=said)
     lifecycle.request_validation(key, reason=Validation.Reason.CONFIRMED, now=now, requested_by=user)

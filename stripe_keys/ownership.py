@@ -10,13 +10,15 @@ from enum import StrEnum
 from accounts.notices import tell_ops
 from stripe_keys import binding, ledger_entries, lifecycle, takeover
 from stripe_keys.account_names import listed_accounts, short_account
+from stripe_keys.account_sentences import ANOTHER
 from stripe_keys.answers import ALIVE, NOT_ITS_ACCOUNT, Answer
 from stripe_keys.inspection import Inspection, install_of
 from stripe_keys.models import RestrictedKey, StripeInstall, Validation
 
+__all__ = ["ANOTHER"]
+
 log = logging.getLogger(__name__)
 Status = RestrictedKey.Status
-ANOTHER = "another_account"
 
 
 class Standing(StrEnum):

@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from django.conf import settings
 
@@ -81,7 +81,18 @@ def prefilled_dashboard_link(*, livemode: bool) -> str:
     return f"{settings.STRIPE_DASHBOARD_BASE}{path}?{urlencode(fields)}"
 
 
-def edit_key_link(stripe_key_id: str, *, livemode: bool) -> str:
-    """Stripe's page for editing a key's permissions, or the list of keys where the key's id is not known."""
+def account_details_link() -> str:
+    """Stripe's page with the id of the account that is signed in; the same in both modes."""
+    return f"{settings.STRIPE_DASHBOARD_BASE}/settings/account"
+
+
+def edit_key_link(stripe_key_id: str, *, livemode: bool, stripe_account_id: str = "") -> str:
+    """Stripe's page for editing a key's permissions, or the list of keys where the key's id is not known.
+
+    With the account too it is the address that Stripe's own refusals give, by which the Dashboard picks the account.
+    """
     path = f"/apikeys/{stripe_key_id}/edit" if stripe_key_id else "/apikeys"
-    return f"{settings.STRIPE_DASHBOARD_BASE}{'' if livemode else '/test'}{path}"
+    page = f"{'' if livemode else '/test'}{path}"
+    if stripe_key_id and stripe_account_id:
+        page = f"/b/{stripe_account_id}?destination={quote(page, safe='')}"
+    return f"{settings.STRIPE_DASHBOARD_BASE}{page}"

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from django.conf import settings
+
 from accounts.models import User
 from stripe_keys import least_privilege, ledger, permissions, sentences, weather
 from stripe_keys.models import PermissionCheck, RestrictedKey, StatusChange, Validation
-from stripe_keys.problems import GENERIC_REJECTION
+from stripe_keys.problems import GENERIC_REJECTION, PROBLEMS
 
 Status = RestrictedKey.Status
 State = Validation.State
-# A rejection shows after this long and not before, so that its speed does not tell why.
-SHORTEST_CHECK = timedelta(seconds=3)
 SOON = timedelta(minutes=5)
 SLOW = timedelta(seconds=20)
 _WORDS = {
@@ -106,7 +106,7 @@ class Portrait:
     @property
     def edit_link(self) -> str:
         """Stripe's page on which the key's permissions are edited."""
-        return permissions.edit_key_link(self.key.stripe_key_id, livemode=self.key.livemode)
+        return sentences.edit_link(self.key)
 
 
 def draw(key: RestrictedKey, *, viewer: User, now: datetime) -> Portrait:
@@ -118,7 +118,7 @@ def draw(key: RestrictedKey, *, viewer: User, now: datetime) -> Portrait:
         key.refresh_from_db(from_queryset=RestrictedKey.objects.select_related("added_by", "replaced_by"))
     if is_anonymous(key):
         return _draw_rejected(as_shown(key, now), viewer, now)
-    is_open = open_check is not None and open_check.due_at <= now
+    is_open = open_check is not None and (open_check.due_at <= now or open_check.is_withheld)
     pace = _pace(key, open_check, now)
     is_slow = is_open and open_check is not None and now - open_check.due_at > SLOW
     lines = _permission_lines(key, open_check if is_open else None)
@@ -140,6 +140,8 @@ def _notices(key: RestrictedKey, is_open: bool, now: datetime) -> list[sentences
     if is_open and key.status == Status.PENDING and key.quarantined_at is None:
         return []
     found = sentences.notices(key, now)
+    if key.is_asked_for_account:  # the page asks in a larger box
+        found = [notice for notice in found if notice.title != PROBLEMS["account_unknown"][1]]
     restore = ledger.last_restore() if key.is_usable else None
     if restore is not None and (key.last_ok_at is None or key.last_ok_at < restore.restored_at):
         found.append(sentences.being_checked_again())
@@ -158,9 +160,10 @@ def as_shown(key: RestrictedKey, now: datetime) -> RestrictedKey:
     """
     if not is_anonymous(key):
         return key
-    is_early = now - key.created_at < SHORTEST_CHECK
+    is_early = now - key.created_at < timedelta(seconds=settings.KEY_SHORTEST_CHECK_SECONDS)
     return RestrictedKey(
         pk=key.pk,
+        merchant_id=key.merchant_id,
         livemode=key.livemode,
         last4=key.last4,
         created_at=key.created_at,
@@ -200,7 +203,7 @@ def _draw_rejected(shown: RestrictedKey, viewer: User, now: datetime) -> Portrai
 def _pace(key: RestrictedKey, open_check: Validation | None, now: datetime) -> str:
     if open_check is None or not key.is_kept:
         return ""
-    if open_check.due_at <= now:
+    if open_check.due_at <= now or open_check.is_withheld:
         return "1s"
     return "5s" if open_check.due_at - now <= SOON else ""
 
@@ -209,14 +212,20 @@ def _version(key: RestrictedKey, check: Validation | None, lines: list[Permissio
     """Changes whenever something on the page does, so that a poll without news needs no new page."""
     parts = [key.status, key.last_problem, pace, "".join(line.outcome[:3] for line in lines)]
     parts += [
-        f"{check.pk}.{check.state}" if check else "",
+        f"{check.pk}.{_is_being_worked_on(check)}" if check else "",
         f"{key.last_checked_at or ''}",
         f"{key.suspended_at or ''}",
         f"{key.quarantined_at or ''}",
         f"{key.last_ok_at or ''}",
     ]
-    parts += [f"{key.awaits_account_confirmation}", f"{key.rotated_at or ''}", f"{key.expires_at or ''}"]
+    parts += [f"{key.awaits_account_confirmation}.{key.awaits_account_id}.{key.account_is_claimed}"]
+    parts += [f"{key.rotated_at or ''}", f"{key.expires_at or ''}"]
     return "-".join(part.replace(" ", "") for part in parts)
+
+
+def _is_being_worked_on(check: Validation) -> bool:
+    """Whether Stripe is being asked; a check that is withheld looks so until it may show."""
+    return check.state == State.CLAIMED or check.is_withheld
 
 
 # --- Permissions -----------------------------------------------------------------------------------------------------
@@ -225,7 +234,7 @@ def _version(key: RestrictedKey, check: Validation | None, lines: list[Permissio
 def _permission_lines(key: RestrictedKey, open_check: Validation | None) -> list[PermissionLine]:
     checks = PermissionCheck.objects.filter(key=key)
     if open_check is not None:
-        rest = "checking" if open_check.state == State.CLAIMED else "waiting"
+        rest = "checking" if _is_being_worked_on(open_check) else "waiting"
         outcomes = dict(checks.filter(validation=open_check).values_list("permission", "outcome"))
         return _lines_of(outcomes, rest)
     return _lines_of(dict(checks.values_list("permission", "outcome")), "unchecked")

@@ -1,6 +1,7 @@
 """The sentences about what the last check of a key stumbled over, by `RestrictedKey.last_problem`.
 
-Each is a tone, a title and what to do. The links below them are chosen in `stripe_keys.sentences`.
+Each is a tone, a title and what to do. The links below them are chosen in `stripe_keys.sentences`; those that speak of
+accounts are made in `stripe_keys.account_sentences`.
 """
 
 GENERIC_REJECTION = "We could not use this key with the connected account."
@@ -27,28 +28,12 @@ PROBLEMS = {
             "deleted or rotated it, paste the new key now."
         ),
     ),
-    "not_usable": (
-        "danger",
-        GENERIC_REJECTION,
-        (
-            "Was it copied whole? Check that you copied it from the app’s settings page of the account that you "
-            "connected, in the right mode, and that it was not rotated or deleted since. Then paste it again."
-        ),
-    ),
-    "other_account": (
-        "danger",
-        "This key belongs to another Stripe account than the key in use",
-        (
-            "A key can only be replaced by one of the same account. Copy the key in the account that you "
-            "connected; to change accounts, remove the key in use first."
-        ),
-    ),
     "account_unknown": (
         "warning",
         "Stripe accepts this key but did not say whose it is",
         (
-            "Add the permission “Accounts: read” to the key in Stripe, so that we can tell which account "
-            "it belongs to. We look again by ourselves."
+            "Tell us the id of its Stripe account, and we go on. Or add the permission “Accounts: read” to the key in "
+            "Stripe, so that Stripe can say it, and check the key again here."
         ),
     ),
     "refused_with_many": (

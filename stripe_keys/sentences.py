@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 
-from stripe_keys import permissions
+from stripe_keys import account_sentences, permissions
 from stripe_keys.models import RestrictedKey
 from stripe_keys.problems import PROBLEMS
 
@@ -51,7 +51,7 @@ def pill(key: RestrictedKey) -> tuple[str, str]:
         return "expiring", "Suspended"
     if key.is_expiring and key.status == Status.ACTIVE:
         return "expiring", "Expiring"
-    if key.status == Status.PENDING and key.awaits_account_confirmation:
+    if key.status == Status.PENDING and (key.awaits_account_confirmation or key.awaits_account_id):
         return "limited", "Your answer needed"
     if key.status == Status.PENDING and key.last_problem:
         return "pending", "Not proven yet"
@@ -66,6 +66,8 @@ def headline(key: RestrictedKey) -> str:
         return "This key has leaked, so it is not in use. A new one takes its place as soon as it is proven."
     if key.status == Status.PENDING and key.awaits_account_confirmation:
         return "Stripe accepts this key. Before we use it, tell us whether its account is yours."
+    if key.is_asked_for_account:
+        return "Stripe accepts this key, but did not say whose it is. Before we use it, tell us its account."
     if key.status == Status.PENDING and key.last_problem:
         return "The key is stored, encrypted, and not in use until it is proven."
     if key.status in key.USABLE and key.last_problem == "permission_unclear":
@@ -199,31 +201,35 @@ def _after_the_end(key: RestrictedKey) -> Notice | None:
 
 # --- Problems --------------------------------------------------------------------------------------------------------
 
-PROBLEM_CODES = (*PROBLEMS, "address_refused")
+PROBLEM_CODES = (*PROBLEMS, *account_sentences.CODES, "address_refused")
 
 
 def _problem(key: RestrictedKey) -> Notice | None:
     """What the last check stumbled over. An expired key's own notice says it all."""
+    if key.last_problem == account_sentences.ANOTHER and key.quarantined_at is None:
+        return Notice(*account_sentences.of_another(key), (_app_settings(key), _paste(key)))
     if not key.last_problem or key.status in (Status.EXPIRED, Status.REPLACED, Status.REMOVED):
         return None
     if key.is_kept and key.quarantined_at:
         return None  # has said the gravest already
     if key.last_problem == "address_refused":
         return _address_refused(key)
-    tone, title, text = PROBLEMS.get(key.last_problem, PROBLEMS["no_answer"])
+    words = account_sentences.about(key) or PROBLEMS.get(key.last_problem, PROBLEMS["no_answer"])
     links = {
         "key_expired": (_app_settings(key), _paste(key)),
         "unreadable": (_paste(key),),
         "key_refused": (_paste(key),),
         "not_usable": (_app_settings(key), _paste(key)),
         "other_account": (_app_settings(key), _paste(key)),
+        "not_the_connected_account": (_app_settings(key), _paste(key)),
+        "not_the_named_account": (_app_settings(key), _paste(key)),
         "never_proven": (_paste(key),),
-        "account_unknown": (_edit(key),),
+        "account_unknown": (_name_account(key), _edit(key)) if key.is_asked_for_account else (_edit(key),),
         "account_refused": (_app_settings(key),),
         "permission_unclear": (_edit(key),),
         "less_than_the_old_key": (_edit(key),),
     }.get(key.last_problem, ())
-    return Notice(tone, title, text, links)
+    return Notice(*words, links)
 
 
 def _address_refused(key: RestrictedKey) -> Notice:
@@ -255,10 +261,19 @@ def _paste(key: RestrictedKey, label: str = "Paste a key") -> Link:
     return Link(reverse("stripe_keys:paste_key", args=[key.mode]), label)
 
 
-def _edit(key: RestrictedKey) -> Link:
-    return Link(
-        permissions.edit_key_link(key.stripe_key_id, livemode=key.livemode), "Edit the key in Stripe", True
+def edit_link(key: RestrictedKey) -> str:
+    """Stripe's page on which the permissions of `key` are edited."""
+    return permissions.edit_key_link(
+        key.stripe_key_id, livemode=key.livemode, stripe_account_id=key.stripe_account_id
     )
+
+
+def _edit(key: RestrictedKey) -> Link:
+    return Link(edit_link(key), "Edit the key in Stripe", True)
+
+
+def _name_account(key: RestrictedKey) -> Link:
+    return Link(reverse("stripe_keys:name_account", args=[key.pk]), "Name the account")
 
 
 def _app_settings(key: RestrictedKey) -> Link:

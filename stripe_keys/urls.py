@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from stripe_keys import closing_views, connect_views, report_views, views
+from stripe_keys import account_views, closing_views, connect_views, report_views, views
 
 
 class ModeConverter:
@@ -38,4 +38,5 @@ urlpatterns = [
     path("keys/<uuid:key_id>/replace/", connect_views.replace_key, name="replace_key"),
     path("keys/<uuid:key_id>/remove/", views.remove_key, name="remove_key"),
     path("keys/<uuid:key_id>/confirm-account/", views.confirm_account, name="confirm_account"),
+    path("keys/<uuid:key_id>/account/", account_views.name_account, name="name_account"),
 ]

@@ -37,7 +37,6 @@ log = logging.getLogger(__name__)
 Status = RestrictedKey.Status
 EXPIRY_LOOKS = 6
 _VAULT_PAUSE = timedelta(minutes=1)
-WITHHELD = "Withheld"
 _FIRST_RETRY, _LONGEST_RETRY = timedelta(seconds=2), timedelta(minutes=10)
 # Stripe has answered, and only people can change what it says: that is no trouble of Stripe's or of the account's.
 _FOR_PEOPLE = ("address_refused", "account_refused", "account_unknown")
@@ -197,7 +196,7 @@ def _refused_newcomer(row: Validation, key: RestrictedKey, now: datetime, reason
     """
     early = key.created_at + timedelta(seconds=settings.KEY_SHORTEST_CHECK_SECONDS) - now
     if early > timedelta():
-        raise Withheld(early, WITHHELD)
+        raise Withheld(early, Validation.WITHHELD)
     if brake.is_on():
         brake.hold(key, now)
         _finish(row, brake.REFUSED_PENDING)

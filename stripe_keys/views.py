@@ -5,7 +5,9 @@ from math import ceil
 from typing import Any, cast
 from uuid import UUID
 
+from allauth.account.adapter import get_adapter
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -39,6 +41,15 @@ def key_of(request: HttpRequest, key_id: UUID) -> RestrictedKey:
     )
     key: RestrictedKey = get_object_or_404(keys, pk=key_id)
     return key
+
+
+def address_of(request: HttpRequest) -> str | None:
+    """The network address that the request came from; behind a local socket nobody has one."""
+    try:
+        address: str = get_adapter().get_client_ip(request)
+    except PermissionDenied:
+        return None
+    return address
 
 
 def in_words(wait: timedelta) -> str:
@@ -116,7 +127,7 @@ def check_key(request: HttpRequest, key_id: UUID) -> HttpResponse:
             messages.info(request, f"This key was checked a moment ago. You can check it again in {wait}.")
         except services.NotPossibleNow:
             messages.warning(request, "This key has ended, so there is nothing left to check.")
-    return _to_key(key)
+    return to_key(key)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -126,7 +137,7 @@ def remove_key(request: HttpRequest, key_id: UUID) -> HttpResponse:
     key = key_of(request, key_id)
     if request.method != "POST":
         if not key.is_kept:
-            return _to_key(key)
+            return to_key(key)
         return render(request, "stripe_keys/remove_key.html", {"key": key})
     try:
         services.remove(key=key, user=person_of(request), now=timezone.now())
@@ -134,7 +145,7 @@ def remove_key(request: HttpRequest, key_id: UUID) -> HttpResponse:
         messages.info(request, "This key had ended already.")
     else:
         messages.success(request, f"The key {key.display} was removed and erased here.")
-    return _to_key(key)
+    return to_key(key)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -144,22 +155,22 @@ def confirm_account(request: HttpRequest, key_id: UUID) -> HttpResponse:
     key = key_of(request, key_id)
     if request.method != "POST":
         if not (key.status == Status.PENDING and key.awaits_account_confirmation):
-            return _to_key(key)
+            return to_key(key)
         return render(request, "stripe_keys/confirm_account.html", {"key": key})
     if request.POST.get("answer") == "no":
         return _disown(request, key)
     if request.POST.get("answer") != "yes":
-        return _to_key(key)
+        return to_key(key)
     try:
         installs.confirm_account(key=key, user=person_of(request), now=timezone.now())
     except installs.InstallRefused as refusal:
-        messages.error(request, _CONFIRM_REFUSALS.get(refusal.code, _CONFIRM_REFUSALS["stale"]))
+        messages.error(request, CONFIRM_REFUSALS.get(refusal.code, CONFIRM_REFUSALS["stale"]))
     else:
         messages.success(request, f"{short_account(key.stripe_account_id)} is connected.")
-    return _to_key(key)
+    return to_key(key)
 
 
-_CONFIRM_REFUSALS = {
+CONFIRM_REFUSALS = {
     "stale": "This question is no longer open. Below you see where the key stands now.",
     "taken": "We could not connect this Stripe account. Write to us if it is yours.",
 }
@@ -169,13 +180,14 @@ def _disown(request: HttpRequest, key: RestrictedKey) -> HttpResponse:
     try:
         services.remove(key=key, user=person_of(request), now=timezone.now())
     except services.NotPossibleNow:
-        messages.info(request, _CONFIRM_REFUSALS["stale"])
+        messages.info(request, CONFIRM_REFUSALS["stale"])
     else:
         messages.success(request, "The key was removed and erased here. Nothing was connected.")
-    return _to_key(key)
+    return to_key(key)
 
 
-def _to_key(key: RestrictedKey) -> HttpResponse:
+def to_key(key: RestrictedKey) -> HttpResponse:
+    """Back to the key's page, with a GET."""
     response = redirect("stripe_keys:key_detail", key_id=key.pk)
     response.status_code = 303
     return response

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from stripe_simulator import (
+    account_page,
     admin,
     api_v1,
     api_v2,
@@ -37,7 +38,7 @@ def make_app(config: Config) -> web.Application:
     app.add_routes(admin.routes())
     app.add_routes(api_v1.routes())
     app.add_routes(api_v2.routes())
-    for room in (sign_in_page, install_page, app_settings_page, keys_page, log_page):
+    for room in (sign_in_page, install_page, app_settings_page, account_page, keys_page, log_page):
         app.add_routes(room.routes())
     pages.prepare(app)
     for version in ("v1", "v2"):

@@ -177,6 +177,11 @@ class RestrictedKey(models.Model):
         return self.status in self.USABLE and (self.expires_at is not None or self.rotated_at is not None)
 
     @property
+    def is_asked_for_account(self) -> bool:
+        """Whether its merchant has to say which account it is of."""
+        return self.status == self.Status.PENDING and self.awaits_account_id and self.quarantined_at is None
+
+    @property
     def is_settled(self) -> bool:
         """Whether no check is open, so that a page need not ask again; a survey decides nothing, and does not count."""
         due = self.validations.filter(state__in=["waiting", "claimed"], due_at__lte=timezone.now())

@@ -49,6 +49,8 @@ class Validation(DueRow):
     )
     verdict = models.CharField(max_length=30, blank=True)
 
+    WITHHELD = "Withheld"
+
     objects = ValidationQuerySet.as_manager()
 
     class Meta(DueRow.Meta):
@@ -62,6 +64,11 @@ class Validation(DueRow):
 
     def __str__(self) -> str:
         return f"{self.get_reason_display()} ({self.state})"
+
+    @property
+    def is_withheld(self) -> bool:
+        """Whether it has found a key useless and waits until that may show (`stripe_keys.validation.Withheld`)."""
+        return self.problem == self.WITHHELD
 
 
 class PermissionCheck(models.Model):

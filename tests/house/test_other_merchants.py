@@ -76,6 +76,7 @@ ADDRESSES = {
             "stripe/keys/<uuid:key_id>/replace/",
             "stripe/keys/<uuid:key_id>/remove/",
             "stripe/keys/<uuid:key_id>/confirm-account/",
+            "stripe/keys/<uuid:key_id>/account/",
         ),
         OF_A_KEY,
     ),
@@ -117,6 +118,7 @@ def posted(key_id: str) -> dict[str, str]:
     return {
         "key": people.a_restricted_key(),
         "answer": "no",
+        "account": "acct_1NamedByAVisitor",
         "action": "suspend",
         "_selected_action": key_id,
         "from_page": "1",

@@ -5,7 +5,7 @@ import os
 from threading import Thread
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -14,13 +14,10 @@ from pytest_django import Settings
 
 from accounts.models import Notice, User
 from stripe_keys import quarantine, services, stand_ins, vault
-from stripe_keys.audit import kinds
 from stripe_keys.models import KeyEnvelope, KeySubmission, RestrictedKey
-from stripe_keys.rotation import fingerprint_keys as rotation
 from stripe_keys.secret import Secret
 from tests.people import a_restricted_key, merchant_of
 from tests.stripe_keys.keys import paste
-from tests.stripe_keys.rows import ACCOUNT
 from tests.waiting import eventually
 
 Status = RestrictedKey.Status
@@ -162,43 +159,6 @@ def test_ops_learn_once_a_day_of_a_key_that_two_merchants_tried(ada: User, eve: 
     for never in (token[8:], key.last4, ada.email, eve.email, merchant_of(ada).name):
         assert never not in notice.subject + notice.body
     assert not Notice.objects.exclude(merchant=None).exists()
-
-
-def test_a_stand_in_is_of_no_use_to_anybody(ada: User, eve: User) -> None:
-    token = a_restricted_key()
-    paste(ada, token)
-    stand_in = paste(eve, token)
-
-    with pytest.raises(IntegrityError), transaction.atomic():
-        RestrictedKey.objects.filter(pk=stand_in.pk).update(status=Status.ACTIVE, stripe_account_id=ACCOUNT)
-    assert (stand_in.last4, stand_in.livemode) == (token[-4:], False)
-
-
-def test_a_stand_in_is_its_merchants_own_key_when_pasted_again(ada: User, eve: User) -> None:
-    token = a_restricted_key()
-    paste(ada, token)
-    stand_in = add(eve, token)
-
-    again = add(eve, token)
-
-    assert (again.key, again.already_saved, again.stored_afresh) == (stand_in.key, True, False)
-    damaged(again.key)
-    assert add(eve, token).stored_afresh
-    assert not holds(again.key, token)
-
-
-def test_audit_and_fingerprint_rotation_pass_over_stand_ins(
-    after_a_rotation: str, ada: User, eve: User, settings: Settings
-) -> None:
-    add(eve, after_a_rotation)
-    settings.FINGERPRINT_KEYS = settings.FINGERPRINT_KEYS[::-1]
-    stand_in = RestrictedKey.objects.get(stands_in_for__isnull=False)
-    classes = {row.row_id: row.verify() for row in kinds.kinds()[kinds.RESTRICTED_KEY].after(None, 10)}
-
-    outcome = rotation.mark_anew(on_progress=lambda _: None)
-
-    assert classes[str(stand_in.pk)] == stand_in.envelope.data_key.kek_id
-    assert (outcome.marked, outcome.unreadable, outcome.doubles) == (0, [], [])
 
 
 def test_ops_hear_nothing_of_ones_own_key(ada: User, ben: User) -> None:

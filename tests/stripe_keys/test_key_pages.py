@@ -142,7 +142,7 @@ def test_permissions_are_listed_with_what_is_missing(adas_browser: Client, ada: 
     assert page.count("check--granted") == 10
     assert page.count("check--missing") == 1
     assert page.count("check--unknown") == 1
-    assert "/test/apikeys/mk_1SomeKey/edit" in page
+    assert f"/b/{ACCOUNT}?destination=%2Ftest%2Fapikeys%2Fmk_1SomeKey%2Fedit" in page
     assert "10 of 12" in page
 
 

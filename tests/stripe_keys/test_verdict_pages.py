@@ -61,7 +61,7 @@ def test_a_key_with_less_becomes_limited_and_says_what_is_missing(
 
     assert "Some permissions are missing" in page
     assert page.count("check--missing") == 1
-    assert f"/test/apikeys/{key.id}/edit" in page
+    assert f"/b/{key.account}?destination=%2Ftest%2Fapikeys%2F{key.id}%2Fedit" in page
 
 
 def test_every_useless_key_gets_the_same_bytes(
