@@ -153,6 +153,7 @@ def _heal(key: RestrictedKey, secret: Secret, user: User, now: datetime) -> bool
     key.quarantined_at, key.last_problem = None, ""
     key.save(update_fields=["quarantined_at", "last_problem"])
     lifecycle.record(key, actor=actor_name(user), reason="The key was pasted again and stored afresh.")
+    pace.forget_troubles(merchant_id=key.merchant_id, livemode=key.livemode)
     lifecycle.request_validation(key, reason=Validation.Reason.ADDED, now=now, requested_by=user)
     return True
 
@@ -197,6 +198,7 @@ def revalidate(*, key: RestrictedKey, user: User, now: datetime) -> None:
     moments = [moment for moment in (key.last_checked_at, asked.created_at if asked else None) if moment]
     if moments and now - max(moments) < cooldown:
         raise CheckedJustNow(max(moments) + cooldown - now)
+    pace.forget_troubles(merchant_id=key.merchant_id, livemode=key.livemode)
     lifecycle.request_validation(key, reason=Validation.Reason.CHECK_NOW, now=now, requested_by=user)
 
 

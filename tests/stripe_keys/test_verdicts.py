@@ -22,7 +22,7 @@ from tests.stripe_keys import scripted_stripe
 from tests.stripe_keys.keys import bind_account, paste
 from tests.stripe_keys.scripted_stripe import ACCOUNT, KEY_ID, QUOTED, ScriptedStripe
 from tests.stripe_keys.verdict_table import TABLE
-from tests.stripe_keys.verdict_words import ELSEWHERE, PATHS, Later, Row, Says
+from tests.stripe_keys.verdict_words import ELSEWHERE, EXPIRED, OK, PATHS, REFUSED, Later, Row, Says
 from work import engine
 
 Status = RestrictedKey.Status
@@ -73,8 +73,8 @@ def let_time_pass(key: RestrictedKey, seconds: float) -> None:
     AccountPace.objects.update(closed_until=F("closed_until") - by)
 
 
-def look(key: RestrictedKey, stripe: ScriptedStripe, says: Says, settings: Settings) -> None:
-    """One check of `key`, due now, as the worker does it; put off if it is put off."""
+def look(key: RestrictedKey, stripe: ScriptedStripe, says: Says, settings: Settings) -> bool:
+    """One check of `key`, due now, as the worker does it; False if it was put off."""
     stripe.answer = says.reply_to
     with_patience(settings, PATIENCE if any(one.end == "hang" for one in says.replies) else 20.0)
     if not Validation.objects.filter(key=key, state=Validation.State.WAITING).exists():
@@ -85,7 +85,9 @@ def look(key: RestrictedKey, stripe: ScriptedStripe, says: Says, settings: Setti
         validation.process(row)
     except engine.Postpone as wish:
         engine.postpone(row, wish.delay, wish.problem)
+        return False
     key.refresh_from_db()
+    return True
 
 
 def with_patience(settings: Settings, seconds: float) -> None:
@@ -96,13 +98,15 @@ def with_patience(settings: Settings, seconds: float) -> None:
 
 
 def go_through(row: Row, key: RestrictedKey, stripe: ScriptedStripe, settings: Settings) -> None:
-    """Let everything happen that the line says; no silence changes a status."""
+    """Let everything happen that the line says; no silence changes a status, and any answer closes the breaker."""
     for step in row.said:
         if isinstance(step, Later):
             let_time_pass(key, step.seconds)
             continue
         before = key.status
-        look(key, stripe, step, settings)
+        is_done = look(key, stripe, step, settings)
+        if is_done and step in (OK, REFUSED, EXPIRED, ELSEWHERE):
+            assert not AccountPace.objects.filter(troubles__gt=0).exists()
         if step.kind == "silence" and row.told.problem != "account_unknown":
             assert key.status == before, "silence decides nothing"
 
