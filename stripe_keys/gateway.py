@@ -5,7 +5,6 @@ answer means is decided in `stripe_keys.answers`.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -20,28 +19,18 @@ from django.conf import settings
 from requests.adapters import HTTPAdapter
 from stripe import StripeClient
 
-from stripe_keys import answers, catalogue
 from stripe_keys.answers import Finding
 from stripe_keys.catalogue import Probe
+from stripe_keys.questions import finding_of, question_of
 from stripe_keys.secret import Secret
+from stripe_keys.wire import Wire
 
 __all__ = ["StripeClient"]
 
-QUESTIONS_AT_ONCE = 1024
 CONNECTIONS_KEPT = 128
+QUESTIONS_KEPT = 768
 CONNECT_SECONDS = 3.0
-_GRACE_SECONDS = 2.0
-
-
-@dataclass(frozen=True)
-class OnAccount(Probe):
-    """A harmless request made on an account that it names, to see whether Stripe lets the key reach it.
-
-    Source: https://docs.stripe.com/connect/authentication; what Stripe makes of a key that names its own account is not
-    documented (`docs/stripe-assumptions.md`).
-    """
-
-    stripe_account_id: str = ""
+_HEADERS = {"Stripe-Version": stripe.api_version, "User-Agent": f"partner-site stripe/{stripe.VERSION}"}
 
 
 @dataclass(frozen=True)
@@ -87,9 +76,26 @@ def _http_client() -> stripe.HTTPClient:
     return stripe.RequestsClient(timeout=(CONNECT_SECONDS, settings.STRIPE_TIMEOUT_SECONDS), session=session)
 
 
+def _wire() -> Wire:
+    """The connections over which keys are checked, as many as the checks of one process may need at once."""
+    return _wire_to(settings.STRIPE_API_BASE, settings.STRIPE_TIMEOUT_SECONDS)
+
+
+@lru_cache(maxsize=1)
+def _wire_to(base: str, seconds: float) -> Wire:
+    return Wire(
+        base,
+        authorities=stripe.ca_bundle_path,
+        connect_seconds=CONNECT_SECONDS,
+        read_seconds=seconds,
+        kept=QUESTIONS_KEPT,
+    )
+
+
 def forget_connections() -> None:
     """Let the next call open new connections, with the time-out that the settings have then."""
     _http_client.cache_clear()
+    _wire_to.cache_clear()
 
 
 class UseAThread(NotImplementedError):
@@ -155,61 +161,13 @@ def client_for(
 def ask(secret: Secret, probes: Iterable[Probe]) -> Iterator[tuple[Probe, Finding]]:
     """Ask all `probes` as `secret`, at the same time; yields each with its finding as it arrives. Never raises.
 
-    An answer that still trickles in after both time-outs counts as none: each of its bytes would begin a new time-out.
+    Not by the SDK's client, which needs a thread for each question and several times as long.
     """
-    client = client_for(secret)
-    asked = {_askers().submit(_ask, client, probe, secret.livemode): probe for probe in probes}
-    try:
-        for answered in as_completed(
-            list(asked), timeout=CONNECT_SECONDS + settings.STRIPE_TIMEOUT_SECONDS + _GRACE_SECONDS
-        ):
-            yield asked.pop(answered), answered.result()
-    except TimeoutError:
-        for question, probe in asked.items():
-            yield probe, question.result() if question.done() else answers.of_silence(timed_out=True)
-
-
-@lru_cache(maxsize=1)
-def _askers() -> ThreadPoolExecutor:
-    """Threads for questions, made when no idle one is left: a merchant whose answers hang must not hold up others."""
-    return ThreadPoolExecutor(QUESTIONS_AT_ONCE, thread_name_prefix="asks")
-
-
-def _ask(client: StripeClient, probe: Probe, livemode: bool) -> Finding:
-    try:
-        named = {"stripe_account": probe.stripe_account_id} if isinstance(probe, OnAccount) else {}
-        answer = client.raw_request(probe.method, probe.path, **named)
-    except stripe.APIConnectionError as error:
-        return _of_no_answer(error.__cause__)
-    except stripe.StripeError as error:
-        # `error.code` is None for several statuses on v1 paths; the body has it.
-        finding = answers.of_refusal(
-            error.http_status,
-            error.json_body,
-            asked=probe.permission,
-            also_called=probe.link_name,
-            may_need=probe.may_need,
-            asks_whose=probe is catalogue.WHOSE,
-        )
-        return answers.of_refused_claim(error.json_body, finding) if named else finding
-    except Exception:  # whatever the SDK makes of a broken body: unknown, and its text stays here
-        return answers.of_rubbish()
-    expects = "account" if probe is catalogue.WHOSE else "list" if "limit=" in probe.path else ""
-    return answers.of_success(answer.data, status=answer.code, livemode=livemode, expects=expects)
-
-
-def _of_no_answer(cause: BaseException | None) -> Finding:
-    """What it means that `requests` has no answer to give, or none that it can read (a redirect, say)."""
-    if isinstance(cause, requests.RequestException) and not isinstance(cause, requests.ConnectionError):
-        no_whole_answer = (requests.Timeout, requests.exceptions.ChunkedEncodingError)
-        if not isinstance(cause, no_whole_answer):
-            return answers.of_rubbish()
-    inner = cause
-    while inner is not None:  # a time-out in the middle of a body is dressed up as a lost connection
-        if isinstance(inner, requests.Timeout | TimeoutError):
-            return answers.of_silence(timed_out=True)
-        inner = inner.__context__
-    return answers.of_silence()
+    asked = list(probes)
+    questions = [question_of(probe) for probe in asked]
+    headers = {"Authorization": f"Bearer {secret.reveal()}", **_HEADERS}
+    for number, reply in _wire().ask(questions, headers):
+        yield asked[number], finding_of(asked[number], reply, livemode=secret.livemode)
 
 
 # --- Asking as the app itself ----------------------------------------------------------------------------------------

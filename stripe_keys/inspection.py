@@ -11,8 +11,8 @@ from django.db.models.functions import Now
 from stripe_keys import catalogue, gateway, pace, permissions
 from stripe_keys.answers import ALIVE, THROTTLED_PROBLEMS, Answer, Finding
 from stripe_keys.catalogue import Probe
-from stripe_keys.gateway import OnAccount
 from stripe_keys.models import PermissionCheck, RestrictedKey, StripeInstall, Validation
+from stripe_keys.questions import OnAccount
 from stripe_keys.secret import Secret
 from work import engine
 

@@ -53,9 +53,9 @@ def _set_environment(servers: ThrowAwayServers) -> None:
 
 def _measure(sizes: Sizes, folder: Path) -> int:
     django.setup()
-    from bench.validation import report
+    from bench.validation.report import run
 
-    return report.run(sizes, folder)
+    return run(sizes, folder)
 
 
 if __name__ == "__main__":

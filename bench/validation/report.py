@@ -1,5 +1,6 @@
 """Every measurement in turn, as text; the last line has the figures that count."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -84,7 +85,7 @@ def _round_trips(sizes: Sizes, stage: Stage) -> float:
 def _unfairness(sizes: Sizes, stage: Stage) -> float:
     shops = seeding.open_shops(sizes.merchants)
     busy, slow = seeding.open_shops(1), seeding.open_shops(sizes.slow_merchants, are_slow=True)
-    scenes = {
+    scenes: dict[str, Callable[[], object]] = {
         "alone": lambda: None,
         f"beside {sizes.queued_rows} checks of one merchant": partial(
             seeding.make_due, busy, each=sizes.queued_rows

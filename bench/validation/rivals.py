@@ -63,7 +63,7 @@ class NaiveLoop:
         try:
             return _ask_all(_client(shop, http_client, self._base))
         finally:
-            http_client.close()
+            http_client.close()  # type: ignore[no-untyped-call]
 
 
 def _client(shop: Shop, http_client: stripe.HTTPClient, base: str) -> stripe.StripeClient:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -93,7 +94,7 @@ def make_due(shops: Iterable[Shop], *, each: int = 1, within: float = 0.0) -> Du
 
     Returns when each check is due, by its row's id: a row that is put off tells another moment later.
     """
-    values = {
+    values: dict[str, Any] = {
         "merchants": [shop.merchant_id for shop in shops],
         "each": each,
         "priority": REGULAR,

@@ -37,7 +37,7 @@ class Answers:
         if found is None:
             return _UNKNOWN
         account, key_id = ids_of(token)
-        body = found["body"].replace(self._account, account).replace(self._key_id, key_id).encode()
+        body = str(found["body"]).replace(self._account, account).replace(self._key_id, key_id).encode()
         headers = {**found["headers"], "Content-Length": len(body), "Request-Id": "req_aBcDeFgHiJkLmN"}
         lines = [f"HTTP/1.1 {found['status']} Answer", *(f"{name}: {text}" for name, text in headers.items())]
         return "\r\n".join([*lines, "", ""]).encode() + body
