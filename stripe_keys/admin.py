@@ -1,5 +1,6 @@
 """Restricted keys in the ops desk: everything about a key except the key. What belongs to keys is in admin_records."""
 
+from collections import Counter
 from typing import Any, cast
 
 from django.contrib import admin
@@ -10,6 +11,7 @@ from django.utils import timezone
 from accounts.models import User
 from stripe_keys import (
     admin_audits,  # noqa: F401  # registers its pages
+    admin_incidents,  # noqa: F401  # registers its pages
     admin_ledger,  # noqa: F401  # registers its pages
     admin_records,  # noqa: F401  # registers its pages
     admin_usage,  # noqa: F401  # registers its page
@@ -65,7 +67,10 @@ class ValidationsOfKey(OfAKey):
 
     @admin.display
     def permissions(self, validation: Validation) -> str:
-        """What was found out, what is missing first."""
+        """What was found out, what is missing first; of a survey, which asks for a hundred, the numbers."""
+        if validation.reason == Validation.Reason.SURVEY:
+            found = Counter(check.outcome for check in validation.permission_checks.all())
+            return ", ".join(f"{count} {outcome}" for outcome, count in sorted(found.items())) or "-"
         checks = sorted(validation.permission_checks.all(), key=lambda check: check.outcome != "missing")
         return ", ".join(f"{check.permission} {check.outcome}" for check in checks) or "-"
 
