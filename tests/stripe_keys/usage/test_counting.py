@@ -101,6 +101,15 @@ def test_a_call_without_a_thread_of_its_own_is_refused(client: StripeClient) -> 
         asyncio.run(client.v1.charges.list_async())
     with pytest.raises(UseAThread):
         asyncio.run(client.raw_request_async("get", "/v1/charges"))
+    with pytest.raises(UseAThread):
+        asyncio.run(client.v1.quotes.pdf_async("qt_1"))
+
+
+def test_a_streamed_answer_is_counted_and_left_to_who_asked(client: StripeClient, key: RestrictedKey) -> None:
+    answer = client._requestor.request_stream("get", "/v1/charges", base_address="api")
+
+    assert json.loads(answer.io.read())["object"] == "list"
+    assert counted(key) == {("GET", "/v1/charges", "ok"): 1}
 
 
 @pytest.mark.parametrize(

@@ -138,6 +138,27 @@ def test_counts_wait_for_the_database_up_to_a_ceiling(
     ]
 
 
+def test_a_burst_beyond_the_ceiling_is_not_all_counted(
+    key: RestrictedKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder, "MOST_COUNTS", 2)
+    for path in ("/v1/charges", "/v1/customers", "/v1/payouts", "/v1/charges"):
+        note(key, path)
+
+    assert counted(key) == {CHARGES: 2, ("GET", "/v1/customers", "ok"): 1}
+
+
+def test_rows_are_written_in_the_same_order_by_everybody(key: RestrictedKey, bens_key: RestrictedKey) -> None:
+    """Else two processes that write the same rows could wait for each other."""
+    paths = ("/v1/payouts", "/v1/charges", "/v1/customers")
+    calls = [Call(each.pk, TODAY, "GET", path, "ok") for path in paths for each in (key, bens_key)]
+
+    rows.add(dict.fromkeys([*calls[::-2], *calls[::2]], 1))
+
+    written = list(KeyUsage.objects.order_by("pk").values_list("key_id", "template"))
+    assert written == sorted(written)
+
+
 def test_many_counts_do_not_wait(key: RestrictedKey, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recorder, "WRITE_AT_COUNTS", 2)
     monkeypatch.setattr(recorder, "WRITE_EVERY_SECONDS", 60)
