@@ -18,9 +18,10 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection
 from django.db.models import F, QuerySet
+from django.db.models.functions import Now
 from django.utils import timezone
 
-from stripe_keys.models import AccountPace, RestrictedKey
+from stripe_keys.models import AccountPace, RestrictedKey, Validation
 from work.activity import activity
 from work.queues import Postpone
 
@@ -30,6 +31,7 @@ _SLOW_FOR = timedelta(minutes=10)
 _TROUBLES = 3
 _FIRST_BREAK, _LONGEST_BREAK = timedelta(seconds=15), timedelta(minutes=10)
 _LONGEST_WAIT_IN_HAND = 2.0
+_BREAKER_OPEN = "BreakerOpen"
 # Of the rate, so much may come at once and so much per second: within any second both together at most.
 _AT_ONCE, _PER_SECOND = 0.75, 0.25
 
@@ -92,7 +94,7 @@ def admit(key: RestrictedKey, requests: int) -> Admission:
         refused = cursor.fetchone()
     until_free, until_closed = (0.0, None) if refused is None else refused
     if until_closed is not None and until_closed > 0:
-        raise Breather(timedelta(seconds=until_closed * uniform(1.0, 1.2)), "BreakerOpen")  # noqa: S311
+        raise Breather(timedelta(seconds=until_closed * uniform(1.0, 1.2)), _BREAKER_OPEN)  # noqa: S311
     raise Breather(timedelta(seconds=max(until_free, 0.05)), "BudgetSpent")
 
 
@@ -111,7 +113,7 @@ def in_turns(key: RestrictedKey, asked: Sequence[T]) -> Iterator[Sequence[T]]:
                 break
             except Breather as breather:
                 seconds = min(breather.delay.total_seconds(), _LONGEST_WAIT_IN_HAND)
-                if breather.problem == "BreakerOpen" or activity.closing.wait(seconds):
+                if breather.problem == _BREAKER_OPEN or activity.closing.wait(seconds):
                     raise
         began = time.monotonic()
         yield part
@@ -143,10 +145,13 @@ def note_seconds(key: RestrictedKey, seconds: float) -> None:
 
 
 def forget_troubles(*, merchant_id: UUID, livemode: bool) -> None:
-    """Close the breaker: the merchant has brought another key, or ops want it closed."""
+    """Close the breaker and ask again now: the merchant has brought another key, or ops want it so."""
     AccountPace.objects.filter(merchant_id=merchant_id, livemode=livemode).update(
         troubles=0, closed_until=None
     )
+    put_off = Validation.objects.filter(merchant=merchant_id, key__livemode=livemode, problem=_BREAKER_OPEN)
+    waiting = Validation.objects.filter(pk__in=put_off.values("pk"), state=Validation.State.WAITING)
+    waiting.update(due_at=Now())
 
 
 def closed_until(key: RestrictedKey, now: datetime) -> datetime | None:

@@ -12,7 +12,7 @@ from accounts.models import Merchant, User
 from accounts.notices import tell
 from accounts.second_factors import set_up_totp
 from stripe_keys import installs, ledger_entries, lifecycle, services
-from stripe_keys.models import PermissionCheck, RestrictedKey, StripeInstall, Validation
+from stripe_keys.models import AccountPace, PermissionCheck, RestrictedKey, StripeInstall, Validation
 from stripe_keys.secret import Secret
 from tests import people
 from webhooks.models import EventNotification
@@ -78,6 +78,7 @@ def _a_key(ada: User, *, livemode: bool) -> RestrictedKey:
         status=RestrictedKey.Status.ACTIVE, stripe_account_id=account
     )
     lifecycle.record_use(key, actor="validation worker", reason="Added")
+    AccountPace.objects.create(merchant=merchant, livemode=livemode, troubles=3)
     key.usage.create(day=now.date(), method="GET", template="/v1/charges", outcome="ok", count=3)
     PermissionCheck.objects.create(
         key=key, validation=Validation.objects.get(key=key), permission="charge_read", outcome="granted"

@@ -15,7 +15,15 @@ from django.utils import timezone
 from accounts.models import Merchant, User
 from accounts.services import ensure_user, make_staff
 from stripe_keys import ledger_entries
-from stripe_keys.models import DatabaseRestore, KeyUse, PermissionCheck, RestrictedKey, Validation
+from stripe_keys.models import (
+    AccountPace,
+    DatabaseRestore,
+    KeyUse,
+    PermissionCheck,
+    RestrictedKey,
+    StripeIncident,
+    Validation,
+)
 from tests import people
 from tests.stripe_keys.keys import bind_account, paste
 from tests.webhooks.deliveries import a_notification, a_snapshot, deliver_event
@@ -35,6 +43,8 @@ OPS_MODELS = {
         "ledgerentry",
         "databaserestore",
         "vaultaudit",
+        "stripeincident",
+        "accountpace",
     },
     "webhooks": {"eventnotification"},
     "work": {"periodicslot", "workerheartbeat"},
@@ -67,6 +77,8 @@ def full_desk(ada: User, token: str) -> RestrictedKey:
     PeriodicSlot.objects.create(job="plan-due-checks", slot=timezone.now(), lane="plan-due-checks")
     ledger_entries.note_key_erased(key, status="removed", reason="The merchant removed it.")
     DatabaseRestore.objects.create(keys_erased=1)
+    StripeIncident.objects.create(kind="refusals", evidence="3 of 3")
+    AccountPace.objects.create(merchant=key.merchant, livemode=True, troubles=3)
     WorkerHeartbeat.objects.create(name="celery@here:1", host="here", pid=1, beat_at=timezone.now())
     return key
 

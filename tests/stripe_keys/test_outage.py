@@ -85,6 +85,16 @@ def test_it_takes_half_of_those_asked(db: None, answered: int, expected: bool) -
     assert is_down() is expected
 
 
+def test_one_merchant_with_many_answers_does_not_speak_for_the_others(db: None) -> None:
+    busy, *silent = some_keys(6)
+    found([busy] * 20, "active")
+    found(silent, "unknown")
+
+    incidents.note_no_answer(timezone.now())
+
+    assert is_down()
+
+
 def test_one_merchant_whose_account_hangs_is_never_an_outage(ada: User) -> None:
     for number in range(6):
         found([a_key(ada, purpose=f"purpose {number}")] * 3, "unknown")
