@@ -131,7 +131,7 @@ def first_impression(key: RestrictedKey, first: Finding, told: Sequence[Finding]
     if Answer.EXPIRED in answers:
         found.answer, found.problem = Answer.EXPIRED, "key_expired"
     elif first.answer is Answer.REFUSED and answers & {*ALIVE}:
-        found.answer, found.problem = Answer.UNKNOWN, "answers_differ"
+        found.answer, found.problem, found.stripe_account_id = Answer.UNKNOWN, "answers_differ", ""
     elif is_certain and _is_about_another(key, found.stripe_account_id):
         found.answer, found.problem = Answer.UNKNOWN, "not_about_this_key"
         log.error("Stripe named another account than the key's own", extra={"key": str(key.pk)})

@@ -133,15 +133,19 @@ def _confirm(key: RestrictedKey) -> None:
     lifecycle.record(key, actor="Stripe", reason=f"Stripe confirmed that it belongs to {account}.")
 
 
-def stop(key: RestrictedKey, inspection: Inspection, now: datetime) -> None:
+def stop(key: RestrictedKey, inspection: Inspection, now: datetime) -> bool:
     """Stripe names another account for `key`, which is in use: let nobody act on what may be a stranger's account.
 
     A merchant's word yields to Stripe's: the key is removed, and what rested on that word ends. Where Stripe's own word
     has changed, which never happens to a key, something is broken: the key is suspended until ops have looked. A mere
     text of a refusal is not enough for that, as its wording is nobody's promise: then ops are told, and no more.
+
+    Returns:
+        Whether the key was stopped.
     """
     names = f"{short_account(inspection.stripe_account_id)}, not to {short_account(key.stripe_account_id)}"
     log.critical("Stripe names another account for a key in use", extra=_about(key))
+    is_stopped = key.account_is_claimed or inspection.answer is Answer.UNKNOWN
     if key.account_is_claimed:
         became = "It was removed and erased, and its merchant told."
         _remove(key, f"Stripe says that it belongs to {names}, which was named for it.", now)
@@ -155,6 +159,7 @@ def stop(key: RestrictedKey, inspection: Inspection, now: datetime) -> None:
         body=f"Stripe says that the key {key.pk} of merchant {key.merchant_id} belongs to {names}. {became}",
         dedupe_key=f"{ANOTHER}:{key.pk}:{now:%Y%m%d}",
     )
+    return is_stopped
 
 
 def _remove(key: RestrictedKey, reason: str, now: datetime) -> None:

@@ -141,8 +141,7 @@ def _conclude(row: Validation, inspection: Inspection, now: datetime) -> None:
         incidents.note_answer()
     if inspection.answer in DEAD:
         _refused(row, key, now, has_expired=inspection.answer is Answer.EXPIRED)
-    elif ownership.names_another(key, inspection):
-        ownership.stop(key, inspection, now)
+    elif ownership.names_another(key, inspection) and ownership.stop(key, inspection, now):
         RestrictedKey.objects.kept().filter(pk=key.pk).update(next_check_at=sweeps.next_check(key, now))
         _finish(row, ownership.ANOTHER)
     elif inspection.answer in (Answer.ADDRESS_REFUSED, Answer.UNKNOWN):

@@ -265,7 +265,7 @@ def test_order_of_arrival_makes_no_difference(
         (Finding(MISSING, ACCOUNT), Finding(MISSING, ACCOUNT, KEY_ID), (GRANTED, ACCOUNT, KEY_ID)),
         (Finding(MISSING, ACCOUNT), Finding(MISSING, "acct_1Other0000000"), (GRANTED, "", "")),
         (Finding(UNCLEAR), Finding(MISSING, ACCOUNT, KEY_ID), (GRANTED, ACCOUNT, KEY_ID)),
-        (REFUSED, Finding(MISSING, ACCOUNT), (UNKNOWN, ACCOUNT, "")),
+        (REFUSED, Finding(MISSING, ACCOUNT), (UNKNOWN, "", "")),
         (REFUSED, REFUSED, (Answer.REFUSED, "", "")),
         (REFUSED, FAILED, (Answer.REFUSED, "", "")),
         (FAILED, EXPIRED, (Answer.EXPIRED, "", "")),

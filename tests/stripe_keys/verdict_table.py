@@ -164,7 +164,8 @@ _OF_TIME = (
     Row("another account, of a proven key", ACTIVE, (Says("silence", whose=OTHER),), STRANGER),
     Row("another account, then its own", LIMITED, (Says("silence", whose=OTHER), MINUTE, OK), SUSPENDED,
         status=ACTIVE),
-    Row("another account in a text, of a proven key", ACTIVE, (Says("accepted", whose=TEXT_OF_OTHER),), WELL),
+    Row("another account in a text, of a proven key", LIMITED, (Says("accepted", whose=TEXT_OF_OTHER),), WELL,
+        status=ACTIVE),
 )  # fmt: skip
 
 _OF_PERMISSIONS = (
