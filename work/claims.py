@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
+from django.db.models.functions import Now
 
 from work.models import DueRow, WorkerHeartbeat
 from work.queues import Queue
@@ -98,6 +99,12 @@ def claim_one(queue: Queue[Any], lane: str | None, *, claimed_by: str) -> DueRow
     parameters = {"lane": lane, "lease": queue.lease, "claimed_by": claimed_by[:100]}
     rows = queue.model._base_manager.raw(_sql(queue.model, _CLAIM, lane is not None), parameters)
     return next(iter(rows), None)
+
+
+def is_due(queue: Queue[Any], lane: str) -> bool:
+    """Whether a row of that lane waits and is due, whoever may be working on another one."""
+    waiting = queue.model._base_manager.filter(state=DueRow.State.WAITING, lane=lane)
+    return waiting.filter(due_at__lte=Now()).exists()
 
 
 def waiting_lanes(queue: Queue[Any]) -> list[WaitingLane]:

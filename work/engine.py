@@ -117,7 +117,10 @@ def drain(queue: Queue[Any] | str, lane: str | None = None, *, by_bell: bool = T
                 break
             _work_on(queue, rows[0])
             worked += 1
-            close_old_connections()
+            if connection.errors_occurred:
+                close_old_connections()
+            if lane is not None and not claims.is_due(queue, lane):  # a look costs a fraction of a claim
+                break
     except (OperationalError, InterfaceError) as trouble:
         logger.warning("queue %s: the database is away (%s)", queue.name, problem_of(trouble))
         close_old_connections()
