@@ -11,7 +11,7 @@ import psycopg
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.db import Error as DatabaseTrouble
-from django.db.models import Count, Min
+from django.db.models import Count, Min, Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.utils import timezone
 from prometheus_client import CollectorRegistry, generate_latest
@@ -19,7 +19,15 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
-from stripe_keys.models import LedgerEntry, MerchantDataKey, RestrictedKey, SiteDataKey, VaultAudit
+from stripe_keys.models import (
+    AccountPace,
+    LedgerEntry,
+    MerchantDataKey,
+    RestrictedKey,
+    SiteDataKey,
+    StripeIncident,
+    VaultAudit,
+)
 from work.engine import queues
 from work.models import DueRow
 
@@ -62,6 +70,7 @@ class FromTheDatabase(Collector):
         yield from _data_keys()
         yield from _restricted_keys()
         yield from _due_rows()
+        yield from _stripe()
 
 
 def _gauge(name: str, words: str, labels: Iterable[str], values: Iterable[tuple[list[str], float]]) -> Metric:
@@ -137,6 +146,29 @@ def _due_rows() -> Iterator[Metric]:
     waiting = LedgerEntry.objects.exclude(state__in=[DueRow.State.DONE, DueRow.State.DEAD]).count()
     words = "Erasures that are not yet written into the deletion ledger."
     yield _gauge("ledger_entries_waiting", words, [], [([], float(waiting))])
+
+
+def _stripe() -> Iterator[Metric]:
+    now = timezone.now()
+    open_now = set(StripeIncident.objects.filter(ended_at=None).values_list("kind", flat=True))
+    rows = [([kind], float(kind in open_now)) for kind in StripeIncident.Kind.values]
+    yield _gauge("stripe_incident_open", "1 while an incident of that kind is open.", ["kind"], rows)
+    paces = AccountPace.objects.aggregate(
+        breakers=Count("pk", filter=Q(closed_until__gt=now)), slow=Count("pk", filter=Q(slow_until__gt=now))
+    )
+    words = "Accounts that are left alone because Stripe did not answer about them."
+    yield _gauge("stripe_breakers_open", words, [], [([], float(paces["breakers"]))])
+    words = "Accounts whose answers took long lately."
+    yield _gauge("stripe_slow_accounts", words, [], [([], float(paces["slow"]))])
+    kept = RestrictedKey.objects.kept()
+    refused = kept.filter(first_refused_at__isnull=False).count()
+    words = "Kept keys that Stripe refuses at the moment."
+    yield _gauge("restricted_keys_refused", words, [], [([], float(refused))])
+    asked_about = kept.filter(awaits_account_confirmation=False, awaits_account_id=False)
+    oldest = asked_about.filter(next_check_at__lte=now).aggregate(oldest=Min("next_check_at"))["oldest"]
+    words = "For how long the most overdue regular check has been due; 0 when none is."
+    age = (now - oldest).total_seconds() if oldest else 0.0
+    yield _gauge("checks_most_overdue_seconds", words, [], [([], age)])
 
 
 def _of_queue(model: type[DueRow], now: Any) -> dict[str, float]:

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import Settings
 
 from accounts.models import Notice, User
-from stripe_keys.models import LedgerEntry, RestrictedKey
+from stripe_keys.models import AccountPace, LedgerEntry, RestrictedKey, StripeIncident
 from tests import people, production
 from tests.people import a_restricted_key
 from tests.stripe_keys.audit.damage import a_kept_key, audited, damage
@@ -98,6 +98,40 @@ def test_what_waits_and_what_is_dead_is_counted_by_queue(client: Client, ada: Us
     assert 90 <= told["due_rows_oldest_age_seconds"][("notices",)] < 120
     assert told["due_rows_dead"][("notices",)] == 1
     assert told["ledger_entries_waiting"] == {(): 1}
+
+
+def test_trouble_at_stripe_is_told(client: Client, ada: User, eve: User) -> None:
+    now = timezone.now()
+    StripeIncident.objects.create(kind="outage", evidence="6 of 7", ended_at=now)
+    StripeIncident.objects.create(kind="refusals", evidence="3 of 40")
+    AccountPace.objects.create(
+        merchant=people.merchant_of(ada), livemode=False, closed_until=now + timedelta(minutes=5)
+    )
+    AccountPace.objects.create(
+        merchant=people.merchant_of(eve),
+        livemode=False,
+        closed_until=now - timedelta(minutes=5),
+        slow_until=now + timedelta(minutes=5),
+    )
+    key = a_kept_key(ada)
+    RestrictedKey.objects.filter(pk=key.pk).update(
+        next_check_at=now - timedelta(seconds=90), first_refused_at=now
+    )
+
+    told = scrape(client)
+
+    assert told["stripe_incident_open"] == {("outage",): 0, ("refusals",): 1}
+    assert (told["stripe_breakers_open"], told["stripe_slow_accounts"]) == ({(): 1}, {(): 1})
+    assert told["restricted_keys_refused"] == {(): 1}
+    assert 90 <= told["checks_most_overdue_seconds"][()] < 120
+
+
+def test_what_only_the_merchant_can_go_on_with_is_not_overdue(client: Client, ada: User) -> None:
+    key = a_kept_key(ada)
+    long_ago = timezone.now() - timedelta(days=1)
+    RestrictedKey.objects.filter(pk=key.pk).update(next_check_at=long_ago, awaits_account_confirmation=True)
+
+    assert scrape(client)["checks_most_overdue_seconds"] == {(): 0}
 
 
 def test_no_metric_names_a_merchant_a_key_or_a_person(client: Client, ada: User) -> None:

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.models import Notice, User
 from stripe_keys import incidents
-from stripe_keys.models import RestrictedKey, StripeIncident, Validation
+from stripe_keys.models import AccountPace, RestrictedKey, StripeIncident, Validation
 from tests.stripe_keys.fleet import kept, known_to_stripe, make_due, pass_time, statuses
 from tests.stripe_keys.keys import AtStripe, paste
 from tests.stripe_keys.rows import a_key
@@ -186,6 +186,7 @@ def test_ten_minutes_of_outage_cost_stripe_a_trickle_and_the_keys_nothing(at_str
     assert 30 < asked(at_stripe) - before <= 61 * 2, "a try each ten seconds, of two questions at most"
     assert is_down()
     assert statuses() == {"active": 12}
+    assert not AccountPace.objects.filter(troubles__gt=1).exists(), "no account is blamed for the outage"
 
     at_stripe.admin.clear_faults()
     for _ in range(60):
