@@ -79,7 +79,7 @@ SILENCES: dict[str, tuple[Says, Told]] = {
     "broken UTF-8": (silence(Reply(body=b'{"object": "\xff\xfe"}')), RUBBISH),
     "an empty 200": (silence(Reply()), RUBBISH),
     "204": (silence(Reply(204)), RUBBISH),
-    "203": (silence(replace(WHOSE, status=203)), RUBBISH),
+    "203": (Says("silence", whose=replace(WHOSE, status=203)), RUBBISH),
     "a page with 200": (silence(page(200)), RUBBISH),
     "a page with 401": (silence(page(401)), RUBBISH),
     "a page with 403": (silence(page(403)), RUBBISH),

@@ -142,7 +142,7 @@ SHUT_OUT = Told("account_refused", "Stripe did not let this key reach its accoun
 WHOSE_IS_IT = Told("account_unknown", "Stripe accepts this key but did not say whose it is")
 UNSURE = Told("permission_unclear", "Stripe was not clear about some permissions")
 SUSPENDED = Told("", "Support has suspended this key")
-STRANGER = Told("another_account", SUSPENDED.title)
+STRANGER = Told("another_account", "Stripe names another account for this key")
 LACKING = Told("", "Some permissions are missing")
 
 
