@@ -1,6 +1,7 @@
 /* What a pair of eyes would notice, and a screen reader. Returns sentences; an empty list is a good page. */
 (() => {
-  document.getAnimations().forEach((each) => each.finish()); // a change of colours may take a moment
+  // A change of colours may take a moment; what turns for ever is stopped.
+  document.getAnimations().forEach((each) => (each.effect.getComputedTiming().endTime === Infinity ? each.cancel() : each.finish()));
   const found = [];
   const root = document.documentElement;
   const all = [...document.body.querySelectorAll("*")];

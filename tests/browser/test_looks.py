@@ -95,6 +95,7 @@ def test_pages_of_a_merchant_with_keys_in_every_state(page: Page, gallery: Galle
     addresses = [f"/stripe/{name}/" for name in ("keys", "connect/live", "erased", "close")]
     addresses += [gallery.page_of(state) for state in STATES]
     addresses += [f"{rotated}replace/", f"{rotated}remove/", f"{limited}remove/"]
+    addresses += [f"{rotated}permissions/", f"{limited}permissions/"]
 
     found = faults_of(page, addresses)
     page.goto("/stripe/keys/")

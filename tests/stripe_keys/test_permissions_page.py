@@ -247,7 +247,8 @@ def test_a_key_that_served_and_ended_keeps_its_report_without_a_button(
 
 @pytest.mark.parametrize("moment", ["suspended_at", "quarantined_at"])
 def test_a_key_out_of_use_is_not_looked_at(adas_browser: Client, ada: User, moment: str) -> None:
-    key = a_key(ada, **{moment: timezone.now()})
+    fields: dict[str, Any] = {moment: timezone.now()}
+    key = a_key(ada, **fields)
 
     page = report_page(adas_browser, key)
     then = adas_browser.post(reverse("stripe_keys:survey_key", args=[key.pk]), follow=True).content.decode()

@@ -1,6 +1,7 @@
 """Surveys: what a key can do beyond what we need, asked at leisure, deciding nothing."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -127,6 +128,8 @@ def test_a_check_goes_before_the_rest_of_a_survey(ada: User, at_stripe: AtStripe
     check = Validation.objects.checks().latest("pk")
     assert (check.reason, check.verdict) == (Validation.Reason.CHECK_NOW, "active")
     assert row.verdict == surveys.SURVEYED
+    assert check.finished_at
+    assert row.finished_at
     assert check.finished_at < row.finished_at
 
 
@@ -215,7 +218,7 @@ def test_a_key_that_ended_meanwhile_makes_it_moot(ada: User, at_stripe: AtStripe
         ("active", {"account_is_claimed": True}),
     ],
 )
-def test_only_keys_in_use_are_surveyed(ada: User, status: str, fields: dict[str, object]) -> None:
+def test_only_keys_in_use_are_surveyed(ada: User, status: str, fields: dict[str, Any]) -> None:
     key = a_key(ada, status, **fields)
     row = Validation.objects.create(
         key=key, merchant_id=key.merchant_id, lane=str(key.merchant_id), reason=Validation.Reason.SURVEY
