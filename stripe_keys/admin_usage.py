@@ -28,7 +28,7 @@ class KeyUsagePage(OpsPage):
     """How often which key was used for what; never with ids, parameters or bodies."""
 
     list_display = ("day", "key", "merchant", "call", "outcome", "count")
-    list_filter = ("outcome", ModeOfKeyFilter, "method")
+    list_filter = ("outcome", ModeOfKeyFilter)
     list_select_related = ("key__merchant",)
     search_fields = (
         "template",

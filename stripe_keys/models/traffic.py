@@ -81,6 +81,7 @@ class KeyUsage(models.Model):
                 fields=["key", "day", "method", "template", "outcome"], name="one_count_per_day_and_call"
             ),
         ]
+        indexes = [models.Index(fields=["day"], name="usage_by_day")]
 
     def __str__(self) -> str:
         return f"{self.method} {self.template}: {self.count}"
