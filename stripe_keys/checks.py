@@ -10,12 +10,15 @@ from django.core.checks import CheckMessage, Error, Info, Tags, register
 from django.core.checks import Warning as Caution
 from django.db import Error as DatabaseTrouble
 
-from stripe_keys import ledger, permissions, vault
+from stripe_keys import ledger, pace, permissions, vault
+
+_LONGEST_WAIT_SECONDS = 20  # of a check's lease the rest is for Stripe's answers
 
 
 def register_checks() -> None:
     """Add this app's checks to Django's."""
     register(check_manifest)
+    register(check_pace)
     register(check_key_material, Tags.security)
     register(check_ledger_is_named)
     register(check_ledger_agrees, Tags.security, deploy=True)
@@ -29,6 +32,23 @@ def check_manifest(**_: Any) -> list[CheckMessage]:
     except permissions.ManifestError as problem:
         return [Error(str(problem), id="stripe_keys.E001")]
     return []
+
+
+def check_pace(**_: Any) -> list[CheckMessage]:
+    """A check of a key can ask for every permission before its lease ends, at the pace that the settings allow."""
+    try:
+        requests = len(permissions.required())
+    except permissions.ManifestError:
+        return []  # has been said
+    return [
+        Error(
+            f"The budget for an account in {name} mode is too small: a check would wait {seconds:.0f} seconds for it.",
+            hint=f"Raise STRIPE_RATE_{name.upper()} or STRIPE_RATE_SHARE, or ask for fewer permissions.",
+            id="stripe_keys.E008",
+        )
+        for name in ("live", "test")
+        if (seconds := pace.seconds_for(requests, livemode=name == "live")) > _LONGEST_WAIT_SECONDS
+    ]
 
 
 def check_key_material(**_: Any) -> list[CheckMessage]:

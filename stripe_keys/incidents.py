@@ -122,7 +122,7 @@ def begin(kind: str, evidence: str, *, dedupe_key: str = "") -> None:
     log.critical("an incident at Stripe has begun: %s (%s)", kind, evidence)
     tell_ops(
         subject=f"Incident: {Kind(kind).label}",
-        body=f"{evidence}.\n\n{_MEANING[Kind(kind)]}\n\nThe ops desk lists it under Incidents at Stripe.",
+        body=f"{evidence}.\n\n{_MEANING[Kind(kind)]}\n\nThe ops desk lists it under Stripe incidents.",
         dedupe_key=dedupe_key or f"incident:{incident.pk}",
     )
 

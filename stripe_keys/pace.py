@@ -65,6 +65,15 @@ def at_once(*, livemode: bool) -> int:
     return max(1, int(_rate(livemode=livemode) * _AT_ONCE))
 
 
+def seconds_for(requests: int, *, livemode: bool) -> float:
+    """How long so many requests about one account take if they begin with a full budget."""
+    return max(0.0, (requests - at_once(livemode=livemode)) / _per_second(livemode=livemode))
+
+
+def _per_second(*, livemode: bool) -> float:
+    return max(0.25, _rate(livemode=livemode) * _PER_SECOND)
+
+
 def _rate(*, livemode: bool) -> float:
     limit = settings.STRIPE_RATE_LIVE if livemode else settings.STRIPE_RATE_TEST
     return max(1.0, float(limit) * float(settings.STRIPE_RATE_SHARE))
@@ -76,7 +85,7 @@ def admit(key: RestrictedKey, requests: int) -> Admission:
     Raises:
         Breather: not now; its delay says when.
     """
-    per_second = max(0.25, _rate(livemode=key.livemode) * _PER_SECOND)
+    per_second = _per_second(livemode=key.livemode)
     depth = at_once(livemode=key.livemode) / per_second
     values: dict[str, Any] = {
         "merchant": key.merchant_id,
@@ -98,27 +107,35 @@ def admit(key: RestrictedKey, requests: int) -> Admission:
     raise Breather(timedelta(seconds=max(until_free, 0.05)), "BudgetSpent")
 
 
-def in_turns(key: RestrictedKey, asked: Sequence[T]) -> Iterator[Sequence[T]]:
+def in_turns(key: RestrictedKey, asked: Sequence[T], *, are_paid: bool = False) -> Iterator[Sequence[T]]:
     """`asked` in portions, each when the account's budget has room for it; waits in between, so hold no connection.
+
+    Requests that `are_paid` have been admitted already, and come as one portion.
 
     Raises:
         Breather: the account's breaker has opened meanwhile, or this process is about to end.
     """
-    portion = at_once(livemode=key.livemode)
+    portion = len(asked) if are_paid else at_once(livemode=key.livemode)
     for start in range(0, len(asked), portion):
         part = asked[start : start + portion]
-        while True:
-            try:
-                admit(key, len(part))
-                break
-            except Breather as breather:
-                seconds = min(breather.delay.total_seconds(), _LONGEST_WAIT_IN_HAND)
-                if breather.problem == _BREAKER_OPEN or activity.closing.wait(seconds):
-                    raise
+        if not are_paid:
+            _admit_in_time(key, len(part))
         began = time.monotonic()
         yield part
         # Only what the answers took: waiting for the budget is no fault of the account's.
         note_seconds(key, time.monotonic() - began)
+
+
+def _admit_in_time(key: RestrictedKey, requests: int) -> None:
+    while True:
+        try:
+            admit(key, requests)
+        except Breather as breather:
+            seconds = min(breather.delay.total_seconds(), _LONGEST_WAIT_IN_HAND)
+            if breather.problem == _BREAKER_OPEN or activity.closing.wait(seconds):
+                raise
+        else:
+            return
 
 
 # --- What became of it -----------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from pytest_django import Settings
 
 from accounts.models import User
 from stripe_keys import pace
+from stripe_keys.checks import check_pace
 from stripe_keys.models import AccountPace, RestrictedKey, Validation
 from tests.people import a_restricted_key
 from tests.stripe_keys.fleet import known_to_stripe, make_due, pass_time
@@ -122,6 +123,15 @@ def test_a_refusal_says_when_there_is_room(ada: User, settings: Settings) -> Non
         pace.admit(key, 5)
 
     assert 0.9 < refusal.value.delay.total_seconds() <= 1.0, "five a second come back"
+
+
+@pytest.mark.parametrize(("limit", "problems"), [(25, []), (2, ["stripe_keys.E008"])])
+def test_a_budget_in_which_no_check_could_end_is_refused_at_the_start(
+    settings: Settings, limit: float, problems: list[str]
+) -> None:
+    settings.STRIPE_RATE_TEST = limit
+
+    assert [problem.id for problem in check_pace()] == problems
 
 
 @pytest.mark.django_db(transaction=True)
