@@ -49,6 +49,10 @@ format: venv ## put the code in order
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
+.PHONY: required-permissions
+required-permissions: venv ## which Stripe permissions code needs: make required-permissions ARGS="path --strict"
+	@$(STACK) run-as test $(PYTHON_IN_VENV) manage.py required_permissions $(ARGS)
+
 .PHONY: restore-drill
 restore-drill: venv ## dump a database, erase, restore it here, and prove that what was erased stays erased
 	$(PYTHON_IN_VENV) -m pytest tests/journeys/test_a_restore.py $(ARGS)

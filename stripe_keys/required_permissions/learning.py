@@ -62,7 +62,7 @@ class _Learning:
                 for target in targets:
                     self._assign(target, value)
             case ast.AnnAssign(target=target, annotation=annotation, value=given):
-                found = places.annotated(annotation) | self.names.places(given)
+                found = self.names.places(given) or places.declared(annotation)
                 self._bind(target, found, self.names.text(given))
             case ast.NamedExpr(target=target, value=value):
                 self._bind(target, self.names.places(value), self.names.text(value))
@@ -138,4 +138,4 @@ class _Learning:
         given = node.args
         for parameter in (*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg):
             if parameter is not None:
-                inside.bind(parameter.arg, places.annotated(parameter.annotation))
+                inside.bind(parameter.arg, places.declared(parameter.annotation))

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 
 from stripe_keys.required_permissions import places
-from stripe_keys.required_permissions.places import CALLED
+from stripe_keys.required_permissions.places import CALLED, NOT_STRIPES, name_of
 from stripe_keys.required_permissions.scopes import NOWHERE, Places, Scope
 from stripe_keys.required_permissions.texts import HOLE, fold, hole_named
 
@@ -89,7 +89,7 @@ class Names:
         return known or places.guessed(name, about_stripe=self.about_stripe)
 
     def _of_attribute(self, value: ast.expr, name: str) -> Places:
-        of = self._places(value)
+        of = self._places(value) - NOT_STRIPES
         if of:
             return places.below(of, name)
         known = self.attributes.places_of(name)
@@ -109,20 +109,14 @@ class Names:
             return places.annotated(call.args[0])
         function = self._places(call.func)
         answered = places.called(function)
-        return answered or (NOWHERE if function else places.guessed(name, about_stripe=self.about_stripe))
+        if answered:
+            return answered
+        if places.constructed(name):
+            return NOT_STRIPES
+        return NOWHERE if function else places.guessed(name, about_stripe=self.about_stripe)
 
     def _text_of(self, expression: ast.Name | ast.Attribute) -> str:
         if isinstance(expression, ast.Name):
             return self.scope.text_of(expression.id)
         told = self.attributes.text_of(expression.attr)
         return hole_named(name_of(expression.value)) if told == HOLE else told
-
-
-def name_of(expression: ast.expr) -> str:
-    """The last name in `expression`: `client` of `self.client`, `get_client` of `get_client()`."""
-    match expression:
-        case ast.Name(id=name) | ast.Attribute(attr=name):
-            return name
-        case ast.Call(func=function):
-            return name_of(function)
-    return ""

@@ -2,7 +2,8 @@
 
 A place is written as in the list of calls: `stripe` is the SDK's module, `client` any `StripeClient`. Something that
 answers a place when it is called begins with `()`. A place that is only likely (a variable called `client` that comes
-from elsewhere) begins with `?`: what is not a known call below it is then none of Stripe's.
+from elsewhere) begins with `?`: what is not a known call below it is then none of Stripe's. `-` is what is not Stripe's
+at all, whatever it is called.
 """
 
 import ast
@@ -15,10 +16,9 @@ from stripe_keys.required_permissions.scopes import NOWHERE, Places
 CLIENT = "client"
 MODULE = "stripe"
 CALLED, LIKELY = "()", "?"
+NOT_STRIPES: Places = frozenset({"-"})
 _ANSWERS_A_CLIENT = {"stripe.StripeClient", "client.with_stripe_context"}
 _OUR_DOOR = "stripe_client"
-_SURELY_STRIPES = re.compile(r"_*(.*_)?stripe(_?(api|sdk|client))?_*", re.IGNORECASE)
-_PERHAPS_A_CLIENT = re.compile(r"_*(.*_)?client_*", re.IGNORECASE)
 EITHER = frozenset({LIKELY + CLIENT, LIKELY + MODULE})
 _WRAPPERS = {
     "Optional",
@@ -78,10 +78,38 @@ def imported(source: str, name: str) -> Places:
 def guessed(name: str, *, about_stripe: bool) -> Places:
     """What something from elsewhere is likely to be by its name; `about_stripe` if its file uses Stripe's SDK."""
     if name == _OUR_DOOR:
-        return frozenset({CALLED + CLIENT})
-    if _SURELY_STRIPES.fullmatch(name):
+        return EITHER | {CALLED + CLIENT}
+    word = name.lower().strip("_")
+    is_client = word.endswith("client")
+    if word == MODULE or word.endswith(f"_{MODULE}") or (is_client and MODULE in word):
         return EITHER
-    return frozenset({LIKELY + CLIENT}) if about_stripe and _PERHAPS_A_CLIENT.fullmatch(name) else NOWHERE
+    return frozenset({LIKELY + CLIENT}) if about_stripe and is_client else NOWHERE
+
+
+def declared(annotation: ast.expr | None) -> Places:
+    """What a name is by its annotation: a client, or not Stripe's where another class is named."""
+    says_nothing = isinstance(annotation, ast.Name | ast.Attribute) and name_of(annotation) in (
+        "Any",
+        "object",
+    )
+    if annotation is None or says_nothing:
+        return NOWHERE
+    return annotated(annotation) or NOT_STRIPES
+
+
+def constructed(name: str) -> bool:
+    """Whether something called `name` is a class by Python's custom, and none of Stripe's."""
+    return name[:1].isupper() and MODULE not in name.lower()
+
+
+def name_of(expression: ast.expr) -> str:
+    """The last name in `expression`: `client` of `self.client`, `get_client` of `get_client()`."""
+    match expression:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+        case ast.Call(func=function):
+            return name_of(function)
+    return ""
 
 
 def annotated(annotation: ast.expr | None) -> Places:

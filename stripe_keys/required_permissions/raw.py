@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from stripe_keys.api_paths import UNKNOWN, template_of
 from stripe_keys.required_permissions.calls import Request
-from stripe_keys.required_permissions.names import Names, name_of
-from stripe_keys.required_permissions.places import certain
+from stripe_keys.required_permissions.names import Names
+from stripe_keys.required_permissions.places import NOT_STRIPES, certain, name_of
 from stripe_keys.required_permissions.scopes import Places
 from stripe_keys.required_permissions.texts import STRIPES_HOLE, has_hole
 
@@ -69,7 +69,7 @@ def raw_request_of(call: ast.Call, places: Places, names: Names) -> RawRequest |
     if function in _RAW or any(certain(place) == _RAW_PLACE for place in places):
         method = names.text(_argument(call, 0, "method", "method_"))
         return _request("raw_request", method, names.text(_argument(call, 1, "url", "url_")))
-    if places or function in _NOT_REQUESTS:
+    if places - NOT_STRIPES or function in _NOT_REQUESTS:
         return None
     path = next(_paths(call, names), None)
     if path is None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from stripe_keys.required_permissions.calls import Request, requests
 from stripe_keys.required_permissions.learning import names_of
 from stripe_keys.required_permissions.names import Names
-from stripe_keys.required_permissions.places import CLIENT, MODULE, certain, holds_calls
+from stripe_keys.required_permissions.places import CLIENT, MODULE, NOT_STRIPES, certain, holds_calls
 from stripe_keys.required_permissions.raw import raw_request_of
 from stripe_keys.required_permissions.scopes import Places
 from stripe_keys.required_permissions.texts import has_hole
@@ -31,7 +31,11 @@ class Call:
 
 
 def calls_in(tree: ast.Module) -> list[Call]:
-    """Every call of Stripe's API in one file, in the order of its lines."""
+    """Every call of Stripe's API in one file, in the order of its lines.
+
+    Raises:
+        RecursionError: something that matters is nested too deeply.
+    """
     names = names_of(tree)
     finding = _Finding(names)
     for node in names.walk(tree):
@@ -54,7 +58,7 @@ class _Finding:
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load) and node not in self.told:
             places = self.names.places(node)
             self._note(node, places)
-            if not places:
+            if not places - NOT_STRIPES:
                 self._note_what_no_client_has(node)
 
     def _look_at_call(self, node: ast.Call) -> None:
@@ -65,7 +69,7 @@ class _Finding:
         elif isinstance(node.func, ast.Attribute):
             self.told.add(node.func)
             self._note(node, _as_called(node, places))
-            if not places:
+            if not places - NOT_STRIPES:
                 self._note_what_no_class_offers(node.func)
                 self._note_what_no_client_has(node.func)
         elif isinstance(node.func, ast.Name) and node.func.id == "getattr":

@@ -1,6 +1,6 @@
 """`manage.py write_api_paths`: write the lists of Stripe's paths and calls anew, after the SDK was upgraded."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.core.management.base import BaseCommand
 
@@ -14,7 +14,7 @@ class Command(BaseCommand):
     """For developers: reads the installed SDK's source, which it does not import, and overwrites both lists."""
 
     help = "Write stripe_keys/api_paths.txt and sdk_calls.txt from the source of the installed Stripe SDK."
-    requires_system_checks: ClassVar[list[str]] = []
+    requires_system_checks = ()
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Read the SDK, write both files, say how much is in them."""
