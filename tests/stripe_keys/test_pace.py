@@ -40,7 +40,7 @@ class ScriptedClock:
     def move(self, seconds: float) -> None:
         self.seconds += seconds
         with connection.cursor() as cursor:
-            cursor.execute("UPDATE scripted.clock SET now = now + %s", [timedelta(seconds=seconds)])
+            cursor.execute("UPDATE scripted.clock SET now = now + make_interval(secs => %s)", [seconds])
 
     def admits(self, key: RestrictedKey, requests: int) -> bool:
         """Whether so many requests are admitted at this moment; for use in a thread of its own."""
