@@ -140,6 +140,7 @@ _OF_TIME = (
     Row("401, 503", ACTIVE, (REFUSED, MINUTE, DOWN), TROUBLE, 1, True),
     Row("401, time-out, 200", ACTIVE, (REFUSED, MINUTE, SLOW, OK), WELL),
     Row("401, address refused, 401", ACTIVE, (REFUSED, MINUTE, ELSEWHERE, MINUTE, REFUSED), REFUSED_ONCE, 1, True),
+    Row("503, 503, address refused", ACTIVE, (DOWN, DOWN, ELSEWHERE), BARRED, 3),
     Row("401, page with 401, page with 401", ACTIVE,
         (REFUSED, MINUTE, silence(page(401)), MINUTE, silence(page(401))), RUBBISH, 2, True),
     Row("expired", ACTIVE, (EXPIRED,), GONE, 0, True, "expired"),
