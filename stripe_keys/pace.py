@@ -171,6 +171,11 @@ def forget_troubles(*, merchant_id: UUID, livemode: bool) -> None:
     waiting.update(due_at=Now())
 
 
+def let_one_through(*, merchant_id: UUID, livemode: bool) -> None:
+    """Somebody asks on purpose: try now. The troubles are not forgotten, so one more opens the breaker for longer."""
+    AccountPace.objects.filter(merchant_id=merchant_id, livemode=livemode).update(closed_until=None)
+
+
 def closed_until(key: RestrictedKey, now: datetime) -> datetime | None:
     """Until when the account is left alone because its breaker is open; None if it is not."""
     open_breakers = _of(key).filter(closed_until__gt=now)

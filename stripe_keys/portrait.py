@@ -120,6 +120,8 @@ def draw(key: RestrictedKey, *, viewer: User, now: datetime) -> Portrait:
         return _draw_rejected(as_shown(key, now), viewer, now)
     is_open = open_check is not None and (open_check.due_at <= now or open_check.is_withheld)
     pace = _pace(key, open_check, now)
+    if open_check is not None:
+        key.next_check_at = open_check.due_at  # it may have been put off since it was planned
     is_slow = is_open and open_check is not None and now - open_check.due_at > SLOW
     lines = _permission_lines(key, open_check if is_open else None)
     notices = weather.told_first(_notices(key, is_open, now), key, open_check, now)

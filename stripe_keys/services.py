@@ -198,7 +198,7 @@ def revalidate(*, key: RestrictedKey, user: User, now: datetime) -> None:
     moments = [moment for moment in (key.last_checked_at, asked.created_at if asked else None) if moment]
     if moments and now - max(moments) < cooldown:
         raise CheckedJustNow(max(moments) + cooldown - now)
-    pace.forget_troubles(merchant_id=key.merchant_id, livemode=key.livemode)
+    pace.let_one_through(merchant_id=key.merchant_id, livemode=key.livemode)
     lifecycle.request_validation(key, reason=Validation.Reason.CHECK_NOW, now=now, requested_by=user)
 
 

@@ -11,6 +11,7 @@ from accounts.models import User
 from stripe_keys import incidents, pace
 from stripe_keys.models import AccountPace, StripeIncident, Validation
 from stripe_keys.sentences import written
+from tests.stripe_keys.fleet import pass_time
 from tests.stripe_keys.keys import AtStripe, checked, paste
 from tests.stripe_keys.rows import ALL_GRANTED, a_check, a_key, page_of, status_of
 from work import engine
@@ -98,21 +99,31 @@ def test_an_account_that_is_left_alone_is_told_when_the_next_try_is(adas_browser
     assert "Stripe asked us to slow down" not in page
 
 
-def test_check_now_while_the_breaker_is_open_asks_nothing_and_says_when_it_will(
+def test_check_now_while_the_breaker_is_open_asks_once_and_then_says_when_the_next_try_is(
     at_stripe: AtStripe, adas_browser: Client, ada: User
 ) -> None:
     stripe_key = at_stripe.bound_key(ada)
     key = checked(paste(ada, stripe_key.token))
-    for _ in range(3):
+    for _ in range(8):
         pace.note_trouble(key, timezone.now())
-    Validation.objects.update(created_at=timezone.now() - timedelta(hours=1))
-    type(key).objects.update(last_checked_at=timezone.now() - timedelta(hours=1))
-    before = len(at_stripe.admin.requests(key=stripe_key.id))
+    pass_time(hours=1)
+    at_stripe.admin.add_fault("error", key=stripe_key.id, path="/v1/account$", status=503, times=None)
 
-    page = adas_browser.post(reverse("stripe_keys:check_key", args=[key.pk]), follow=True).content.decode()
+    adas_browser.post(reverse("stripe_keys:check_key", args=[key.pk]))
     engine.drain("validations")
-    later = page_of(adas_browser, key)
+    page = page_of(adas_browser, key)
 
+    assert len(at_stripe.admin.requests(key=stripe_key.id, status="503")) == 1
     assert ALONE in page
-    assert "The next try is within two minutes." in later
-    assert len(at_stripe.admin.requests(key=stripe_key.id)) == before
+    until = pace.closed_until(key, timezone.now())
+    assert until is not None
+    assert f"The next try is on {written(until)}." in page
+
+
+def test_the_next_check_is_said_to_be_when_it_really_is(adas_browser: Client, ada: User) -> None:
+    key = a_key(ada, next_check_at=timezone.now() - timedelta(minutes=1))
+    check = a_check(key, {}, state=Validation.State.WAITING, due_in=timedelta(minutes=4))
+
+    drawn = status_of(adas_browser, key).context["portrait"]
+
+    assert drawn.key.next_check_at == check.due_at
