@@ -157,6 +157,7 @@ def test_what_cannot_be_told_is_said(source: str, why: str) -> None:
         "requests.get('https://example.com/v1/charges')",
         "requests.get('https://api.stripe.com.example.com/v1/charges')",
         "requests.get(base + '/v1/charges')",
+        "use(settings.STRIPE_SECRET_KEY)",
         "logger.info('https://api.stripe.com/v1/charges')",
         "DOCS = 'https://api.stripe.com/v1/charges'",
         "import stripe\ndef f(client: Shop): client.customers.list()",
