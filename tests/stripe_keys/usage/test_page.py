@@ -30,7 +30,7 @@ def calls(ada: User) -> None:
         ({"q": "payouts"}, {"/v1/payouts"}),
         ({"mode": "odd"}, {"/v1/charges", "/v1/payouts"}),
     ],
-    ids=str,
+    ids=["all", "mode", "outcome", "search", "no such mode"],
 )
 def test_counts_are_listed_and_filtered(
     olgas_browser: Client, choice: dict[str, str], seen: set[str]
