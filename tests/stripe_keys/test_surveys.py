@@ -1,16 +1,16 @@
 """Surveys: what a key can do beyond what we need, asked at leisure, deciding nothing."""
 
 from datetime import timedelta
+from threading import Thread
 from typing import Any
 
 import pytest
-from django.test import Client
-from django.urls import reverse
+from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import User
-from stripe_keys import lifecycle, pace, services, surveys
+from stripe_keys import gateway, lifecycle, pace, services, surveys, tasks
 from stripe_keys.models import (
     AccountPace,
     DatabaseRestore,
@@ -21,6 +21,7 @@ from stripe_keys.models import (
 )
 from tests.stripe_keys.keys import REQUIRED, AtStripe, StripeKey, checked, paste
 from tests.stripe_keys.rows import a_key
+from tests.waiting import eventually
 from work import engine
 from work.models import DueRow
 
@@ -49,6 +50,17 @@ def one_run(row: Validation, *, with_budget: bool = True) -> Validation:
     engine.drain("validations")
     row.refresh_from_db()
     return row
+
+
+def drain_elsewhere() -> None:
+    """What a worker does, in a thread of its own."""
+    engine.drain("validations")
+    connection.close()
+
+
+def a_claim(row: Validation) -> Validation:
+    """The row, claimed."""
+    return engine.claim("validations", lane=row.lane)[0]
 
 
 def facts(key: RestrictedKey) -> dict[str, object]:
@@ -107,8 +119,6 @@ def test_each_run_stays_within_the_budget_and_the_next_goes_on(
 
 
 def test_no_run_can_outlast_its_lease(settings: Settings) -> None:
-    from stripe_keys import gateway, tasks
-
     longest = gateway.CONNECT_SECONDS + settings.STRIPE_TIMEOUT_SECONDS
 
     assert 2 * longest < tasks.VALIDATIONS.lease.total_seconds()
@@ -205,6 +215,35 @@ def test_a_key_that_ended_meanwhile_makes_it_moot(ada: User, at_stripe: AtStripe
     assert found(key) == known
 
 
+def test_nothing_is_written_of_a_key_that_ends_while_stripe_is_asked(
+    ada: User, at_stripe: AtStripe, settings: Settings
+) -> None:
+    stripe_key, key = usable(ada, at_stripe)
+    settings.STRIPE_RATE_TEST = 25
+    at_stripe.admin.add_fault("slow", key=stripe_key.id, seconds=0.7, times=None)
+    row = ask(key, ada)
+    before = key.uses.count()
+    worker = Thread(target=drain_elsewhere)
+
+    worker.start()
+    eventually(lambda: key.uses.count() > before)
+    services.remove(key=key, user=ada, now=timezone.now())
+    worker.join()
+
+    assert found(key) == {}
+    assert one_run(row).verdict == surveys.MOOT
+
+
+@pytest.mark.django_db
+def test_a_survey_that_is_dead_says_nothing_about_the_key(ada: User) -> None:
+    key = a_key(ada)
+    before = facts(key)
+
+    engine.bury(tasks.VALIDATIONS, a_claim(ask(key, ada)), "TakenOverTooOften")
+
+    assert facts(key) == before
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
     ("status", "fields"),
@@ -245,63 +284,3 @@ def test_it_waits_for_calm(ada: User, trouble: str) -> None:
 
     assert row.state == DueRow.State.WAITING
     assert row.due_at > timezone.now() + timedelta(minutes=2)
-
-
-@pytest.mark.django_db
-def test_each_key_in_use_is_surveyed_once_and_then_every_thirty_days(ada: User, eve: User) -> None:
-    now = timezone.now()
-    new = a_key(ada)
-    old = a_key(ada, livemode=True, last_surveyed_at=now - timedelta(days=31))
-    a_key(eve, last_surveyed_at=now - timedelta(days=29))
-
-    first, second = surveys.plan(now, limit=10), surveys.plan(now, limit=10)
-
-    assert (first, second) == (2, 0)
-    rows = Validation.objects.surveys()
-    assert {row.key_id for row in rows} == {new.pk, old.pk}
-    assert {row.priority for row in rows} == {lifecycle.LEISURELY}
-
-
-@pytest.mark.django_db
-def test_no_more_are_planned_than_asked_for_those_never_surveyed_first(ada: User, eve: User) -> None:
-    now = timezone.now()
-    a_key(ada, last_surveyed_at=now - timedelta(days=90))
-    new = a_key(eve)
-
-    assert surveys.plan(now, limit=1) == 1
-    assert Validation.objects.surveys().get().key_id == new.pk
-
-
-@pytest.mark.django_db
-def test_the_key_page_does_not_call_a_surveyed_key_being_checked(adas_browser: Client, ada: User) -> None:
-    key = a_key(ada)
-    ask(key, ada)
-
-    page = adas_browser.get(reverse("stripe_keys:key_detail", args=[key.pk])).content.decode()
-
-    assert key.is_settled
-    assert "hx-trigger" not in page
-    assert "Check now" in page
-
-
-@pytest.mark.django_db
-def test_a_survey_does_not_use_up_the_cool_down_of_checks(ada: User) -> None:
-    key = a_key(ada)
-    ask(key, ada)
-
-    services.revalidate(key=key, user=ada, now=timezone.now())
-
-    assert Validation.objects.checks().get().reason == Validation.Reason.CHECK_NOW
-
-
-@pytest.mark.django_db
-def test_it_can_be_asked_for_again_only_after_a_while(ada: User) -> None:
-    key = a_key(ada)
-    row = ask(key, ada)
-
-    with pytest.raises(surveys.AskedJustNow) as refusal:
-        ask(key, ada)
-    Validation.objects.filter(pk=row.pk).update(state=DueRow.State.DONE)
-    surveys.request(key=key, user=ada, now=timezone.now() + surveys.COOLDOWN + timedelta(seconds=1))
-
-    assert timedelta(minutes=9) < refusal.value.retry_after <= surveys.COOLDOWN
