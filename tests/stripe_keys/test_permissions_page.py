@@ -280,20 +280,6 @@ def test_while_a_survey_goes_on_what_was_known_stays(adas_browser: Client, ada: 
     assert "Look again" not in page
 
 
-def test_of_a_limited_key_the_page_says_what_works_and_what_does_not(adas_browser: Client, ada: User) -> None:
-    key = a_key(ada, "limited", stripe_key_id="mk_1SomeKey")
-    a_check(key, ALL_GRANTED | {"payout_read": "missing"})
-
-    page = unescape(adas_browser.get(reverse("stripe_keys:key_detail", args=[key.pk])).content.decode())
-
-    broken, works = page.split(">Does not work<")[1].split(">Works<")
-    assert "Matches payouts with the deposits on your bank statement." in broken
-    assert "Not until you add <strong>Payouts</strong>: read" in broken
-    assert edit_link(key) in broken
-    assert "Brings in successful and failed payments." in works
-    assert "Matches payouts" not in works
-
-
 def test_ops_see_the_same_report_on_the_keys_page(olgas_browser: Client, ada: User) -> None:
     key = surveyed(ada, {"coupon_write": "granted"})
     used(key, "/v1/payouts", 3, outcome="forbidden")
