@@ -103,7 +103,7 @@ class TroubleFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """The two kinds, and both."""
-        return [("any", "Any"), ("breaker", "Open breaker"), ("slow", "Slow")]
+        return [("any", "Either"), ("breaker", "Open breaker"), ("slow", "Slow")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """The accounts with the chosen trouble."""

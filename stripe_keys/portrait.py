@@ -128,7 +128,7 @@ def draw(key: RestrictedKey, *, viewer: User, now: datetime) -> Portrait:
     return Portrait(
         key=key,
         pill=sentences.pill(key),
-        headline=sentences.headline(key),
+        headline=weather.headline(key, notices),
         notices=notices,
         permissions=lines,
         timeline=_timeline(key, viewer),

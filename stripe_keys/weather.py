@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from stripe_keys import incidents, pace
+from stripe_keys import incidents, pace, sentences
 from stripe_keys.models import RestrictedKey, Validation
 from stripe_keys.problems import PROBLEMS
 from stripe_keys.sentences import Notice, written
@@ -13,6 +13,8 @@ from stripe_keys.sentences import Notice, written
 _PASSING = ("locked", "conflict", "stripe_error", "timed_out", "rate_limited", "no_connection", "unreadable_answer",
             "no_answer")  # fmt: skip
 _REPEATED = {PROBLEMS[problem][1] for problem in _PASSING}
+_DOWN = "Stripe does not answer at the moment"
+_ALONE = "Stripe did not answer our last questions about this key"
 _ANY_MOMENT = timedelta(minutes=2)
 _STORED = "Your key is stored, encrypted, and is checked {when}. There is nothing for you to do."
 _KEPT = "Nothing is wrong with your key: it keeps its status, and there is nothing for you to do."
@@ -24,7 +26,7 @@ def over_all_keys() -> Notice | None:
         return None
     return Notice(
         "info",
-        "Stripe does not answer at the moment",
+        _DOWN,
         (
             "Checks are put off until it does. Nothing is wrong with your keys: each keeps its status. A key that you "
             "paste now is stored and checked as soon as Stripe answers again."
@@ -42,6 +44,13 @@ def told_first(
     return [notice, *(one for one in notices if one.title not in _REPEATED)]
 
 
+def headline(key: RestrictedKey, notices: Sequence[Notice]) -> str:
+    """One sentence on where `key` stands: a new one is not being asked about while it has to wait."""
+    if key.status == RestrictedKey.Status.PENDING and any(one.title in (_DOWN, _ALONE) for one in notices):
+        return "The key is stored, encrypted, and not in use until it is proven."
+    return sentences.headline(key)
+
+
 def mark(notices: Sequence[Notice]) -> str:
     """A short text that changes when the notices do."""
     return f"{zlib.crc32(repr(list(notices)).encode()):x}"
@@ -52,7 +61,7 @@ def _over(key: RestrictedKey, check: Validation | None, now: datetime) -> Notice
     if incidents.open_now(incidents.Kind.OUTAGE) is not None:
         put_off = "Checks are put off until it does."
         text = _STORED.format(when="as soon as Stripe answers again") if is_new else f"{put_off} {_KEPT}"
-        return Notice("info", "Stripe does not answer at the moment", text)
+        return Notice("info", _DOWN, text)
     until = pace.closed_until(key, now)
     if until is None:
         return None
@@ -62,6 +71,6 @@ def _over(key: RestrictedKey, check: Validation | None, now: datetime) -> Notice
     text = f"So we leave your account alone for a while. The next try is {when}. "
     return Notice(
         "info",
-        "Stripe did not answer our last questions about this key",
+        _ALONE,
         text + (_STORED.format(when="then") if is_new else _KEPT),
     )

@@ -29,7 +29,7 @@ class AccountPace(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.merchant_id} ({'live' if self.livemode else 'test'})"
+        return f"{self.merchant} ({'live' if self.livemode else 'test'})"
 
 
 class StripeIncident(models.Model):

@@ -43,7 +43,7 @@ def paste_useless_keys(at_stripe: AtStripe, eve: User) -> dict[str, RestrictedKe
     keys = {}
     for number, (why, token) in enumerate(tokens.items()):
         merchant = people.an_owner(f"merchant{number}@example.com", "A Shop")
-        bind_account(merchant, f"acct_1OfMerchant{number:06}")
+        bind_account(merchant, f"acct_1Of{number:06}Merchant")
         keys[why] = paste(merchant, token)
     return keys
 

@@ -60,6 +60,8 @@ def test_a_key_pasted_meanwhile_is_said_to_be_stored(adas_browser: Client, ada: 
         Validation.objects.filter(pk=check.pk).update(due_at=timezone.now() + due_in)
         page = page_of(adas_browser, key)
         assert "Your key is stored, encrypted, and is checked as soon as Stripe answers again." in page
+        assert "The key is stored, encrypted, and not in use until it is proven." in page
+        assert "We are asking Stripe" not in page
         assert "hx-trigger" in page, "the page finds out by itself when that is"
 
 
