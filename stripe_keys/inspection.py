@@ -2,14 +2,14 @@
 
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db import connection
-from django.db.models.functions import Now
 
 from stripe_keys import catalogue, gateway, pace, permissions
-from stripe_keys.answers import ALIVE, THROTTLED_PROBLEMS, Answer, Finding
+from stripe_keys.answers import ALIVE, NOT_ITS_ACCOUNT, THROTTLED_PROBLEMS, Answer, Finding
 from stripe_keys.catalogue import Probe
 from stripe_keys.models import PermissionCheck, RestrictedKey, StripeInstall, Validation
 from stripe_keys.questions import OnAccount
@@ -22,6 +22,12 @@ Outcome = PermissionCheck.Outcome
 _OUTCOMES = {Answer.GRANTED: Outcome.GRANTED, Answer.MISSING_PERMISSION: Outcome.MISSING}
 FIRST_QUESTIONS = 2
 _SHOW_EVERY_SECONDS = 0.25
+_WRITE_OUTCOMES = """
+    INSERT INTO {table} (key_id, validation_id, permission, outcome, checked_at)
+    SELECT %(key)s, %(check)s, name, outcome, statement_timestamp()
+    FROM unnest(%(names)s::text[], %(outcomes)s::text[]) AS found (name, outcome) ORDER BY name
+    ON CONFLICT (key_id, permission) DO UPDATE
+    SET validation_id = excluded.validation_id, outcome = excluded.outcome, checked_at = excluded.checked_at"""
 # Of several things that went wrong in one look, the first of these is what people are told.
 _GRAVEST_FIRST = (
     "key_expired",
@@ -113,6 +119,21 @@ def inspect(row: Validation, key: RestrictedKey, secret: Secret) -> Inspection:
     return inspection
 
 
+def budget_of(key: RestrictedKey) -> int:
+    """How many requests a check of `key` takes out of its account's budget before the first one is sent."""
+    return _all_questions(key) if asks_all_at_once(key) else FIRST_QUESTIONS
+
+
+def asks_all_at_once(key: RestrictedKey) -> bool:
+    """Whether it is known before the first answer that everything will be asked, and the budget ever allows as much."""
+    return key.status != Status.PENDING and _all_questions(key) <= pace.at_once(livemode=key.livemode)
+
+
+def _all_questions(key: RestrictedKey) -> int:
+    others = [one for one in permissions.required() if one.permission != catalogue.WHOSE.permission]
+    return len(_first_questions(key)) + len(others)
+
+
 def first_impression(key: RestrictedKey, first: Finding, told: Sequence[Finding]) -> Inspection:
     """What the first round says: the answer to the question whose key it is, and those `told` beside it.
 
@@ -170,7 +191,10 @@ def may_see_permissions(key: RestrictedKey, inspection: Inspection) -> bool:
     """Whether this merchant may learn what the key can do: only once its account is known to be theirs."""
     if key.status != Status.PENDING:
         return True
-    return install_of(key, inspection.stripe_account_id) is not None
+    account = inspection.stripe_account_id
+    if not account and key.account_is_claimed and inspection.claim and inspection.claim.answer in ALIVE:
+        account = "" if inspection.claim.problem == NOT_ITS_ACCOUNT else key.stripe_account_id
+    return install_of(key, account) is not None
 
 
 def install_of(key: RestrictedKey, stripe_account_id: str) -> StripeInstall | None:
@@ -192,7 +216,7 @@ def _probe_permissions(
         inspection.note(catalogue.WHOSE.permission, first)
     probes = [catalogue.PROBES[name] for name in required if name not in inspection.outcomes]
     shown_at = time.monotonic()
-    for portion in pace.in_turns(key, probes):
+    for portion in pace.in_turns(key, probes, are_paid=asks_all_at_once(key)):
         connection_to_pool()
         for probe, finding in gateway.ask(secret, portion):
             inspection.note(probe.permission, finding)
@@ -205,13 +229,10 @@ def _probe_permissions(
 
 def write_outcomes(row: Validation, outcomes: dict[str, str]) -> None:
     """What `row` found out about its key's permissions takes the place of what was known of them."""
-    found: Iterable[PermissionCheck] = [
-        PermissionCheck(key_id=row.key_id, validation=row, permission=name, outcome=outcome, checked_at=Now())
-        for name, outcome in sorted(outcomes.items())
-    ]
-    PermissionCheck.objects.bulk_create(
-        found,
-        update_conflicts=True,
-        unique_fields=["key", "permission"],
-        update_fields=["validation", "outcome", "checked_at"],
-    )
+    if not outcomes:
+        return
+    values: dict[str, Any] = {"key": row.key_id, "check": row.pk}
+    values |= {"names": list(outcomes), "outcomes": list(outcomes.values())}
+    table = connection.ops.quote_name(PermissionCheck._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.execute(_WRITE_OUTCOMES.format(table=table), values)

@@ -27,7 +27,7 @@ from stripe_keys import (
 )
 from stripe_keys.answers import DEAD, Answer
 from stripe_keys.brake import Ruling
-from stripe_keys.inspection import FIRST_QUESTIONS, Inspection, inspect, write_outcomes
+from stripe_keys.inspection import Inspection, budget_of, inspect, write_outcomes
 from stripe_keys.models import RestrictedKey, Validation
 from stripe_keys.ownership import Standing
 from stripe_keys.secret import Secret
@@ -52,13 +52,13 @@ def process(row: Validation) -> None:
     Raises:
         StripeIsDown, Breather, Withheld: not now; the row waits and nothing is marked.
     """
-    key = RestrictedKey.objects.select_related("merchant").get(pk=row.key_id)
+    key = row.key = RestrictedKey.objects.select_related("merchant").get(pk=row.key_id)
     if not key.is_kept:
         with engine.settle(row):
             _finish(row, "moot")
         return
     incidents.wait_out_an_outage(row)
-    with pace.slow_places.place_for(pace.admit(key, FIRST_QUESTIONS)):
+    with pace.slow_places.place_for(pace.admit(key, budget_of(key))):
         secret = opened(row, key)
         if secret is None:
             return
@@ -133,10 +133,10 @@ def _conclude(row: Validation, inspection: Inspection, now: datetime) -> None:
     if not key.is_kept:
         _finish(row, "moot")
         return
+    if key.account_is_claimed and not row.key.account_is_claimed:
+        raise engine.Postpone(timedelta(), "AccountNamedMeanwhile")  # Stripe was not asked about that account
     quarantine.lift(key)
-    RestrictedKey.objects.filter(pk=key.pk).update(
-        last_checked_at=now, stripe_key_id=key.stripe_key_id or inspection.stripe_key_id
-    )
+    RestrictedKey.objects.filter(pk=key.pk).update(last_checked_at=now)
     if inspection.answer is not Answer.UNKNOWN:
         incidents.note_answer()
     if inspection.answer in DEAD:
@@ -229,24 +229,30 @@ def _no_answer(row: Validation, key: RestrictedKey, inspection: Inspection, now:
 def _accepted(row: Validation, key: RestrictedKey, inspection: Inspection, now: datetime) -> None:
     if key.status == Status.PENDING and not _is_theirs(row, key, inspection, now):
         return
-    ownership.confirm_claim(key, inspection)
+    ownership.learn(key, inspection)
     if (
         not inspection.is_probed
     ):  # the account became theirs while we asked; its permissions were not asked for
         lifecycle.request_validation(key, reason=row.reason, now=now)
         _finish(row, "bound_meanwhile")
         return
-    alive = RestrictedKey.objects.filter(pk=key.pk)
-    alive.update(first_refused_at=None, last_ok_at=Now(), next_check_at=sweeps.next_check(key, now))
-    key.refresh_from_db()
+    is_unclear = bool(inspection.unclear) and not inspection.missing
+    health = {"consecutive_failures": 0, "last_problem": "permission_unclear" if is_unclear else ""}
+    RestrictedKey.objects.filter(pk=key.pk).update(
+        first_refused_at=None,
+        last_ok_at=Now(),
+        next_check_at=sweeps.next_check(key, now),
+        **(health if inspection.is_complete else {}),
+    )
+    if key.status == Status.PENDING:  # then its account has been written down
+        key.refresh_from_db()
     if inspection.is_complete:
-        is_unclear = bool(inspection.unclear) and not inspection.missing
-        alive.update(consecutive_failures=0, last_problem="permission_unclear" if is_unclear else "")
         pace.note_answered(key)
     else:
         _no_answer(row, key, inspection, now)
     if inspection.is_complete or inspection.missing:
-        _finish(row, takeover.settle_status(key, missing=inspection.missing, unclear=inspection.unclear))
+        # Written with the end: nothing counts good verdicts before that.
+        row.verdict = takeover.settle_status(key, missing=inspection.missing, unclear=inspection.unclear)
     if row.reason == Validation.Reason.EXPIRY_EVENT:
         _look_again_after_the_end(key, now)
 

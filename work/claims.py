@@ -104,7 +104,7 @@ def claim_one(queue: Queue[Any], lane: str | None, *, claimed_by: str) -> DueRow
 def is_due(queue: Queue[Any], lane: str) -> bool:
     """Whether a row of that lane waits and is due, whoever may be working on another one."""
     waiting = queue.model._base_manager.filter(state=DueRow.State.WAITING, lane=lane)
-    return waiting.filter(due_at__lte=Now()).exists()
+    return bool(waiting.filter(due_at__lte=Now()).exists())
 
 
 def waiting_lanes(queue: Queue[Any]) -> list[WaitingLane]:

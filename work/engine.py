@@ -175,7 +175,7 @@ def settle(row: DueRow) -> Iterator[None]:
     """
     with hold(row):
         yield
-        _write(row, state=DueRow.State.DONE, finished_at=Now(), problem="")
+        _write(row, state=DueRow.State.DONE, finished_at=Now(), problem="", **row.last_words())
     row.state = DueRow.State.DONE
 
 

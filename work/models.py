@@ -1,6 +1,6 @@
 """Rows that are due at a moment: the queue of everything that happens later."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Q
@@ -67,6 +67,10 @@ class DueRow(models.Model):
                 name="%(app_label)s_%(class)s_w",
             ),
         ]
+
+    def last_words(self) -> dict[str, Any]:
+        """Fields of its own that are written together with its good end."""
+        return {}
 
 
 class PeriodicSlot(DueRow):

@@ -1,6 +1,6 @@
 """What was found out about a key, what became of it, and who did what with it."""
 
-from typing import Self
+from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
@@ -64,6 +64,10 @@ class Validation(DueRow):
 
     def __str__(self) -> str:
         return f"{self.get_reason_display()} ({self.state})"
+
+    def last_words(self) -> dict[str, Any]:
+        """The verdict, where it was not written before the end."""
+        return {"verdict": self.verdict} if self.verdict else {}
 
     @property
     def is_withheld(self) -> bool:
