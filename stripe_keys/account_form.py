@@ -23,12 +23,14 @@ _OTHER_IDS = (
     ("web_address", re.compile(r"https?://|dashboard\.stripe\.com", re.ASCII | re.IGNORECASE)),
     ("mail_address", re.compile(r"\S@\S+\.\S")),
 )
-_WHERE = "You find it in Stripe’s Dashboard under Settings, Business, Account details; it begins with acct_."
+_WHERE = (
+    "You find the account’s id in Stripe under Settings, Business, Account details; it begins with acct_."
+)
 REFUSALS = {
     "blank": f"Paste the id of the Stripe account here. {_WHERE}",
     "stripe_key": (
-        "This is a key or a secret, and it belongs on no page but the one for keys. We did not keep it. What we need "
-        f"here is the id of the account. {_WHERE}"
+        "This is a key or a secret, not the id of an account. We did not keep it; such things belong on no page but "
+        f"the one for keys. {_WHERE}"
     ),
     "masked": "This id is shortened. Copy the whole id with Stripe’s copy button.",
     "two_accounts": (
@@ -47,9 +49,7 @@ REFUSALS = {
     "publishable_key": f"This is a publishable key (pk_…), not the id of an account. {_WHERE}",
     "key_id": f"This is the id of a key (mk_…), not that of an account. {_WHERE}",
     "other_id": f"This looks like the id of something else in Stripe. {_WHERE}",
-    "web_address": (
-        f"There is no account id in this address. {_WHERE} An address of the Dashboard does too, if acct_ is in it."
-    ),
+    "web_address": f"There is no account id in this address. {_WHERE}",
     "mail_address": f"This is an e-mail address, not the id of an account. {_WHERE}",
     "too_much_text": f"There is much more here than an id. Paste only the id. {_WHERE}",
     "unknown": f"This is not the id of a Stripe account. {_WHERE}",
@@ -82,7 +82,7 @@ def read_account_id(text: str) -> str:
     found = [(match.group(), text[match.end() : match.end() + 1]) for match in _CANDIDATE.finditer(text)]
     if not found:
         raise NotAnAccount(_reason(text))
-    if any(not after.isascii() or after == "_" for _, after in found):
+    if any(after == "_" or (after.isalnum() and not after.isascii()) for _, after in found):
         raise NotAnAccount("foreign_characters")
     ids = {one for one, _ in found}
     if len(ids) > 1:
@@ -117,8 +117,8 @@ class NameAccountForm(forms.Form):
     account = forms.CharField(
         label="Id of the Stripe account",
         help_text="It begins with acct_. You may also paste the address of a page of your Dashboard that has it.",
-        required=False,
         strip=False,
+        error_messages={"required": REFUSALS["blank"]},
         widget=UnechoedInput(
             attrs={
                 "autocomplete": "off",
@@ -126,7 +126,6 @@ class NameAccountForm(forms.Form):
                 "spellcheck": "false",
                 "maxlength": "4096",
                 "placeholder": "acct_…",
-                "aria-required": "true",
             }
         ),
     )

@@ -120,8 +120,13 @@ def names_another(key: RestrictedKey, inspection: Inspection) -> bool:
     return key.status in key.USABLE and inspection.stripe_account_id not in ("", key.stripe_account_id)
 
 
-def confirm_claim(key: RestrictedKey, inspection: Inspection) -> None:
-    """If Stripe names the account that so far only the merchant had named, remember that it did."""
+def learn(key: RestrictedKey, inspection: Inspection) -> None:
+    """Remember of `key`, which is its merchant's, what Stripe has named: its id, and the account that was claimed.
+
+    Of a key that may be somebody else's nothing is remembered: whoever pasted it could read it here.
+    """
+    if inspection.stripe_key_id and not key.stripe_key_id:
+        RestrictedKey.objects.filter(pk=key.pk).update(stripe_key_id=inspection.stripe_key_id)
     if key.account_is_claimed and inspection.stripe_account_id == key.stripe_account_id:
         _confirm(key)
 

@@ -66,6 +66,8 @@ def headline(key: RestrictedKey) -> str:
         return "This key has leaked, so it is not in use. A new one takes its place as soon as it is proven."
     if key.status == Status.PENDING and key.awaits_account_confirmation:
         return "Stripe accepts this key. Before we use it, tell us whether its account is yours."
+    if key.is_kept and key.suspended_at and key.last_problem == account_sentences.ANOTHER:
+        return "Stripe names another account for this key, so it is not in use."
     if key.is_asked_for_account:
         return "Stripe accepts this key, but did not say whose it is. Before we use it, tell us its account."
     if key.status == Status.PENDING and key.last_problem:
@@ -123,7 +125,7 @@ def _unreadable(key: RestrictedKey) -> Notice | None:
 
 
 def _suspended(key: RestrictedKey) -> Notice | None:
-    if not (key.suspended_at and key.is_kept):
+    if not (key.suspended_at and key.is_kept) or key.last_problem == account_sentences.ANOTHER:
         return None
     if key.leaked_at:
         words = (

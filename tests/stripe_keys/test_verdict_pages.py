@@ -67,7 +67,8 @@ def test_a_key_with_less_becomes_limited_and_says_what_is_missing(
 def test_every_useless_key_gets_the_same_bytes(
     at_stripe: AtStripe, ada: User, eve: User, adas_browser: Client
 ) -> None:
-    bind_account(ada, at_stripe.admin.create_account())
+    own = at_stripe.admin.create_account()
+    bind_account(ada, own)
     expired, of_another, of_eve, of_eves_account = (at_stripe.key() for _ in range(4))
     at_stripe.admin.expire_key(expired.id, lag=0)
     bind_account(eve, of_eve.account)
@@ -83,7 +84,9 @@ def test_every_useless_key_gets_the_same_bytes(
         RestrictedKey.objects.filter(added_by=ada).update(added_by=None, merchant=eve.membership.merchant)
 
     assert "We could not use this key with the connected account." in pages[0]
-    assert "Was it copied whole?" in pages[0]
+    assert f"Was it copied whole? You connected acct_…{own[-4:]} in test mode" in pages[0]
+    for not_theirs in (of_another, of_eve, of_eves_account):
+        assert f"acct_…{not_theirs.account[-4:]}" not in "".join(pages)
     assert "it is not stored here" in pages[0]
     assert "erased it" not in pages[0]
     assert pages[0].count("<time ") == 2, "when it was pasted, and no second of an end that nobody may know"
