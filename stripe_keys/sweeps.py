@@ -8,6 +8,7 @@ outage or a restart, Stripe sees the same steady trickle.
 
 from datetime import datetime, timedelta
 from random import uniform
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -65,7 +66,7 @@ def plan(now: datetime, *, limit: int | None = None) -> int:
     statement = _PLAN.format(
         keys=quote(RestrictedKey._meta.db_table), checks=quote(Validation._meta.db_table)
     )
-    values = {
+    values: dict[str, Any] = {
         "now": now,
         "limit": keys_per_sweep() if limit is None else limit,
         "priority": REGULAR,
