@@ -52,7 +52,7 @@ def process(row: Validation) -> None:
     Raises:
         StripeIsDown, Breather, Withheld: not now; the row waits and nothing is marked.
     """
-    key = row.key = RestrictedKey.objects.select_related("merchant").get(pk=row.key_id)
+    key = row.key = RestrictedKey.objects.get(pk=row.key_id)
     if not key.is_kept:
         with engine.settle(row):
             _finish(row, "moot")

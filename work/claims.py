@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
-from django.db.models.functions import Now
 
 from work.models import DueRow, WorkerHeartbeat
 from work.queues import Queue
@@ -54,10 +53,17 @@ _CLAIM = """
     FROM picked WHERE t.id = picked.id
     RETURNING {columns}"""
 
+_IS_DUE = """
+    SELECT FROM {table} WHERE state = 'waiting' AND lane = %(lane)s AND due_at <= statement_timestamp() LIMIT 1"""
+
 _WAITING = """
     SELECT lane, priority, EXTRACT(EPOCH FROM statement_timestamp() - ready_at)::float8
     FROM heads ORDER BY priority, random()"""
 
+# A worker that is frozen inside a transaction must not keep its row for ever: the database ends the transaction.
+_LOCK = """
+    SELECT set_config('idle_in_transaction_session_timeout', '30s', true)
+    FROM {table} WHERE id = %(id)s AND fence = %(fence)s AND state = 'claimed' FOR UPDATE"""
 
 # Only workers have heartbeats, so the claims of a shell or a web process keep their whole lease.
 _RELEASE_OF_SILENT = """
@@ -101,10 +107,20 @@ def claim_one(queue: Queue[Any], lane: str | None, *, claimed_by: str) -> DueRow
     return next(iter(rows), None)
 
 
+def lock(row: DueRow) -> bool:
+    """Lock the row until the present transaction ends; False if the claim on it does not stand any more."""
+    table = connection.ops.quote_name(row._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK.format(table=table), {"id": row.pk, "fence": row.fence})
+        return cursor.fetchone() is not None
+
+
 def is_due(queue: Queue[Any], lane: str) -> bool:
     """Whether a row of that lane waits and is due, whoever may be working on another one."""
-    waiting = queue.model._base_manager.filter(state=DueRow.State.WAITING, lane=lane)
-    return bool(waiting.filter(due_at__lte=Now()).exists())
+    table = connection.ops.quote_name(queue.model._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.execute(_IS_DUE.format(table=table), {"lane": lane})
+        return cursor.fetchone() is not None
 
 
 def waiting_lanes(queue: Queue[Any]) -> list[WaitingLane]:

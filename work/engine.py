@@ -22,7 +22,7 @@ from django.db import (
     connection,
     transaction,
 )
-from django.db.models import Func, QuerySet, TextField, Value
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from work import bell, claims
@@ -52,14 +52,6 @@ logger = logging.getLogger(__name__)
 RowT = TypeVar("RowT", bound=DueRow)
 _CONTESTED_TRIES = 5
 _OUTAGE_PAUSE_SECONDS = 1.0
-# A worker that is frozen inside a transaction must not keep its row for ever: the database ends the transaction.
-_end_if_idle = Func(
-    Value("idle_in_transaction_session_timeout"),
-    Value("30s"),
-    Value(True),  # for this transaction only
-    function="set_config",
-    output_field=TextField(),
-)
 
 
 def claim(queue: Queue[RowT] | str, lane: str | None = None, limit: int = 1) -> list[RowT]:
@@ -183,7 +175,7 @@ def settle(row: DueRow) -> Iterator[None]:
 def hold(row: DueRow) -> Iterator[None]:
     """One transaction for what is written before the end: it holds only if the row is still ours, else LostLease."""
     with transaction.atomic():
-        if not list(_held(row).select_for_update().values_list("pk", _end_if_idle)):
+        if not claims.lock(row):
             raise LostLease
         yield
 
