@@ -116,7 +116,8 @@ class RestrictedKeyPage(LeakDesk, ReportOnKey):
                                "first_refused_at", "last_problem")}),
         ("What it can do", {"fields": ("rights", "last_surveyed_at")}),
         ("Where it comes from", {"fields": ("id", "added_by", "created_at", "awaits_account_confirmation",
-                                            "replaced_by")}),
+                                            "awaits_account_id", "account_is_claimed", "replaced_by",
+                                            "stands_in_for")}),
     )  # fmt: skip
 
     @admin.display(description="Key", ordering="last4")

@@ -15,6 +15,7 @@ from typing import Any
 ACCOUNT_ID = re.compile(r"acct_[A-Za-z0-9]{8,64}", re.ASCII)
 # Ids and names stand between quotes of any kind, or behind a backslash where a message was quoted once more.
 _ACCOUNT_IN_TEXT = re.compile(r"\baccount[\s\\'\"`‘“]{1,9}(acct_[A-Za-z0-9]{8,64})", re.ASCII)
+_ACCOUNT_IN_LINK = re.compile(r"/b/(acct_[A-Za-z0-9]{8,64})", re.ASCII)
 _KEY_ID_IN_TEXT = re.compile(r"apikeys(?:%2F|%252F|\\?/)(mk_[A-Za-z0-9]{8,100})", re.ASCII | re.IGNORECASE)
 _PERMISSION_IN_TEXT = re.compile(
     r"(?<![A-Za-z0-9_])(?:rak_)?([a-z][a-z0-9_]{1,80}_(?:read|write))(?![A-Za-z0-9_])", re.ASCII
@@ -191,8 +192,14 @@ def _of_403(error: Mapping[str, Any], asked: set[str], may_need: tuple[str, ...]
     return Finding(
         Answer.MISSING_PERMISSION if _is_missing(code, message, asked, may_need) else Answer.UNCLEAR,
         stripe_account_id=_only(_ACCOUNT_IN_TEXT.findall(message)),
-        stripe_key_id=_only(_KEY_ID_IN_TEXT.findall(message)),
+        stripe_key_id=_key_id_in(message),
     )
+
+
+def _key_id_in(message: str) -> str:
+    """The id in the link to the page for the key's permissions; none where that page is of another account."""
+    accounts = {*_ACCOUNT_IN_TEXT.findall(message), *_ACCOUNT_IN_LINK.findall(message)}
+    return _only(_KEY_ID_IN_TEXT.findall(message)) if len(accounts) < 2 else ""
 
 
 def _is_missing(code: str, message: str, asked: set[str], may_need: tuple[str, ...]) -> bool:

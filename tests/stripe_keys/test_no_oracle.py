@@ -119,10 +119,9 @@ def time_passes(seconds: float) -> None:
 
 def differences(one: Learnt, other: Learnt) -> list[str]:
     """What two answers have not in common, line by line."""
-    texts = [
-        [str(part) for part in (*learnt[:3], learnt[4], *learnt[3].splitlines())] for learnt in (one, other)
-    ]
-    return [line for line in unified_diff(*texts, n=0, lineterm="") if not line.startswith(("---", "+++"))]
+    mine, others = ([*map(str, (*told[:3], told[4])), *told[3].splitlines()] for told in (one, other))
+    found = unified_diff(mine, others, n=0, lineterm="")
+    return [line for line in found if not line.startswith(("---", "+++"))]
 
 
 def all_learnt_the_same(thieves: list[Thief]) -> bool:

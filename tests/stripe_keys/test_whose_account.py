@@ -1,5 +1,7 @@
 """Whose account a key is of: Stripe's word, else the merchant's, which Stripe may confirm or contradict later."""
 
+from typing import Any
+
 import pytest
 from django.test import Client
 from django.utils import timezone
@@ -23,7 +25,7 @@ from tests.stripe_keys.rows import ACCOUNT, a_key, page_of
 
 Status = RestrictedKey.Status
 SILENT = all_but("connected_account_read")
-ASKED = {"status": "pending", "awaits_account_id": True, "last_problem": "account_unknown"}
+ASKED: dict[str, Any] = {"status": "pending", "awaits_account_id": True, "last_problem": "account_unknown"}
 
 
 @pytest.fixture
@@ -254,47 +256,3 @@ def test_claim_is_taken_at_its_word_only_while_stripe_says_nothing(ada: User, at
     key = checked(key)
 
     assert (key.status, key.account_is_claimed) == (Status.ACTIVE, False)
-
-
-# --- Keys that do not fit --------------------------------------------------------------------------------------------
-
-
-def test_key_of_another_account_than_the_one_it_replaces_names_both(
-    ada: User, adas_browser: Client, at_stripe: AtStripe
-) -> None:
-    old, new = (at_stripe.bound_key(ada) for _ in range(2))
-    checked(paste(ada, old.token))
-
-    key = checked(paste(ada, new.token))
-
-    assert (key.status, key.last_problem) == (Status.REJECTED, "other_account")
-    for account in (old.account, new.account):
-        assert short(account) in history(key)
-        assert page_of(adas_browser, key).count(short(account)) > 1
-
-
-def test_key_of_an_account_that_was_theirs_names_both(
-    ada: User, adas_browser: Client, at_stripe: AtStripe
-) -> None:
-    before, now = at_stripe.bound_key(ada), at_stripe.bound_key(ada)
-    earlier = StripeInstall.objects.filter(stripe_account_id=before.account)
-    earlier.update(status=StripeInstall.Status.UNINSTALLED, uninstalled_at=timezone.now())
-
-    page = page_of(adas_browser, checked(paste(ada, before.token)))
-
-    assert "another Stripe account than the one you connected" in page
-    for account in (before.account, now.account):
-        assert short(account) in page
-
-
-def test_account_that_was_theirs_and_is_anothers_now_is_not_named(
-    ada: User, eve: User, at_stripe: AtStripe
-) -> None:
-    before, _ = at_stripe.bound_key(ada), at_stripe.bound_key(ada)
-    earlier = StripeInstall.objects.filter(stripe_account_id=before.account)
-    earlier.update(status=StripeInstall.Status.UNINSTALLED, uninstalled_at=timezone.now())
-    bind_account(eve, before.account)
-
-    key = checked(paste(ada, before.token))
-
-    assert (key.last_problem, key.stripe_account_id) == ("not_usable", "")

@@ -229,6 +229,12 @@ def test_key_of_test_mode_has_no_live_address(merchant: Merchant) -> None:
     assert merchant.get(f"/apikeys/{key}/edit").status_code == 404
 
 
+def test_account_details_show_the_accounts_id(merchant: Merchant, account: str) -> None:
+    page = merchant.get("/settings/account")
+
+    assert text_of(page, "account-id") == account
+
+
 def test_edit_link_of_a_refusal_leads_to_the_key(simulator: SimulatorProcess, account: str) -> None:
     key = simulator.admin.create_key(account, permissions=["charge_read"])
     refusal = requests.get(simulator.base_url + "/v1/customers", auth=(key["token"], ""), timeout=10).json()
