@@ -13,6 +13,7 @@ from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import User
@@ -20,6 +21,7 @@ from stripe_keys import incidents
 from stripe_keys.models import KeyEnvelope, RestrictedKey, StripeIncident, Validation
 from tests import people
 from tests.stripe_keys.keys import AtStripe, bind_account, checked, paste
+from tests.stripe_keys.rows import a_check, a_key, page_of
 from work import engine
 
 CLASSES = ("unknown to Stripe", "expired", "of another account", "in use by another merchant")
@@ -188,3 +190,18 @@ def test_stolen_key_is_nowhere_but_with_its_merchant(thieves: list[Thief], eve: 
     time_passes(3.1)
     engine.drain("validations")
     assert KeyEnvelope.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_page_stays_as_it_is_when_stripe_has_answered_and_nobody_may_know(
+    ada: User, adas_browser: Client
+) -> None:
+    key = a_key(ada, "pending")
+    check = a_check(key, {}, state=Validation.State.CLAIMED)
+    asked = page_of(adas_browser, key)
+
+    Validation.objects.filter(pk=check.pk).update(
+        state="waiting", problem=Validation.WITHHELD, due_at=timezone.now() + timedelta(seconds=2)
+    )
+
+    assert modulo_what_is_seen_anyway(page_of(adas_browser, key)) == modulo_what_is_seen_anyway(asked)
