@@ -8,7 +8,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Case, QuerySet, Value, When
+from django.db.models import Case, Q, QuerySet, Value, When
 from django.views.decorators.debug import sensitive_variables
 
 from accounts.models import Notice, User
@@ -70,7 +70,8 @@ def look_up(*, text: str, actor: User) -> Found:
 
 def in_order(keys: QuerySet[RestrictedKey]) -> QuerySet[RestrictedKey]:
     """Keys that are kept first, then the newest."""
-    kept = Case(When(status__in=RestrictedKey.KEPT, then=Value(0)), default=Value(1))
+    is_kept = Q(status__in=RestrictedKey.KEPT, stands_in_for__isnull=True)
+    kept = Case(When(is_kept, then=Value(0)), default=Value(1))
     return keys.select_related("merchant").order_by(kept, "-created_at", "-pk")
 
 
@@ -89,7 +90,7 @@ def fate_of(key: RestrictedKey, *, is_told: bool) -> Fate:
     """
     if key.status == Status.EXPIRED:
         return Fate.DEAD
-    if key.status == Status.REJECTED:
+    if key.status == Status.REJECTED or key.stands_in_for_id is not None:
         return Fate.NOT_PROVEN
     if key.is_kept and not key.suspended_at:
         return Fate.SUSPEND
