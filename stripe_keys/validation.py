@@ -230,10 +230,9 @@ def _accepted(row: Validation, key: RestrictedKey, inspection: Inspection, now: 
     if key.status == Status.PENDING and not _is_theirs(row, key, inspection, now):
         return
     ownership.learn(key, inspection)
-    if (
-        not inspection.is_probed
-    ):  # the account became theirs while we asked; its permissions were not asked for
-        lifecycle.request_validation(key, reason=row.reason, now=now)
+    if not inspection.is_probed:
+        # The account became theirs while we asked, so its permissions were not asked for.
+        lifecycle.request_validation(key, reason=row.reason, now=now, delay=timedelta(seconds=1))
         _finish(row, "bound_meanwhile")
         return
     is_unclear = bool(inspection.unclear) and not inspection.missing

@@ -11,6 +11,7 @@ from stripe_keys.models import PermissionCheck, RestrictedKey
 from stripe_keys.tasks import VALIDATIONS
 from tests.stripe_keys.keys import AtStripe, all_but, bind_account, checked, paste
 from work import engine
+from work.models import DueRow
 
 Status = RestrictedKey.Status
 
@@ -30,6 +31,12 @@ def test_account_bound_in_the_middle_of_a_check_has_the_permissions_proven_first
 
     key.refresh_from_db()
     assert key.status == Status.PENDING, "only the account is known yet"
+    engine.drain(VALIDATIONS)
+    again = key.validations.get(state=DueRow.State.WAITING)
+    assert again.due_at > timezone.now(), (
+        "were it ever to come to this again, it would not do so without a pause"
+    )
+    key.validations.filter(pk=again.pk).update(due_at=timezone.now())
     assert checked(key).status == Status.LIMITED
     missing = PermissionCheck.objects.filter(validation__key=key, outcome="missing")
     assert list(missing.values_list("permission", flat=True)) == ["payout_read"]
