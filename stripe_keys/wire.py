@@ -172,7 +172,7 @@ class Wire:
         line.response_class = partial(_response_until, until)  # type: ignore[assignment]
         try:
             response = line.getresponse()
-            body = response.read(_LARGEST)
+            body = _whole_body(response)
         except TimeoutError:
             reply = Reply(trouble=Trouble.TIMED_OUT)
         except (OSError, IncompleteRead):
@@ -180,13 +180,11 @@ class Wire:
         except (HTTPException, ValueError):
             reply = Reply(trouble=Trouble.NOT_HTTP)
         else:
-            if response.isclosed():  # read to its end
-                if response.will_close or len(self._idle) >= self._kept:
-                    line.close()
-                else:
-                    self._idle.append(line)
-                return Reply(response.status, body)
-            reply = Reply(trouble=Trouble.NOT_HTTP if len(body) == _LARGEST else Trouble.LOST)
+            if response.will_close or len(self._idle) >= self._kept:
+                line.close()
+            else:
+                self._idle.append(line)
+            return Reply(response.status, body)
         line.close()
         return reply
 
@@ -200,6 +198,18 @@ def _has_news(sock: socket) -> bool:
     poll = select.poll()
     poll.register(sock, select.POLLIN)
     return bool(poll.poll(0))
+
+
+def _whole_body(response: HTTPResponse) -> bytes:
+    """The body to its end; raises IncompleteRead, or ValueError where it is too large."""
+    body = b""
+    while not response.isclosed():
+        body += response.read(_LARGEST)
+        if len(body) >= _LARGEST:
+            raise ValueError("The answer is too large.")
+    if response.length:  # the connection has ended before the body
+        raise IncompleteRead(b"")
+    return body
 
 
 def _response_until(until: float, sock: socket, **more: object) -> HTTPResponse:
