@@ -1,5 +1,6 @@
 """Nobody reaches Ada's things through any address: every URL pattern, every method, every kind of visitor."""
 
+import inspect
 import re
 import uuid
 from collections.abc import Callable, Iterator
@@ -134,15 +135,35 @@ def is_refusal(response: HttpResponse) -> bool:
     return response.status_code in (403, 404, 405)
 
 
+def view_behind(view: Callable[..., Any]) -> object:
+    """The function behind an address of the desk: one for all lists that do not bring their own."""
+    behind = inspect.unwrap(view)
+    return getattr(behind, "__func__", behind)
+
+
+def asked_with(chosen: Callable[[str], bool], ids: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Each chosen address with the ids to ask for there.
+
+    That is each id, and the first alone where an address takes none. The desk has an address for each model, with the
+    same few functions behind them all: each function is asked for each id once, each address for the first.
+    """
+    met: set[object] = set()
+    for pattern, each in patterns(get_resolver()):
+        address = as_written(pattern)
+        if not chosen(address):
+            continue
+        behind = view_behind(each.callback) if address.startswith(OPS) else address
+        yield address, ids if "<" in address and behind not in met else ids[:1]
+        met.add(behind)
+
+
 def walk(
     browser: Callable[[], Client], things: AdasThings, chosen: Callable[[str], bool], ids: tuple[str, ...]
 ) -> Iterator[tuple[str, str, HttpResponse]]:
-    """Ask for each chosen address by each method with each id: (request in words, id, answer)."""
-    for address in addresses():
-        if not chosen(address):
-            continue
+    """Ask for each chosen address by each method with its ids: (request in words, id, answer)."""
+    for address, asked_for in asked_with(chosen, ids):
         client = browser()  # a new one each: some addresses sign out
-        for key_id in ids if "<" in address else ids[:1]:
+        for key_id in asked_for:
             for method in METHODS:
                 data: Any = {"data": posted(key_id)} if method == "post" else {}
                 response = getattr(client, method)(filled(address, key_id), **data)
