@@ -12,7 +12,7 @@ class Sizes:
     naive_keys: int
     pastes: int
     merchants: int
-    within_seconds: float
+    within_seconds: tuple[float, ...]
     queued_rows: int
     slow_merchants: int
     slow_seconds: float
@@ -28,7 +28,7 @@ FULL = Sizes(
     naive_keys=60,
     pastes=24,
     merchants=300,
-    within_seconds=15.0,
+    within_seconds=(15.0, 0.0),
     queued_rows=10_000,
     slow_merchants=50,
     slow_seconds=10.0,
@@ -43,7 +43,7 @@ QUICK = Sizes(
     naive_keys=4,
     pastes=2,
     merchants=20,
-    within_seconds=0.5,
+    within_seconds=(0.0,),
     queued_rows=200,
     slow_merchants=2,
     slow_seconds=1.0,

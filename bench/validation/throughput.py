@@ -99,15 +99,17 @@ class Rates:
         return median(ours / theirs for ours, theirs in zip(self.found[OURS], self.found[other], strict=True))
 
 
-def side_by_side(contenders: dict[str, Contender], shops: Sequence[Shop], *, rounds: int) -> Rates:
-    """Let everybody check every shop's key in each round, in an order that changes; a first round is not counted."""
+def side_by_side(
+    contenders: dict[str, Contender], shops: Sequence[Shop], *, rounds: int, warming: int = 1
+) -> Rates:
+    """Let everybody check every shop's key in each round, in changing order; `warming` rounds before are not counted."""
     names = list(contenders)
     rates = Rates({name: [] for name in names})
-    for number in range(rounds + 1):
+    for number in range(rounds + warming):
         turn = number % len(names)
         for name in names[turn:] + names[:turn]:
             rate = _keys_per_second(contenders[name], shops)
-            if number:
+            if number >= warming:
                 rates.found[name].append(rate)
     return rates
 
