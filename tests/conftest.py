@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from django.test import Client
+from django.test import Client, TransactionTestCase
 from pytest_django import Settings
 
 from accounts.models import Merchant, User
 from stripe_keys import incidents
 from stripe_keys.vault import data_keys
 from tests import people
+from tests.emptying import Emptying
 from tests.simulator import SimulatorProcess
 
 pytest_plugins = ["tests.browser.stage"]
@@ -36,6 +37,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def empty_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with nothing in it."""
     return tmp_path_factory.mktemp("empty")
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> Iterator[None]:
+    """The database of the tests, emptied quickly after those that commit."""
+    emptying = Emptying()
+
+    def tear_down(case: TransactionTestCase) -> None:
+        emptying.after(case)
+
+    with pytest.MonkeyPatch.context() as django:
+        django.setattr(TransactionTestCase, "_fixture_teardown", tear_down)
+        yield
 
 
 @pytest.fixture(autouse=True)
