@@ -13,6 +13,8 @@ from stripe_keys.required_permissions.calls import Request
 from stripe_keys.required_permissions.sdk import lists
 from stripe_keys.required_permissions.sdk.calls import Calls, all_calls, old_services
 
+# Where tests are shared out: reading the SDK's source takes seconds, so one process does it.
+of_the_sdk = pytest.mark.xdist_group("the SDK's source")
 AFTER_AN_UPGRADE = "Stripe's SDK was upgraded: run `manage.py write_api_paths` and commit both lists."
 
 
@@ -22,6 +24,7 @@ def the_sdk() -> Calls:
     return all_calls()
 
 
+@of_the_sdk
 def test_every_path_of_the_sdk_is_listed() -> None:
     missing = {
         request
@@ -32,12 +35,14 @@ def test_every_path_of_the_sdk_is_listed() -> None:
     assert missing == set(), AFTER_AN_UPGRADE
 
 
+@of_the_sdk
 def test_the_list_of_calls_is_the_sdks() -> None:
     listed = {**calls.requests(), **dict.fromkeys(calls.without_request())}
 
     assert listed == the_sdk(), AFTER_AN_UPGRADE
 
 
+@of_the_sdk
 def test_paths_of_older_sdks_stay_listed() -> None:
     written = lists.api_paths(
         the_sdk(), before=[("GET", "/v1/gone/{id}"), ("GET", "/v1/customers/{renamed}")]

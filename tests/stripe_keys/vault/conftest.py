@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Iterator
+from functools import cache
 from typing import TYPE_CHECKING
 
 import boto3.session
 import pytest
+from botocore.loaders import JSONFileLoader
 from moto import mock_aws
 from pytest_django import Settings
 
@@ -29,8 +31,16 @@ def a_strangers() -> DeliveryKey:
     return new_delivery_key()
 
 
+@pytest.fixture(scope="session")
+def aws_files() -> Iterator[None]:
+    """What botocore ships is read once, not for each client anew; it does not change."""
+    with pytest.MonkeyPatch.context() as botocore:
+        botocore.setattr(JSONFileLoader, "load_file", staticmethod(cache(JSONFileLoader().load_file)))
+        yield
+
+
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Iterator[None]:
+def aws(aws_files: None, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Iterator[None]:
     """Credentials in the environment, no machine's role, and clients of this test's own."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a secret of AWS")
