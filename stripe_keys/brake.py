@@ -3,7 +3,8 @@
 What counts is which keys Stripe refuses at this moment (`RestrictedKey.first_refused_at`), however long ago it was
 asked: a key that is held is asked about more and more rarely, and must not be forgotten for that. And no key dies on
 silence: before one does, some other merchants' keys are asked about, so that the first to be refused is not the victim.
-Keys that never worked count for nothing here: anybody may paste rubbish.
+Keys that never worked count for nothing here: anybody may paste rubbish. Nor may a few merchants whose keys are dead
+keep everybody's keys alive: when all the others answer, the brake ends without them (`_others_answer`).
 """
 
 from dataclasses import dataclass
@@ -11,26 +12,31 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
 from random import uniform
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
 
 from accounts.notices import tell_ops
 from stripe_keys import incidents, lifecycle
 from stripe_keys.incidents import BY_ITSELF, Kind
 from stripe_keys.models import RestrictedKey, StripeIncident, Validation
 
+BY_THE_OTHERS = f"{BY_ITSELF}: the others answer"
 Status = RestrictedKey.Status
 REFUSED_ONCE, HELD, DIED = "refused_once", "held", "expired"
 REFUSED_PENDING = "not_accepted"
-_ANSWERED = (REFUSED_ONCE, HELD, DIED, "active", "limited", incidents.INCOMPLETE)
+_REFUSED = (REFUSED_ONCE, HELD, DIED)
+_ACCEPTED = ("active", "limited", incidents.INCOMPLETE)
+_ANSWERED = (*_REFUSED, *_ACCEPTED)
 WITNESSES = 5
+_TELLING_WITNESSES, _TELLING_SHARE = 20, 0.8
+_FEWER_BY, _FEWEST_BY = 4, 2
 HEARING = timedelta(seconds=5)
 _PATIENCE = timedelta(minutes=5)
 _SHORTEST = timedelta(minutes=1)
-_TELLING_SAMPLE = 100
-_OPS_WORD_HOLDS = timedelta(hours=1)
+_OPS_WORD_HOLDS, _AT_MOST = timedelta(hours=1), timedelta(days=1)
 _FIRST_HOLD, _LONGEST_HOLD = timedelta(seconds=30), timedelta(minutes=15)
 _LOOKS_AT_ONCE = 2
 _DEATHS_TAKE_TURNS = (1_265_200_001, 1)  # the name of an advisory lock
@@ -62,12 +68,18 @@ class Refusals:
 
 def refusals(now: datetime) -> Refusals:
     """Whose keys Stripe refuses now, or has ended within KEY_BRAKE_WINDOW_SECONDS, among those it answered about."""
-    since = now - timedelta(seconds=settings.KEY_BRAKE_WINDOW_SECONDS)
-    refused = _refused().values_list("stripe_account_id")
+    since = now - _window()
+    refused = _refused().values_list("stripe_account_id").distinct()
+    died = _accounts_heard(since, DIED)
+    if settled := _settled(now):
+        refused, died = refused.exclude(pk__in=settled), died.exclude(key__in=settled)
     return Refusals(
-        accounts=_accounts_heard(since).union(refused).count(),
-        refused=_accounts_heard(since, DIED).union(refused).count(),
+        accounts=_accounts_heard(since).union(refused).count(), refused=died.union(refused).count()
     )
+
+
+def _window() -> timedelta:
+    return timedelta(seconds=settings.KEY_BRAKE_WINDOW_SECONDS)
 
 
 def is_on() -> bool:
@@ -81,7 +93,7 @@ def note_refusal(key: RestrictedKey, now: datetime) -> datetime:
     What was refused while Stripe was in trouble proves nothing: once that is over, the count begins anew.
     """
     first = key.first_refused_at
-    over = StripeIncident.objects.filter(kind=Kind.REFUSALS, ended_by=BY_ITSELF)
+    over = StripeIncident.objects.filter(kind=Kind.REFUSALS, ended_by__startswith=BY_ITSELF)
     if first is None or over.filter(ended_at__gt=first).exists():
         first = now
     key.first_refused_at, key.last_problem = first, "key_refused"
@@ -135,14 +147,16 @@ def watch(now: datetime) -> None:
         return
     seen = refusals(now)
     if not seen.are_too_many:
-        _release(brake, seen)
-    elif seen.accounts < _TELLING_SAMPLE:
+        _release(brake, seen, by=BY_ITSELF)
+    elif now - brake.began_at >= _window() and _others_answer(now):
+        _release(brake, seen, by=BY_THE_OTHERS)
+    else:
         call_witnesses(WITNESSES, now)
 
 
-def _release(brake: StripeIncident, seen: Refusals) -> None:
+def _release(brake: StripeIncident, seen: Refusals, *, by: str) -> None:
     with transaction.atomic():
-        if incidents.end(Kind.REFUSALS, by=BY_ITSELF):
+        if incidents.end(Kind.REFUSALS, by=by):
             tell_ops(
                 subject=f"Over: {Kind.REFUSALS.label}",
                 body=f"Keys answer again: {seen.refused} of {seen.accounts} accounts are still refused. Keys that were"
@@ -151,16 +165,39 @@ def _release(brake: StripeIncident, seen: Refusals) -> None:
             )
 
 
+def _others_answer(now: datetime) -> bool:
+    """Whether the refused accounts stand alone: the others were asked within the window, and Stripe knows them all.
+
+    Then the whole site is what the refused are held against, not only those who happened to be asked. Without others
+    enough to tell, an incident and some dead keys look the same, and the brake stays on.
+    """
+    since = now - _window()
+    witnesses = Validation.objects.filter(finished_at__gte=since, reason=Validation.Reason.WITNESS)
+    if witnesses.filter(verdict__in=_REFUSED).exists():
+        return False
+    refused = _refused().values("stripe_account_id").distinct()
+    others = RestrictedKey.objects.usable().filter(quarantined_at=None).exclude(stripe_account_id__in=refused)
+    known = others.values("stripe_account_id").distinct().count()
+    spoke = witnesses.filter(verdict__in=_ACCEPTED, key__in=others)
+    heard = spoke.order_by().values("key__stripe_account_id").distinct().count()
+    if heard < min(_TELLING_WITNESSES, _TELLING_SHARE * known):
+        return False
+    few = refused.count()
+    if few <= settings.KEY_BRAKE_SHARE * (known + few):
+        return True
+    return heard >= few * (_FEWEST_BY if few <= settings.KEY_BRAKE_ACCOUNTS else _FEWER_BY)
+
+
 # --- Witnesses -------------------------------------------------------------------------------------------------------
 
 
 def call_witnesses(number: int, now: datetime) -> None:
-    """Have the keys of some merchants checked now, those that are due next: is it one key alone that is refused?"""
+    """Have the keys of some merchants checked now, those not looked at for longest: is one key alone refused?"""
     open_checks = Validation.objects.checks().filter(
         key=OuterRef("pk"), state__in=[Validation.State.WAITING, Validation.State.CLAIMED]
     )
     others = RestrictedKey.objects.usable().filter(first_refused_at=None, quarantined_at=None)
-    others = others.exclude(Exists(open_checks)).order_by("next_check_at")
+    others = others.exclude(Exists(open_checks)).order_by(F("last_checked_at").asc(nulls_first=True))
     for pk in list(others.values_list("pk", flat=True)[:number]):
         with transaction.atomic():
             other = others.select_for_update(skip_locked=True, of=("self",)).filter(pk=pk).first()
@@ -191,6 +228,22 @@ def _accounts_heard(since: datetime, *verdicts: str) -> QuerySet[Validation, tup
     return heard.order_by().values_list("key__stripe_account_id").distinct()
 
 
+def _settled(now: datetime) -> list[UUID]:
+    """The keys that a brake was ended without: held by it, and never accepted since. No new one begins for them."""
+    last = StripeIncident.objects.filter(kind=Kind.REFUSALS, ended_at__gt=now - _AT_MOST)
+    last = last.exclude(ended_by=BY_ITSELF).order_by("-ended_at")
+    found: set[UUID] = set()
+    for began, ended in last.values_list("began_at", "ended_at"):
+        held = Validation.objects.filter(verdict=HELD, finished_at__gte=began, finished_at__lte=ended)
+        found |= set(held.exclude(key__last_ok_at__gt=F("finished_at")).values_list("key", flat=True))
+    return list(found)
+
+
 def _ops_let_them_die(now: datetime) -> bool:
-    ended = StripeIncident.objects.filter(kind=Kind.REFUSALS, ended_at__gt=now - _OPS_WORD_HOLDS)
-    return ended.exclude(ended_by=BY_ITSELF).exists()
+    """Whether ops have said that refused keys are gone: for an hour, and until the keys held by then are done."""
+    brakes = StripeIncident.objects.filter(kind=Kind.REFUSALS, ended_at__gt=now - _AT_MOST)
+    ended = brakes.exclude(ended_by__startswith=BY_ITSELF).order_by("-ended_at")
+    word = ended.values_list("ended_at", flat=True).first()
+    if word is None:
+        return False
+    return word > now - _OPS_WORD_HOLDS or _refused().filter(first_refused_at__lt=word).exists()
