@@ -1,14 +1,16 @@
 """The daily counts in the database: added to by many processes at once, and forgotten after a year and a bit."""
 
+import logging
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import DataError, connection, transaction
 
 from stripe_keys.models import KeyUsage, RestrictedKey
 
+logger = logging.getLogger(__name__)
 KEPT_DAYS = 400
 _FORGOTTEN_AT_ONCE = 10_000
 _EPOCH = date(1970, 1, 1)
@@ -50,8 +52,26 @@ Counts = dict[Call, int]
 def add(counts: Mapping[Call, int]) -> Counts:
     """Add `counts` to the rows, in one statement; returns those whose key is locked by somebody now.
 
-    Counts of keys whose rows are gone are dropped.
+    Counts of keys whose rows are gone are dropped, and so are those that the database can never take: the others must
+    not wait for them.
     """
+    try:
+        return _add(counts)
+    except (DataError, UnicodeError) as problem:
+        if len(counts) == 1:
+            # What was counted is from outside: it is not shown.
+            logger.error("usage: a count cannot be written, and is dropped (%s)", type(problem).__name__)  # noqa: TRY400
+            return {}
+    calls = list(counts)
+    half = len(calls) // 2
+    return {
+        call: count
+        for part in (calls[:half], calls[half:])
+        for call, count in add({call: counts[call] for call in part}).items()
+    }
+
+
+def _add(counts: Mapping[Call, int]) -> Counts:
     calls = list(counts)
     values: dict[str, Any] = {
         "keys": [call.key_id for call in calls],

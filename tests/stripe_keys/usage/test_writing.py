@@ -55,6 +55,25 @@ def locked(key: RestrictedKey) -> Iterator[None]:
         yield
 
 
+def test_what_the_database_can_never_take_is_dropped_and_the_rest_is_written(
+    key: RestrictedKey, caplog: pytest.LogCaptureFixture
+) -> None:
+    for path in ("/v1/charges", "/v1/customers", "/v1/payouts"):
+        note(key, path)
+    for method in ("g\x00t", "g\ud800t"):
+        usage.note_taker(key)(method, "/v1/charges", 200, None)
+
+    assert usage.flush()
+    note(key)
+    assert usage.flush()
+
+    assert KeyUsage.objects.count() == 3
+    assert KeyUsage.objects.get(template="/v1/charges").count == 2
+    dropped = [one for one in caplog.records if "cannot be written" in one.message]
+    assert len(dropped) == 2
+    assert "\x00" not in caplog.text
+
+
 def test_two_writers_lose_nothing_and_do_not_block_each_other(
     key: RestrictedKey, bens_key: RestrictedKey
 ) -> None:
