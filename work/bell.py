@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 HANGS_SECONDS = 2
 SILENCE_SECONDS = 5.0
 EXPIRES_SECONDS = 30
+_LOUDNESSES = {0: 20.0, 3: 50.0, 6: float("inf")}
 
 
 class _Silence:
@@ -48,15 +49,16 @@ def ring(queue_name: str, lane: str | None = None, *, priority: int = 50) -> Non
     """Tell the workers that rows are due; never raises, never waits more than a second.
 
     `priority` is that of the row: bells for urgent rows are heard before those that hang already. A queue that is
-    drained per lane must be rung with the lane. While a bell hangs that no worker has answered yet, another one would
-    say nothing new and is not hung.
+    drained per lane must be rung with the lane. While a bell as loud hangs that no worker has answered yet, another one
+    would say nothing new and is not hung.
     """
     if silence.reigns():
         return
     try:
         queue = queue_named(queue_name)
-        if caches["bells"].add(_hook(queue_name, lane), 1, timeout=HANGS_SECONDS):
-            _publish(queue.task_name, [lane] if queue.per_lane else [], _loudness(priority))
+        loudness = _loudness(priority)
+        if caches["bells"].add(_hook(queue_name, lane, loudness), 1, timeout=HANGS_SECONDS):
+            _publish(queue.task_name, [lane] if queue.per_lane else [], loudness)
     except Exception as problem:  # a bell must not harm whoever rings it
         silence.begin(problem)
 
@@ -67,22 +69,22 @@ def ring_on_commit(queue_name: str, lane: str | None = None, *, priority: int = 
 
 
 def take_down(queue_name: str, lane: str | None = None) -> None:
-    """Take the bell down before looking for work: whoever rings from now on is heard anew. Never raises."""
+    """Take the lane's bells down before looking for work: whoever rings from now on is heard anew. Never raises."""
     if silence.reigns():
         return
     try:
-        caches["bells"].delete(_hook(queue_name, lane))
+        caches["bells"].delete_many([_hook(queue_name, lane, loudness) for loudness in _LOUDNESSES])
     except Exception as problem:
         silence.begin(problem)
 
 
-def _hook(queue_name: str, lane: str | None) -> str:
-    return f"{queue_name}:{lane or ''}"
+def _hook(queue_name: str, lane: str | None, loudness: int) -> str:
+    return f"{queue_name}:{loudness}:{lane or ''}"
 
 
 def _loudness(priority: int) -> int:
     """The broker's own scale for a row's priority: 0 is delivered first, 9 last; in steps, a list in Redis each."""
-    return 0 if priority <= 20 else 3 if priority <= 50 else 6
+    return next(step for step, most in _LOUDNESSES.items() if priority <= most)
 
 
 def _publish(task_name: str, args: list[Any], loudness: int) -> None:

@@ -84,6 +84,26 @@ def test_bell_that_hangs_is_not_hung_again(errands: "Queue[Errand]", broker: "re
     assert [message["args"] for message in rung(broker)] == [["eve"], ["ada"]]
 
 
+def test_urgent_bell_is_hung_beside_a_leisurely_one(errands: "Queue[Errand]", broker: "redis.Redis") -> None:
+    for _ in range(2):
+        bell.ring("errands", "ada", priority=90)
+        bell.ring("errands", "ada", priority=10)
+
+    urgent_first = [broker.llen(name) for name in ("bells", "bells\x06\x163", "bells\x06\x166")]
+    assert urgent_first == [1, 0, 1]
+
+
+@pytest.mark.parametrize("priority", [10, 30, 90])
+def test_every_bell_of_a_lane_is_taken_down(
+    errands: "Queue[Errand]", broker: "redis.Redis", priority: int
+) -> None:
+    bell.ring("errands", "ada", priority=priority)
+    bell.take_down("errands", "ada")
+    bell.ring("errands", "ada", priority=priority)
+
+    assert len(rung(broker)) == 2
+
+
 def test_bell_can_be_heard_anew_once_a_worker_looks(errands: "Queue[Errand]", broker: "redis.Redis") -> None:
     bell.ring("errands", "ada")
     drain(errands, "ada")
