@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 Kind = StripeIncident.Kind
 BY_ITSELF = "the site"
 UNKNOWN, THROTTLED, INCOMPLETE = "unknown", "throttled", "incomplete"
-_UNANSWERED = (UNKNOWN, THROTTLED)
-_NOT_ASKED = ("", "moot", "unreadable")
+# Stripe that asks to be asked less, or is busy with one account, is not down: that is between it and the account.
+_SAYS_NOTHING = ("", "moot", "unreadable", THROTTLED)
 _OUTAGE_WINDOW = timedelta(seconds=60)
 _OUTAGE_MERCHANTS, _OUTAGE_SHARE = 5, 0.5
 _TRY_EVERY = timedelta(seconds=10)
@@ -89,10 +89,10 @@ def note_no_answer(now: datetime) -> None:
         return
     last = StripeIncident.objects.filter(kind=Kind.OUTAGE, ended_at__gt=now - _OUTAGE_WINDOW)
     since = last.order_by("-ended_at").values_list("ended_at", flat=True).first() or now - _OUTAGE_WINDOW
-    asked = Validation.objects.checks().filter(finished_at__gte=since).exclude(verdict__in=_NOT_ASKED)
+    asked = Validation.objects.checks().filter(finished_at__gte=since).exclude(verdict__in=_SAYS_NOTHING)
     seen = asked.aggregate(
         checked=Count("merchant", distinct=True),
-        unanswered=Count("merchant", distinct=True, filter=Q(verdict__in=_UNANSWERED)),
+        unanswered=Count("merchant", distinct=True, filter=Q(verdict=UNKNOWN)),
     )
     if seen["unanswered"] >= _OUTAGE_MERCHANTS and seen["unanswered"] >= _OUTAGE_SHARE * seen["checked"]:
         evidence = f"{seen['unanswered']} of {seen['checked']} merchants' keys got no answer within a minute"
@@ -153,8 +153,8 @@ def _let_the_awaited_go_first() -> None:
 _MEANING = {
     Kind.OUTAGE: "Checks are put off until Stripe answers again; one every ten seconds finds out. Nothing is marked.",
     Kind.REFUSALS: (
-        "That is more than merchants do on their own, so no key is called dead for now: each is asked about again "
-        "every few minutes. If Stripe tells you that the keys are really gone, end the incident in the ops desk; "
-        "refused keys then end at their next check."
+        "That is more than merchants do on their own, so no key is called dead for now: each is asked about again, "
+        "soon at first and then more rarely. If Stripe tells you that the keys are really gone, end the incident in "
+        "the ops desk; refused keys then end at their next check. If the others turn out to be fine, it ends by itself."
     ),
 }

@@ -166,10 +166,10 @@ def _end(row: Validation, key: RestrictedKey, reason: str, now: datetime) -> Non
 
 def _refused(row: Validation, key: RestrictedKey, now: datetime, *, has_expired: bool) -> None:
     """A 401. One is enough where Stripe names the expiry or an event has announced it; else it takes two, apart."""
-    pace.note_answered(key)
     if key.status == Status.PENDING:
         _refused_newcomer(row, key, now, "Stripe refused this key.")
         return
+    pace.note_answered(key)
     first = brake.note_refusal(key, now)
     spacing = timedelta(seconds=settings.KEY_CONFIRM_DEAD_AFTER_SECONDS)
     is_named, is_second = row.reason == Validation.Reason.EXPIRY_EVENT, now - first >= spacing
@@ -214,16 +214,27 @@ def _no_answer(row: Validation, key: RestrictedKey, inspection: Inspection, now:
     if inspection.problem in _FOR_PEOPLE:
         if inspection.answer is Answer.ADDRESS_REFUSED:  # it knows the key, so the key is not dead
             RestrictedKey.objects.filter(pk=key.pk).update(first_refused_at=None)
-        pace.note_answered(key)
+        if _speaks_for_its_account(key):
+            pace.note_answered(key)
         _finish(row, "unproven")
         return
     if inspection.answer is not Answer.UNKNOWN:
         _finish(row, incidents.INCOMPLETE)
+    elif inspection.is_throttled:
+        _finish(row, incidents.THROTTLED)
     else:
-        _finish(row, incidents.THROTTLED if inspection.is_throttled else incidents.UNKNOWN)
+        _finish(row, incidents.UNKNOWN)
         incidents.note_no_answer(now)
-    if incidents.open_now(incidents.Kind.OUTAGE) is None:
+    if _speaks_for_its_account(key) and incidents.open_now(incidents.Kind.OUTAGE) is None:
         pace.note_trouble(key, now)  # during an outage it is not the account's
+
+
+def _speaks_for_its_account(key: RestrictedKey) -> bool:
+    """Whether what Stripe says of `key` says something of the merchant's account: not before it is proven to be theirs.
+
+    Else the merchant's pace would tell a thief what Stripe says of keys that are not his.
+    """
+    return key.status != Status.PENDING or (bool(key.stripe_account_id) and not key.account_is_claimed)
 
 
 def _accepted(row: Validation, key: RestrictedKey, inspection: Inspection, now: datetime) -> None:

@@ -51,14 +51,9 @@ def asked(at_stripe: AtStripe) -> int:
 # --- When Stripe is taken to be down ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("kind", "rule"), [("error", {"status": 503}), ("rate_limit", {})], ids=["5xx", "429"]
-)
-def test_five_merchants_without_an_answer_are_an_outage(
-    at_stripe: AtStripe, kind: str, rule: dict[str, int]
-) -> None:
+def test_five_merchants_without_an_answer_are_an_outage(at_stripe: AtStripe) -> None:
     keys = known_to_stripe(at_stripe, 6)
-    at_stripe.admin.add_fault(kind, times=None, **rule)
+    at_stripe.admin.add_fault("error", status=503, times=None)
     make_due(keys[:4])
     engine.drain("validations")
     assert not is_down()
@@ -102,6 +97,33 @@ def test_one_merchant_whose_account_hangs_is_never_an_outage(ada: User) -> None:
     incidents.note_no_answer(timezone.now())
 
     assert not is_down()
+
+
+def test_everybody_who_is_asked_to_slow_down_is_left_alone_and_stripe_is_not_called_down(
+    at_stripe: AtStripe,
+) -> None:
+    keys = known_to_stripe(at_stripe, 6)
+    at_stripe.admin.add_fault("rate_limit", times=None)
+    for _ in range(3):
+        make_due(keys)
+        engine.drain("validations")
+
+    assert not StripeIncident.objects.exists()
+    assert AccountPace.objects.filter(closed_until__gt=timezone.now()).count() == 6
+    assert statuses() == {"active": 6}
+
+
+@pytest.mark.parametrize(("silent", "expected"), [(5, True), (4, False)])
+def test_merchants_who_throttle_themselves_neither_make_an_outage_nor_hide_one(
+    db: None, silent: int, expected: bool
+) -> None:
+    keys = some_keys(silent + 8)
+    found(keys[:silent], "unknown")
+    found(keys[silent:], "throttled")
+
+    incidents.note_no_answer(timezone.now())
+
+    assert is_down() is expected
 
 
 @pytest.mark.parametrize("verdict", ["incomplete", "unproven", "moot"])
