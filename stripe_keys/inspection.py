@@ -22,12 +22,18 @@ Outcome = PermissionCheck.Outcome
 _OUTCOMES = {Answer.GRANTED: Outcome.GRANTED, Answer.MISSING_PERMISSION: Outcome.MISSING}
 FIRST_QUESTIONS = 2
 _SHOW_EVERY_SECONDS = 0.25
+# All parts of a statement see the table as it was before: what `found` differs from is what was known until now.
 _WRITE_OUTCOMES = """
-    INSERT INTO {table} (key_id, validation_id, permission, outcome, checked_at)
-    SELECT %(key)s, %(check)s, name, outcome, statement_timestamp()
-    FROM unnest(%(names)s::text[], %(outcomes)s::text[]) AS found (name, outcome) ORDER BY name
-    ON CONFLICT (key_id, permission) DO UPDATE
-    SET validation_id = excluded.validation_id, outcome = excluded.outcome, checked_at = excluded.checked_at"""
+    WITH found AS (SELECT * FROM unnest(%(names)s::text[], %(outcomes)s::text[]) AS found (name, outcome)),
+    written AS (
+        INSERT INTO {table} (key_id, validation_id, permission, outcome, checked_at)
+        SELECT %(key)s, %(check)s, name, outcome, statement_timestamp() FROM found ORDER BY name
+        ON CONFLICT (key_id, permission) DO UPDATE
+        SET validation_id = excluded.validation_id, outcome = excluded.outcome, checked_at = excluded.checked_at)
+    SELECT EXISTS (
+        SELECT FROM {table} AS known JOIN found ON known.permission = found.name
+        WHERE known.key_id = %(key)s AND known.outcome <> found.outcome
+        AND known.outcome IN ('granted', 'missing') AND found.outcome IN ('granted', 'missing'))"""
 # Of several things that went wrong in one look, the first of these is what people are told.
 _GRAVEST_FIRST = (
     "key_expired",
@@ -59,6 +65,8 @@ class Inspection:
     unclear: list[str] = field(default_factory=list)
     unanswered: int = 0
     is_probed: bool = False
+    has_changed: bool = False
+    """Whether a permission was granted or taken away since the last look."""
     is_heard: bool = True
     """Whether Stripe answered all that was asked to learn whose the key is."""
     claim: Finding | None = None
@@ -222,17 +230,22 @@ def _probe_permissions(
             inspection.note(probe.permission, finding)
             if time.monotonic() - shown_at > _SHOW_EVERY_SECONDS:
                 with engine.hold(row):
-                    write_outcomes(row, inspection.outcomes)
+                    inspection.has_changed |= write_outcomes(row, inspection.outcomes)
                 connection_to_pool()
                 shown_at = time.monotonic()
 
 
-def write_outcomes(row: Validation, outcomes: dict[str, str]) -> None:
-    """What `row` found out about its key's permissions takes the place of what was known of them."""
+def write_outcomes(row: Validation, outcomes: dict[str, str]) -> bool:
+    """What `row` found out about its key's permissions takes the place of what was known of them.
+
+    Returns:
+        Whether something that was granted is missing now, or the other way round.
+    """
     if not outcomes:
-        return
+        return False
     values: dict[str, Any] = {"key": row.key_id, "check": row.pk}
     values |= {"names": list(outcomes), "outcomes": list(outcomes.values())}
     table = connection.ops.quote_name(PermissionCheck._meta.db_table)
     with connection.cursor() as cursor:
         cursor.execute(_WRITE_OUTCOMES.format(table=table), values)
+        return bool(cursor.fetchone()[0])

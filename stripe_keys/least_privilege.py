@@ -6,7 +6,8 @@ Nothing is told of a key that was never proven to be the merchant's: `may_be_sho
 from dataclasses import dataclass
 from datetime import datetime
 
-from stripe_keys import catalogue, key_usage, permissions, sentences, surveys
+from stripe_keys import blind_spots, catalogue, key_usage, permissions, sentences, survey_rows, surveys
+from stripe_keys.blind_spots import BlindSpot
 from stripe_keys.key_usage import Usage
 from stripe_keys.models import PermissionCheck, RestrictedKey, Validation
 
@@ -47,6 +48,8 @@ class Excess:
 
     label: str
     access: str
+    is_half_seen: bool = False
+    """Whether it may be set to `write` as well: that could not be looked at."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ class Report:
     key: RestrictedKey
     needs: tuple[Need, ...]
     beyond: tuple[Section, ...]
+    unseen: tuple[BlindSpot, ...]
     asked_beyond: int
     unclear_beyond: int
     unfinished: bool
@@ -91,9 +95,29 @@ class Report:
         return sum(one.access == "write" for section in self.beyond for one in section.resources)
 
     @property
+    def is_stale(self) -> bool:
+        """Whether the key's permissions were changed since the last look."""
+        return self.key.permissions_changed_at is not None
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the last look still says what the key can do, as far as anybody knows."""
+        return self.key.last_surveyed_at is not None and not (self.is_stale or self.is_surveying)
+
+    @property
+    def half_seen(self) -> list[BlindSpot]:
+        """Of what one right is looked at, and the other is not."""
+        return [one for one in self.unseen if one.is_half]
+
+    @property
+    def never_seen(self) -> list[BlindSpot]:
+        """What is not looked at at all."""
+        return [one for one in self.unseen if not one.is_half]
+
+    @property
     def may_look(self) -> bool:
         """Whether what is beyond may be looked for."""
-        return surveys.is_open_to(self.key)
+        return survey_rows.is_open_to(self.key)
 
     @property
     def questions(self) -> int:
@@ -134,23 +158,25 @@ def draw(key: RestrictedKey, *, now: datetime) -> Report:
     return Report(
         key=key,
         needs=tuple(sorted(needs, key=lambda one: _ORDER[one.outcome])),
+        unseen=tuple(blind_spots.blind_spots()),
         beyond=_beyond({name for name in asked if known[name] == Outcome.GRANTED}),
         asked_beyond=len(asked),
         unclear_beyond=sum(known[name] == Outcome.UNKNOWN for name in asked),
         unfinished=latest is not None and latest.verdict == surveys.UNFINISHED,
-        is_surveying=surveys.is_open(key),
+        is_surveying=survey_rows.is_open(key),
         usage=key_usage.of(key, now),
     )
 
 
 def _beyond(granted: set[str]) -> tuple[Section, ...]:
     """What is in excess, as Stripe's screen arranges it."""
+    unseen_writes = {one.label for one in blind_spots.blind_spots() if one.access == "write"}
     sections: dict[str, dict[str, str]] = {}
     for name, probe in catalogue.PROBES.items():
         if name in granted:
             rows = sections.setdefault(probe.section, {})
             rows[probe.label] = max(rows.get(probe.label, ""), probe.access)  # "write" comes after "read"
     return tuple(
-        Section(title, tuple(Excess(label, access) for label, access in rows.items()))
+        Section(title, tuple(Excess(*row, is_half_seen=row[0] in unseen_writes) for row in rows.items()))
         for title, rows in sections.items()
     )

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 
-from stripe_keys import gateway, lifecycle, takeover
+from stripe_keys import gateway, lifecycle, survey_rows, takeover
 from stripe_keys.models import RestrictedKey, StripeInstall, Validation
 
 Status = RestrictedKey.Status
@@ -84,13 +84,19 @@ def key_expired(*, stripe_account_id: str, livemode: bool, stripe_key_id: str, n
 
 @transaction.atomic
 def key_changed(
-    *, stripe_account_id: str, livemode: bool, stripe_key_id: str, what: str, now: datetime
+    *, stripe_account_id: str, livemode: bool, stripe_key_id: str, what: str, new_rights: bool, now: datetime
 ) -> int:
-    """Stripe changed a key (`what`, a sentence for its history): look again. Returns how many keys this concerned."""
+    """Stripe changed a key (`what`, a sentence for its history), maybe giving it `new_rights`: look again.
+
+    Returns:
+        How many of our keys this concerned.
+    """
     keys = _kept_keys(stripe_account_id, livemode, stripe_key_id)
     for key in keys:
         if key.stripe_key_id == stripe_key_id:
             lifecycle.record(key, actor="Stripe", reason=what)
+        if new_rights:
+            survey_rows.permissions_changed(key, now)
         lifecycle.request_validation(key, reason=Validation.Reason.EVENT, now=now)
     return len(keys)
 
@@ -101,6 +107,7 @@ def account_changed(*, stripe_account_id: str, livemode: bool, now: datetime) ->
     keys = RestrictedKey.objects.kept().locked_in_turn()
     keys = keys.filter(stripe_account_id=stripe_account_id, livemode=livemode)
     for key in keys:
+        survey_rows.permissions_changed(key, now)
         lifecycle.request_validation(key, reason=Validation.Reason.EVENT, now=now)
     return len(keys)
 

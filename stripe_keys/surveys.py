@@ -13,7 +13,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, Min, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import User
@@ -26,6 +26,7 @@ from stripe_keys import (
     lifecycle,
     pace,
     permissions,
+    survey_rows,
     validation,
 )
 from stripe_keys.answers import DEAD, Answer, Finding
@@ -36,7 +37,6 @@ from work import bell, engine
 
 PLANNED_EVERY_SECONDS = 60
 EVERY = timedelta(days=30)
-COOLDOWN = timedelta(minutes=10)
 SURVEYED, UNFINISHED, REFUSED, MOOT = "surveyed", "unfinished", "refused", "moot"
 _SHARE_OF_SWEEPS = 0.25
 _AGAIN_AFTER_FAILING = timedelta(days=1)
@@ -64,11 +64,6 @@ def questions() -> list[Probe]:
     return [probe for name, probe in catalogue.PROBES.items() if name not in expected]
 
 
-def is_open_to(key: RestrictedKey) -> bool:
-    """Whether `key` may be surveyed: it is in use, and Stripe itself has said whose it is."""
-    return key.is_usable and not key.account_is_claimed
-
-
 # --- Asking for one --------------------------------------------------------------------------------------------------
 
 
@@ -81,21 +76,16 @@ def request(*, key: RestrictedKey, user: User, now: datetime) -> None:
         AskedJustNow: that was done within the cool-down, or is being done.
     """
     key = lifecycle.locked(key)
-    if not is_open_to(key):
+    if not survey_rows.is_open_to(key):
         raise NotInUse
     recent = Validation.objects.surveys().filter(
-        Q(created_at__gt=now - COOLDOWN) | Q(state__in=_OPEN), key=key
+        Q(created_at__gt=now - survey_rows.COOLDOWN) | Q(state__in=_OPEN), key=key
     )
     latest = recent.order_by("-created_at").first()
     if latest is not None:
-        raise AskedJustNow(max(latest.created_at + COOLDOWN - now, timedelta(seconds=1)))
-    _create(key, now, user)
+        raise AskedJustNow(max(latest.created_at + survey_rows.COOLDOWN - now, timedelta(seconds=1)))
+    survey_rows.create(key, now, user)
     bell.ring_on_commit(lifecycle.QUEUE, str(key.merchant_id), priority=lifecycle.LEISURELY)
-
-
-def is_open(key: RestrictedKey) -> bool:
-    """Whether a survey of `key` is going on or about to begin."""
-    return Validation.objects.surveys().filter(key=key, state__in=_OPEN).exists()
 
 
 def plan_surveys() -> None:
@@ -104,11 +94,18 @@ def plan_surveys() -> None:
 
 
 def plan(now: datetime, *, limit: int) -> int:
-    """Give at most `limit` keys a survey within the next period; returns how many. While Stripe is in trouble, none."""
+    """Give at most `limit` keys a survey within the next period; returns how many. While Stripe is in trouble, none.
+
+    First come keys whose permissions were changed and that nobody could look at then, then those never looked at.
+    """
     if _trouble():
         return 0
     planned = 0
-    for due in (Q(last_surveyed_at=None), Q(last_surveyed_at__lt=now - EVERY)):
+    for due in (
+        ~Q(permissions_changed_at=None),
+        Q(last_surveyed_at=None),
+        Q(last_surveyed_at__lt=now - EVERY),
+    ):
         for pk in list(_due(due, now).values_list("pk", flat=True)[: limit - planned]):
             planned += _plan_one(pk, now)
     return planned
@@ -133,20 +130,8 @@ def _plan_one(pk: Any, now: datetime) -> bool:
     locked = _due(Q(pk=pk), now).select_for_update(skip_locked=True, of=("self",)).first()
     if locked is None:
         return False
-    _create(locked, now + timedelta(seconds=uniform(0, PLANNED_EVERY_SECONDS)))  # noqa: S311
+    survey_rows.create(locked, now + timedelta(seconds=uniform(0, PLANNED_EVERY_SECONDS)))  # noqa: S311
     return True
-
-
-def _create(key: RestrictedKey, due_at: datetime, user: User | None = None) -> None:
-    Validation.objects.create(
-        key=key,
-        merchant_id=key.merchant_id,
-        lane=str(key.merchant_id),
-        reason=Validation.Reason.SURVEY,
-        requested_by=user,
-        due_at=due_at,
-        priority=lifecycle.LEISURELY,
-    )
 
 
 # --- Carrying it out -------------------------------------------------------------------------------------------------
@@ -160,7 +145,7 @@ def process(row: Validation) -> None:
     """
     key = RestrictedKey.objects.select_related("merchant").get(pk=row.key_id)
     now = timezone.now()
-    left = _left(row) if is_open_to(key) else []
+    left = _left(row) if survey_rows.is_open_to(key) else []
     if not left or now - row.created_at > _LONGEST:
         # Of some questions Stripe never answers a few; of all it never answered, nothing is known.
         has_begun = len(left) < len(questions())
@@ -215,7 +200,7 @@ def _take(row: Validation, findings: Mapping[str, Finding], *, is_last: bool) ->
         _end(row, now, found.outcomes)
         return
     with engine.hold(row):
-        if is_open_to(lifecycle.locked(row.key)):
+        if survey_rows.is_open_to(lifecycle.locked(row.key)):
             write_outcomes(row, found.outcomes)
     if is_bad_moment:
         raise engine.Postpone(_a_while(), "NoAnswers")
@@ -232,7 +217,7 @@ def _end_with_a_check(row: Validation, now: datetime) -> None:
 
 def _end(row: Validation, now: datetime, outcomes: Mapping[str, str]) -> None:
     with engine.settle(row):
-        if not is_open_to(lifecycle.locked(row.key)):
+        if not survey_rows.is_open_to(lifecycle.locked(row.key)):
             _finish(row, MOOT)
             return
         write_outcomes(row, dict(outcomes))
@@ -240,8 +225,19 @@ def _end(row: Validation, now: datetime, outcomes: Mapping[str, str]) -> None:
             _finish(row, UNFINISHED)
             return
         RestrictedKey.objects.filter(pk=row.key_id).update(last_surveyed_at=now)
+        _settle_change(row, now)
         _finish(row, SURVEYED)
 
 
 def _finish(row: Validation, verdict: str) -> None:
     Validation.objects.filter(pk=row.pk).update(verdict=verdict)
+
+
+def _settle_change(row: Validation, now: datetime) -> None:
+    """What was asked after the last change is up to date; a change in the midst of it asks for another survey."""
+    began = PermissionCheck.objects.filter(validation=row).aggregate(first=Min("checked_at"))["first"] or now
+    changed = RestrictedKey.objects.filter(pk=row.key_id)
+    if not changed.filter(permissions_changed_at__lte=began).update(permissions_changed_at=None):
+        key = changed.get()
+        if key.permissions_changed_at is not None:
+            survey_rows.again(key, now)

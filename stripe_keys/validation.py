@@ -21,6 +21,7 @@ from stripe_keys import (
     ownership,
     pace,
     quarantine,
+    survey_rows,
     sweeps,
     takeover,
     vault,
@@ -65,7 +66,7 @@ def process(row: Validation) -> None:
         inspection = inspect(row, key, secret)
     now = timezone.now()
     with engine.settle(row):
-        write_outcomes(row, inspection.outcomes)
+        inspection.has_changed |= write_outcomes(row, inspection.outcomes)
         _conclude(row, inspection, now)
 
 
@@ -263,6 +264,8 @@ def _accepted(row: Validation, key: RestrictedKey, inspection: Inspection, now: 
     if inspection.is_complete or inspection.missing:
         # Written with the end: nothing counts good verdicts before that.
         row.verdict = takeover.settle_status(key, missing=inspection.missing, unclear=inspection.unclear)
+    if inspection.has_changed:
+        survey_rows.permissions_changed(key, now)
     if row.reason == Validation.Reason.EXPIRY_EVENT:
         _look_again_after_the_end(key, now)
 

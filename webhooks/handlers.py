@@ -131,9 +131,10 @@ def key_changed(told: Told) -> Plan:
     key_id, _, note = _keys_named(told)
     if not key_id:
         return _look_at_all_keys(told, note)
-    what = _CHANGES[told.event.type.rpartition(".")[2]]
+    kind = told.event.type.rpartition(".")[2]
+    change = {"what": _CHANGES[kind], "new_rights": kind == "permissions_updated"}
     return Plan(
-        do=partial(reports.key_changed, **told.whose, stripe_key_id=key_id, what=what),
+        do=partial(reports.key_changed, **told.whose, stripe_key_id=key_id, **change),
         stripe_key_id=key_id,
         note=note,
     )

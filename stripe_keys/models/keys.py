@@ -97,6 +97,8 @@ class RestrictedKey(models.Model):
     first_refused_at = models.DateTimeField(null=True, blank=True)
     last_problem = models.CharField(max_length=60, blank=True)
     last_surveyed_at = models.DateTimeField(null=True, blank=True)
+    # Since then nobody has looked at everything the key can do; empty once a survey has.
+    permissions_changed_at = models.DateTimeField(null=True, blank=True)
 
     objects = RestrictedKeyQuerySet.as_manager()
 
@@ -136,6 +138,11 @@ class RestrictedKey(models.Model):
                 fields=["last_surveyed_at"],
                 condition=Q(status__in=["active", "limited"]),
                 name="keys_due_for_a_survey",
+            ),
+            models.Index(
+                fields=["permissions_changed_at"],
+                condition=~Q(permissions_changed_at=None),
+                name="keys_with_changed_permissions",
             ),
             models.Index(
                 fields=["stripe_key_id"], condition=~Q(stripe_key_id=""), name="keys_by_stripe_key_id"

@@ -164,6 +164,7 @@ def test_change_is_recorded_and_looked_at(
         livemode=False,
         stripe_key_id=stripe_key.id,
         what="Its permissions were changed at Stripe.",
+        new_rights=True,
         now=timezone.now(),
     )
 

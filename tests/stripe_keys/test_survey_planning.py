@@ -8,8 +8,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
-from stripe_keys import lifecycle, services, surveys
-from stripe_keys.models import Validation
+from stripe_keys import lifecycle, services, survey_rows, surveys
+from stripe_keys.models import RestrictedKey, Validation
 from tests.stripe_keys.rows import a_key
 from tests.stripe_keys.test_surveys import ask
 from work.models import DueRow
@@ -69,6 +69,33 @@ def test_it_can_be_asked_for_again_only_after_a_while(ada: User) -> None:
     Validation.objects.filter(pk=row.pk).update(state=DueRow.State.DONE)
     with pytest.raises(surveys.AskedJustNow) as refusal:
         ask(key, ada)
-    surveys.request(key=key, user=ada, now=timezone.now() + surveys.COOLDOWN + timedelta(seconds=1))
+    surveys.request(key=key, user=ada, now=timezone.now() + survey_rows.COOLDOWN + timedelta(seconds=1))
 
-    assert timedelta(minutes=9) < refusal.value.retry_after <= surveys.COOLDOWN
+    assert timedelta(seconds=50) < refusal.value.retry_after <= timedelta(minutes=1)
+
+
+def test_a_key_whose_permissions_changed_comes_first_once_it_may_be_looked_at(ada: User, eve: User) -> None:
+    now = timezone.now()
+    a_key(eve)
+    key = a_key(ada, last_surveyed_at=now, suspended_at=now)
+    survey_rows.permissions_changed(key, now)
+    assert not Validation.objects.surveys().exists()
+    RestrictedKey.objects.filter(pk=key.pk).update(suspended_at=None)
+
+    surveys.plan(now, limit=1)
+
+    assert Validation.objects.surveys().get().key_id == key.pk
+
+
+def test_changes_one_after_the_other_lead_to_one_survey_each_cool_down(ada: User) -> None:
+    key, now = a_key(ada), timezone.now()
+
+    for _ in range(3):
+        survey_rows.permissions_changed(key, now)
+    first = Validation.objects.surveys().get()
+    Validation.objects.filter(pk=first.pk).update(state=DueRow.State.DONE)
+    survey_rows.permissions_changed(key, now)
+
+    second = Validation.objects.surveys().exclude(pk=first.pk).get()
+    assert first.due_at == now
+    assert second.due_at == first.created_at + survey_rows.COOLDOWN

@@ -7,7 +7,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import Notice, User
-from stripe_keys.models import RestrictedKey
+from stripe_keys.models import RestrictedKey, Validation
 from tests.people import an_owner
 from tests.stripe_keys.keys import AtStripe, StripeKey, checked, paste
 from tests.webhooks.arrivals import Arrivals, after_checks, make_due
@@ -61,6 +61,7 @@ def test_lost_permission_makes_the_key_limited(
     assert (event.outcome, event.stripe_key_id) == ("applied", theirs.id)
     assert after_checks(key).status == Status.LIMITED
     assert "The key's permissions were changed at Stripe." in history(key)
+    assert Validation.objects.surveys().get().key_id == key.pk
 
 
 def test_new_name_leads_to_another_look(key: RestrictedKey, theirs: StripeKey, arrivals: Arrivals) -> None:
@@ -73,6 +74,7 @@ def test_new_name_leads_to_another_look(key: RestrictedKey, theirs: StripeKey, a
     after = after_checks(key)
     assert after.status == Status.ACTIVE
     assert before is not None
+    assert not Validation.objects.surveys().exists()
     assert after.last_ok_at is not None
     assert after.last_ok_at > before
 
