@@ -15,6 +15,7 @@ from work import bell
 Status = RestrictedKey.Status
 QUEUE = "validations"
 URGENT, EVENTFUL, REGULAR, LEISURELY = 10, 30, 80, 90
+END_ANNOUNCED = Validation.Reason.EXPIRY_EVENT
 _PRIORITIES = {
     Validation.Reason.ADDED: URGENT,
     Validation.Reason.CONFIRMED: URGENT,
@@ -100,12 +101,12 @@ def request_validation(
     """See to it that `key` is checked at `now + delay` or before, and ring when that is now.
 
     A check that already waits is brought forward rather than doubled; the more urgent reason wins. A survey that waits
-    is no check, and stays as it is. The caller holds the key's lock.
+    is no check, and stays as it is. Nor does anything hurry a look that waits for an announced end: what is due sooner
+    gets a check of its own. The caller holds the key's lock.
     """
     due_at = now + delay
     priority = _PRIORITIES.get(Validation.Reason(reason), EVENTFUL)
-    open_checks = Validation.objects.checks().filter(key=key, state=Validation.State.WAITING)
-    waiting = open_checks.order_by("due_at").first()
+    waiting = _waiting_check(key, reason, due_at)
     if waiting is None:
         Validation.objects.create(
             key=key,
@@ -116,14 +117,29 @@ def request_validation(
             due_at=due_at,
             priority=priority,
         )
-    elif waiting.due_at > due_at or waiting.priority > priority or reason == Validation.Reason.EXPIRY_EVENT:
+    elif waiting.due_at > due_at or waiting.priority > priority or reason == END_ANNOUNCED:
         Validation.objects.filter(pk=waiting.pk).update(
-            due_at=min(waiting.due_at, due_at), priority=min(waiting.priority, priority), reason=reason
+            due_at=min(waiting.due_at, due_at),
+            priority=min(waiting.priority, priority),
+            reason=END_ANNOUNCED if waiting.reason == END_ANNOUNCED else reason,
         )
     sooner = Q(next_check_at__isnull=True) | Q(next_check_at__gt=due_at)
     RestrictedKey.objects.filter(sooner, pk=key.pk).update(next_check_at=due_at)
     if delay <= timedelta():
         bell.ring_on_commit(QUEUE, str(key.merchant_id), priority=priority)
+
+
+def _waiting_check(key: RestrictedKey, reason: str, due_at: datetime) -> Validation | None:
+    """The waiting check that can also do what one of that reason would do at `due_at`.
+
+    That Stripe has announced the end of a key is never forgotten for another reason: one refusal is then enough, and a
+    key that is still accepted is looked at until the end has come. An early look would be wasted on that.
+    """
+    checks = Validation.objects.checks().filter(key=key, state=Validation.State.WAITING).order_by("due_at")
+    ends = checks.filter(reason=END_ANNOUNCED)
+    if reason == END_ANNOUNCED:
+        return ends.first() or checks.filter(due_at__gte=due_at).first()
+    return ends.filter(due_at__lte=due_at).first() or checks.exclude(reason=END_ANNOUNCED).first()
 
 
 def record_use(key: RestrictedKey, *, actor: str, reason: str) -> None:

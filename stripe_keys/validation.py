@@ -272,8 +272,8 @@ def _accepted(row: Validation, key: RestrictedKey, inspection: Inspection, now: 
 
 def _look_again_after_the_end(key: RestrictedKey, now: datetime) -> None:
     """Stripe announces an end some seconds before the secret stops working; a false alarm is not followed for ever."""
-    recent = Validation.objects.filter(key=key, reason=Validation.Reason.EXPIRY_EVENT)
-    if recent.filter(created_at__gte=now - timedelta(minutes=10)).count() < EXPIRY_LOOKS:
+    recent = Validation.objects.filter(key=key, reason=Validation.Reason.EXPIRY_EVENT, verdict__in=key.USABLE)
+    if recent.filter(created_at__gte=now - timedelta(minutes=10)).count() < EXPIRY_LOOKS - 1:
         delay = timedelta(seconds=settings.KEY_EXPIRY_LAG_SECONDS)
         lifecycle.request_validation(key, reason=Validation.Reason.EXPIRY_EVENT, now=now, delay=delay)
 

@@ -7,9 +7,12 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import Notice, User
-from stripe_keys import reports
+from stripe_keys import lifecycle, reports, validation
 from stripe_keys.models import RestrictedKey, StripeInstall, Validation
+from stripe_keys.tasks import VALIDATIONS
+from stripe_keys.validation import EXPIRY_LOOKS
 from tests.stripe_keys.keys import AtStripe, StripeKey, checked, paste
+from work import engine
 from work.models import DueRow
 
 Status = RestrictedKey.Status
@@ -127,6 +130,37 @@ def test_false_alarm_is_not_followed_for_ever(
     assert not key.validations.filter(
         reason=Validation.Reason.EXPIRY_EVENT, state=DueRow.State.WAITING
     ).exists()
+
+
+@pytest.mark.parametrize(
+    "other", [Validation.Reason.EVENT, Validation.Reason.USE_REFUSED, Validation.Reason.CHECK_NOW]
+)
+def test_announced_end_is_not_forgotten_for_another_reason_to_look(
+    key: RestrictedKey, stripe_key: StripeKey, other: str
+) -> None:
+    expired(stripe_key)
+    checked(key)
+    due = key.validations.get(state=DueRow.State.WAITING).due_at
+
+    for _ in range(EXPIRY_LOOKS):
+        lifecycle.request_validation(key, reason=other, now=timezone.now())
+        assert checked(key).status == Status.ACTIVE, "Stripe still accepts it"
+
+    again = key.validations.get(state=DueRow.State.WAITING)
+    assert (again.reason, again.due_at) == (Validation.Reason.EXPIRY_EVENT, due), "nor looked for too early"
+
+
+def test_end_announced_while_a_check_runs_gets_a_look_of_its_own(
+    key: RestrictedKey, stripe_key: StripeKey
+) -> None:
+    lifecycle.request_validation(key, reason=Validation.Reason.EXPIRY_EVENT, now=timezone.now())
+    [running] = engine.claim(VALIDATIONS)
+    lifecycle.request_validation(key, reason=Validation.Reason.EVENT, now=timezone.now())
+
+    validation.process(running)
+
+    waiting = key.validations.filter(state=DueRow.State.WAITING).order_by("due_at")
+    assert [one.reason for one in waiting] == [Validation.Reason.EVENT, Validation.Reason.EXPIRY_EVENT]
 
 
 def test_report_of_another_key_of_the_account_touches_nothing(
