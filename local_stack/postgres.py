@@ -30,12 +30,16 @@ THROW_AWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "
 
 
 class PostgresServer:
-    """One PostgreSQL: `start()`, use `url`, `stop()`. With `durable` its data survives a crash."""
+    """One PostgreSQL: `start()`, use `url`, `stop()`. With `durable` its data survives a crash.
 
-    def __init__(self, folder: Path, *, logs: Path, durable: bool) -> None:
+    `memory` is how much of the data it keeps at hand (PostgreSQL's `shared_buffers`).
+    """
+
+    def __init__(self, folder: Path, *, logs: Path, durable: bool, memory: str = "64MB") -> None:
         self.folder = folder
         self.log = logs / "postgres.log"
         self.durable = durable
+        self.memory = memory
         self.user = _system_user()
         self.owner = self.user[0] if self.user else None
         self.port = 0
@@ -96,7 +100,7 @@ class PostgresServer:
             "port": str(self.port),
             "unix_socket_directories": "",
             "max_connections": str(MAX_CONNECTIONS),
-            "shared_buffers": "64MB",
+            "shared_buffers": self.memory,
             **({} if self.durable else THROW_AWAY),
         }
         return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]

@@ -18,12 +18,18 @@ class Servers:
     """Start what the environment does not give; a context manager. Afterwards `database_url` and `redis_url` answer.
 
     `folder` holds their data (`postgres/`, `redis/`). `durable` keeps data over a crash and a restart; otherwise both
-    run in their fastest, forgetful way. `environment` is looked at for DATABASE_URL and REDIS_URL: what is given there
-    is used as it is and nothing is started for it.
+    run in their fastest, forgetful way. `memory` is PostgreSQL's. `environment` is looked at for DATABASE_URL and
+    REDIS_URL: what is given there is used as it is and nothing is started for it.
     """
 
     def __init__(
-        self, folder: Path, *, durable: bool, environment: Mapping[str, str], logs: Path | None = None
+        self,
+        folder: Path,
+        *,
+        durable: bool,
+        environment: Mapping[str, str],
+        logs: Path | None = None,
+        memory: str = "64MB",
     ) -> None:
         self.folder = folder
         self.logs = logs or folder / "logs"
@@ -32,7 +38,7 @@ class Servers:
         self.postgres = (
             None
             if given["DATABASE_URL"]
-            else PostgresServer(folder / "postgres", logs=self.logs, durable=durable)
+            else PostgresServer(folder / "postgres", logs=self.logs, durable=durable, memory=memory)
         )
         self.redis = (
             None if given["REDIS_URL"] else RedisServer(folder / "redis", logs=self.logs, durable=durable)
@@ -83,7 +89,12 @@ class ThrowAwayServers(Servers):
     """
 
     def __init__(
-        self, *, environment: Mapping[str, str], runs: Path = LOCAL / "test", durable: bool = False
+        self,
+        *,
+        environment: Mapping[str, str],
+        runs: Path = LOCAL / "test",
+        durable: bool = False,
+        memory: str = "64MB",
     ) -> None:
         runs.mkdir(parents=True, exist_ok=True)
         _remove_dead_runs(runs)
@@ -91,7 +102,7 @@ class ThrowAwayServers(Servers):
         folder.mkdir()
         self._lock: IO[str] = (folder / "lock").open("w")
         fcntl.flock(self._lock, fcntl.LOCK_EX)
-        super().__init__(folder, durable=durable, environment=environment)
+        super().__init__(folder, durable=durable, environment=environment, memory=memory)
 
     def stop(self) -> None:
         super().stop()

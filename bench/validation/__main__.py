@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sizes = QUICK if parser.parse_args(arguments).quick else FULL
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with ThrowAwayServers(environment={}, runs=LOCAL / "bench") as servers:
+        with ThrowAwayServers(environment={}, runs=LOCAL / "bench", memory=sizes.database_memory) as servers:
             _set_environment(servers)
             return _measure(sizes, servers.folder)
     except StackError as problem:

@@ -20,6 +20,7 @@ class Sizes:
     few_keys: int
     many_keys: int
     due_keys: int
+    database_memory: str  # a million keys take more than a gigabyte
 
 
 FULL = Sizes(
@@ -36,6 +37,7 @@ FULL = Sizes(
     few_keys=20_000,
     many_keys=1_000_000,
     due_keys=10_000,
+    database_memory="1GB",
 )
 QUICK = Sizes(
     rounds=1,
@@ -51,4 +53,5 @@ QUICK = Sizes(
     few_keys=200,
     many_keys=1000,
     due_keys=100,
+    database_memory="64MB",
 )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -19,21 +19,17 @@ from stripe_keys.models import RestrictedKey
 Result = TypeVar("Result")
 _MERCHANTS = """
     INSERT INTO accounts_merchant (id, name)
-    SELECT md5('m' || n)::uuid, 'A merchant' FROM generate_series(%(first)s, %(last)s) n"""
+    SELECT md5('m' || n)::uuid, 'A merchant' FROM generate_series(1, %(keys)s) n"""
+# Those that are due lie scattered among the rest.
 _ITS_OWN = {
     "id": "md5('k' || n)::uuid",
     "merchant_id": "md5('m' || n)::uuid",
     "stripe_account_id": "'acct_' || n",
     "stripe_key_id": "'mk_' || n",
     "fingerprint": "decode(md5('f' || n) || md5('g' || n), 'hex')",
-    "next_check_at": "now() + interval '1 hour' + random() * interval '19 hours'",
+    "next_check_at": """now() + CASE WHEN n %% (%(keys)s / %(due)s) = 0 THEN random() * interval '-1 hour'
+        ELSE interval '1 hour' + random() * interval '19 hours' END""",
 }
-_NONE_DUE = """
-    UPDATE stripe_keys_restrictedkey SET next_check_at = now() + interval '9 hours' WHERE next_check_at < now()"""
-# Those that are due lie scattered among the rest, as they would.
-_SOME_DUE = """
-    UPDATE stripe_keys_restrictedkey SET next_check_at = now() - random() * interval '1 hour'
-    WHERE id IN (SELECT md5('k' || n)::uuid FROM generate_series(1, %(keys)s, %(keys)s / %(due)s) n)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,39 +43,36 @@ class Planning:
 
 
 def measure(*, few: int, many: int, due: int, rounds: int) -> list[Planning]:
-    """Plan `due` due keys among `few`, then among `many`."""
-    open_shops(1)
-    found, stored = [], 0
-    for keys in (few, many):
-        _store(stored + 1, keys)
-        stored = keys
-        found.append(_measure(keys, due, rounds))
-    return found
+    """Plan `due` due keys among `few`, then among `many`; everything else in the database is forgotten."""
+    [shop] = open_shops(1)
+    pattern = RestrictedKey.objects.get(merchant_id=shop.merchant_id)
+    return [_measure(pattern, keys, due, rounds) for keys in (few, many)]
 
 
-def _store(first: int, last: int) -> None:
-    """Add keys number `first` to `last`, each like the one that is there but for what must be its own."""
-    columns = [field.column for field in RestrictedKey._meta.concrete_fields if field.column]
-    values = ", ".join(_ITS_OWN.get(column, f"key.{column}") for column in columns)
-    keys = f"""
-        INSERT INTO stripe_keys_restrictedkey ({", ".join(columns)})
-        SELECT {values}
-        FROM (SELECT * FROM stripe_keys_restrictedkey LIMIT 1) key, generate_series(%(first)s, %(last)s) n
-        """  # noqa: S608
-    with connection.cursor() as cursor:
-        for statement in (_MERCHANTS, keys):
-            cursor.execute(statement, {"first": first, "last": last})
-
-
-def _measure(keys: int, due: int, rounds: int) -> Planning:
-    with connection.cursor() as cursor:
-        cursor.execute(_NONE_DUE)
-        cursor.execute(_SOME_DUE, {"keys": keys, "due": due})
+def _measure(pattern: RestrictedKey, keys: int, due: int, rounds: int) -> Planning:
+    _store(pattern, keys, due)
     _vacuum()
     seconds = [_rolled_back(lambda: _seconds(due)) for _ in range(rounds + 1)][
         1:
     ]  # the first reads what is cold
     return Planning(keys, median(seconds), *_rolled_back(lambda: _kilobytes(due)))
+
+
+def _store(pattern: RestrictedKey, keys: int, due: int) -> None:
+    """Store so many keys, each like `pattern` but for what must be its own, for a merchant of its own each."""
+    fields = [field for field in RestrictedKey._meta.concrete_fields if field.column]
+    values: dict[str, Any] = {
+        str(field.column): field.get_db_prep_save(getattr(pattern, field.attname), connection)
+        for field in fields
+    }
+    selected = ", ".join(_ITS_OWN.get(column, f"%({column})s") for column in values)
+    statement = f"""
+        INSERT INTO stripe_keys_restrictedkey ({", ".join(values)})
+        SELECT {selected} FROM generate_series(1, %(keys)s) n"""  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE accounts_merchant CASCADE")
+        for each in (_MERCHANTS, statement):
+            cursor.execute(each, {**values, "keys": keys, "due": due})
 
 
 def _rolled_back(measured: Callable[[], Result]) -> Result:
@@ -93,6 +86,8 @@ def _rolled_back(measured: Callable[[], Result]) -> Result:
 def _seconds(due: int) -> float:
     began = time.monotonic()
     planned = sweeps.plan(timezone.now(), limit=due)
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # what a commit does, though this is rolled back
     seconds = time.monotonic() - began
     if planned != due:
         raise StackError(f"{planned} keys were planned, not {due}.")

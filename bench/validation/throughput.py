@@ -102,7 +102,7 @@ class Rates:
 def side_by_side(
     contenders: dict[str, Contender], shops: Sequence[Shop], *, rounds: int, warming: int = 1
 ) -> Rates:
-    """Let everybody check every shop's key in each round, in changing order; `warming` rounds before are not counted."""
+    """Let everybody check every shop's key in each round, in changing order; `warming` rounds do not count."""
     names = list(contenders)
     rates = Rates({name: [] for name in names})
     for number in range(rounds + warming):
