@@ -10,7 +10,7 @@ class PartnerSiteConfig(AppConfig):
 
     def ready(self) -> None:
         """Load the system checks and tell the audit what there is."""
-        from partner_site import checks  # noqa: F401  # importing registers them
+        from partner_site import checks, setting_limits  # noqa: F401  # importing registers them
         from partner_site.second_factor import register_for_audit
 
         register_for_audit()
