@@ -4,46 +4,24 @@ The catalogue (`stripe_keys.catalogue`) adds what Stripe's screens call a permis
 manifest that names a permission without a probe is refused at start-up (`stripe_keys.checks`).
 """
 
-import json
-from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
 from django.conf import settings
 
 from stripe_keys.catalogue import PROBES, link_name_of
+from stripe_keys.manifest import ManifestError, RequiredPermission, required_in, words_for
 
-
-@dataclass(frozen=True)
-class RequiredPermission:
-    """One permission of the manifest, with its purpose in the partner's words."""
-
-    permission: str
-    purpose: str
-    label: str
-
-    @property
-    def access(self) -> str:
-        """`read` or `write`, as the Dashboard's columns say."""
-        return self.permission.rpartition("_")[2]
-
-
-class ManifestError(Exception):
-    """The app's manifest cannot be used; the message names the permission or the file."""
-
-
-@lru_cache(maxsize=4)
-def _required_in(manifest: Path) -> tuple[RequiredPermission, ...]:
-    try:
-        listed = json.loads(manifest.read_text())["permissions"]
-        wanted = {str(entry["permission"]): str(entry["purpose"]) for entry in listed}
-    except (OSError, ValueError, KeyError, TypeError):
-        raise ManifestError(f"{manifest.name} is not a readable app manifest.") from None
-    unknown = sorted(set(wanted) - set(PROBES))
-    if unknown:
-        raise ManifestError(f"{manifest.name} asks for permissions without a probe: {', '.join(unknown)}.")
-    return tuple(RequiredPermission(name, purpose, PROBES[name].label) for name, purpose in wanted.items())
+__all__ = [
+    "ManifestError",
+    "RequiredPermission",
+    "account_details_link",
+    "edit_key_link",
+    "label_of",
+    "prefilled_dashboard_link",
+    "required",
+    "words_for",
+]
 
 
 def required() -> tuple[RequiredPermission, ...]:
@@ -52,19 +30,13 @@ def required() -> tuple[RequiredPermission, ...]:
     Raises:
         ManifestError: the manifest cannot be read, or names a permission that the catalogue has no probe for.
     """
-    return _required_in(Path(settings.STRIPE_APP_MANIFEST))
+    return required_in(Path(settings.STRIPE_APP_MANIFEST))
 
 
 def label_of(permission: str) -> str:
     """What Stripe's screens call `permission`'s resource; its own name where the catalogue does not know it."""
     probe = PROBES.get(permission)
     return probe.label if probe else permission
-
-
-def words_for(permission: str) -> str:
-    """`Customers: write`: resource and access in one; its own name where the catalogue does not know it."""
-    probe = PROBES.get(permission)
-    return f"{probe.label}: {probe.access}" if probe else permission
 
 
 def prefilled_dashboard_link(*, livemode: bool) -> str:

@@ -53,10 +53,15 @@ def _lines(report: Report, words_for: WordsFor) -> Iterator[str]:
     yield from (
         f"{fault.file}{f', line {fault.line},' if fault.line else ''} {fault.why}" for fault in report.faults
     )
+    read = f"Read {_counted(report.files, 'file')} with {_counted(report.calls, 'call')}"
     yield (
-        f"Read {report.files} files with {report.calls} calls: {len(report.missing)} missing, {len(report.unused)}"
-        f" unused, {len(report.unresolved)} unresolved, {len(report.unknown)} unknown."
+        f"{read}: {len(report.missing)} missing, {len(report.unused)} unused,"
+        f" {len(report.unresolved)} unresolved, {len(report.unknown)} unknown."
     )
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _sightings(seen: Iterable[Sighting]) -> Iterator[str]:

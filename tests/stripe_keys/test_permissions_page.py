@@ -11,8 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
-from stripe_keys import implied_permissions, least_privilege, survey_rows, surveys
-from stripe_keys.catalogue import WITHOUT_PROBE
+from stripe_keys import least_privilege, surveys
 from stripe_keys.models import KeyUsage, PermissionCheck, RestrictedKey, Validation
 from stripe_keys.sentences import edit_link
 from tests.stripe_keys.rows import ACCOUNT, ALL_GRANTED, a_check, a_key
@@ -129,78 +128,6 @@ def test_a_key_with_nothing_beyond_is_told_so(adas_browser: Client, ada: User) -
     assert "found none that this key has" in page
     assert "Of 1 permission Stripe’s answer did not tell" in page
     assert "more</span>" not in page
-
-
-def lead_of(page: str) -> str:
-    """What the page says first."""
-    found = re.search(r'id="lead">(.*?)</p>', page, re.DOTALL)
-    assert found
-    return found[1].strip()
-
-
-def test_a_change_at_stripe_takes_the_assurance_back_until_the_next_survey(
-    adas_browser: Client, ada: User
-) -> None:
-    key = surveyed(ada, {})
-    before = lead_of(report_page(adas_browser, key))
-
-    survey_rows.permissions_changed(key, timezone.now())
-    during = report_page(adas_browser, key)
-    Validation.objects.surveys().update(state=DueRow.State.DONE)
-    after = report_page(adas_browser, key)
-
-    asked = len(surveys.questions())
-    assert before == (
-        f"All 12 permissions that we need, and nothing beyond them among {asked} others that we asked about."
-    )
-    assert "changed at Stripe: we are looking again at what else it can do" in lead_of(during)
-    assert "changed at Stripe since we last looked" in lead_of(after)
-    assert "is not known until we have looked again" in after
-    assert ", before the permissions were changed" in after
-    for page in (during, after):
-        assert "nothing beyond" not in lead_of(page)
-        assert "how it should be" not in page
-        assert "Nothing found" not in page
-
-
-def test_ops_read_that_the_last_survey_is_older_than_a_change(olgas_browser: Client, ada: User) -> None:
-    key = surveyed(ada, {})
-    address = reverse("admin:stripe_keys_restrictedkey_change", args=[key.pk])
-    before = olgas_browser.get(address).content.decode()
-
-    survey_rows.permissions_changed(key, timezone.now())
-    after = olgas_browser.get(address).content.decode()
-
-    assert f"nothing among {len(surveys.questions())} asked about" in before
-    assert "nothing among" not in after
-    assert "permissions changed since" in after
-
-
-def test_while_the_first_survey_goes_on_nobody_says_that_none_does(adas_browser: Client, ada: User) -> None:
-    key = a_key(ada)
-    a_check(key, ALL_GRANTED)
-    surveys.request(key=key, user=ada, now=timezone.now())
-
-    page = report_page(adas_browser, key)
-
-    assert lead_of(page) == "All 12 permissions that we need. What else it can do we are asking Stripe now."
-    assert "not looked yet" not in page
-
-
-def test_what_cannot_be_looked_at_is_listed_by_name(adas_browser: Client, ada: User) -> None:
-    key = surveyed(ada, {"file_read": "granted"})
-
-    page = report_page(adas_browser, key)
-
-    listed = {
-        f"{one.resource}_{right}" for one in report_of(key).unseen for right in one.access.split(" and ")
-    }
-    expected = implied_permissions.included_in(ALL_GRANTED)
-    assert listed == {one.permission for one in WITHOUT_PROBE} - expected
-    assert "What we cannot look at" in page
-    assert "Files: write could not be looked at" in page
-    assert "Billing profile: read and write" in page
-    assert '<span class="excess__note">write could not be looked at</span>' in page
 
 
 def test_what_comes_along_with_something_needed_is_not_too_much(ada: User) -> None:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import User
-from stripe_keys import gateway, lifecycle, pace, services, survey_rows, surveys, tasks
+from stripe_keys import gateway, lifecycle, pace, services, surveys, tasks
 from stripe_keys.models import (
     AccountPace,
     DatabaseRestore,
@@ -19,7 +19,7 @@ from stripe_keys.models import (
     StripeIncident,
     Validation,
 )
-from tests.stripe_keys.keys import REQUIRED, AtStripe, StripeKey, check_again, checked, paste
+from tests.stripe_keys.keys import REQUIRED, AtStripe, StripeKey, checked, paste
 from tests.stripe_keys.rows import a_key
 from tests.waiting import eventually
 from work import engine
@@ -284,34 +284,3 @@ def test_it_waits_for_calm(ada: User, trouble: str) -> None:
 
     assert row.state == DueRow.State.WAITING
     assert row.due_at > timezone.now() + timedelta(minutes=2)
-
-
-def test_a_check_that_finds_another_permission_asks_for_a_survey(ada: User, at_stripe: AtStripe) -> None:
-    stripe_key, key = usable(ada, at_stripe)
-    assert not Validation.objects.surveys().exists(), "the first check has nothing to compare with"
-    at_stripe.admin.change_key(stripe_key.id, permissions=REQUIRED[:-1])
-
-    key = check_again(key)
-
-    assert key.status == Status.LIMITED
-    assert Validation.objects.surveys().get().verdict == surveys.SURVEYED
-    assert key.last_surveyed_at is not None
-    assert key.permissions_changed_at is None
-
-
-def test_a_change_in_the_midst_of_a_survey_is_followed_by_another(
-    ada: User, at_stripe: AtStripe, settings: Settings
-) -> None:
-    settings.STRIPE_RATE_TEST = 100
-    _, key = usable(ada, at_stripe)
-    row = one_run(ask(key, ada))
-    assert row.verdict == "", "only a portion"
-
-    survey_rows.permissions_changed(key, timezone.now())
-    while row.state != DueRow.State.DONE:
-        one_run(row)
-
-    key.refresh_from_db()
-    assert key.permissions_changed_at is not None
-    following = Validation.objects.surveys().exclude(pk=row.pk).get()
-    assert one_run(following).verdict in ("", surveys.SURVEYED)

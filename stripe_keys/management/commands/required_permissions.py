@@ -1,55 +1,35 @@
-"""`manage.py required_permissions PATH…`: which permissions code needs at Stripe, compared with the app's manifest."""
+"""`manage.py required_permissions PATH…`: as `python -m stripe_keys.required_permissions`, which needs no settings."""
 
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from stripe_keys import permissions
-from stripe_keys.catalogue import WHOSE
-from stripe_keys.path_permissions import permissions_for
-from stripe_keys.required_permissions import comparing, saying
+from stripe_keys.manifest import ManifestError
+from stripe_keys.required_permissions import command
 
 
 class Command(BaseCommand):
-    """For the partner's engineers and their CI; needs no database and no SDK, and runs nothing that it reads.
+    """For whoever has the site's settings at hand anyway; the exit statuses are those of `command.answer`."""
 
-    Exit status 0: nothing is missing from the manifest. 1: something is; with `--strict` also if something is unused or
-    unresolved. 2: a path or a file cannot be read, which is named; all others were.
-    """
-
-    help = "Read Python source for calls of Stripe and compare the permissions they need with the app's manifest."
+    help = command.HELP
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """What to read, and how to answer."""
-        parser.add_argument(
-            "paths", metavar="PATH", nargs="+", type=Path, help="a file or a folder of Python source"
-        )
-        parser.add_argument("--json", action="store_true", dest="as_json", help="answer with one JSON object")
-        parser.add_argument(
-            "--strict",
-            action="store_true",
-            help="exit status 1 for unused permissions and unresolved calls too",
-        )
+        command.add_arguments(parser, manifest=Path(settings.STRIPE_APP_MANIFEST))
 
-    def handle(self, *args: Any, paths: list[Path], as_json: bool, strict: bool, **options: Any) -> None:
+    def handle(
+        self, *args: Any, paths: list[Path], as_json: bool, strict: bool, manifest: Path, **options: Any
+    ) -> None:
         """Read, compare, print; the exit status says the rest."""
         try:
-            asked_for = [one.permission for one in permissions.required()]
-        except permissions.ManifestError as error:
+            status, said = command.answer(paths=paths, as_json=as_json, strict=strict, manifest=manifest)
+        except ManifestError as error:
             raise CommandError(str(error), returncode=2) from None
-        report = comparing.report_on(
-            paths,
-            permissions_for=permissions_for,
-            asked_for=asked_for,
-            used_by_the_site={WHOSE.permission},
-        )
-        self.stdout.write(
-            saying.as_json(report) if as_json else saying.in_words(report, permissions.words_for)
-        )
-        status = report.exit_status(strict=strict)
+        self.stdout.write(said)
         if status:
             sys.exit(status)

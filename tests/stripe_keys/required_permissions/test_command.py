@@ -65,7 +65,7 @@ def test_missing_and_unused_permissions_are_told(code: Path) -> None:
         "  charge_read (Charges and refunds: read): 1\n"
         "Unused: the app's manifest asks for it, no call needs it.\n"
         "  coupon_write\n"
-        "Read 1 files with 2 calls: 1 missing, 1 unused, 0 unresolved, 0 unknown.\n"
+        "Read 1 file with 2 calls: 1 missing, 1 unused, 0 unresolved, 0 unknown.\n"
     )
 
 
@@ -153,7 +153,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_read(code: Path) -> None:
     assert "code/broken.py, line 2, is not Python as version" in said
     assert "code/huge\\x1b[31m.py, line 1, is not UTF-8 text.\n" in said
     assert "nowhere does not exist.\n" in said
-    assert "Read 1 files with 2 calls: 1 missing" in said
+    assert "Read 1 file with 2 calls: 1 missing" in said
     assert [one["file"] for one in json.loads(run("code", "--json")[1])["faults"]] == [
         "code/broken.py",
         "code/huge\x1b[31m.py",
