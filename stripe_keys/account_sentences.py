@@ -2,7 +2,7 @@
 
 from django.db.models import F
 
-from stripe_keys import binding
+from stripe_keys import binding, giving_way
 from stripe_keys.account_names import listed_accounts, short_account
 from stripe_keys.models import RestrictedKey, StatusChange
 from stripe_keys.problems import GENERIC_REJECTION
@@ -37,7 +37,7 @@ _MISMATCHES = {
         "Write to us if it is yours. If you meant another one, paste the key again and name that one.",
     ),
 }
-CODES = ("not_usable", *_MISMATCHES, ANOTHER)
+CODES = ("not_usable", *_MISMATCHES, ANOTHER, giving_way.YIELDED)
 
 
 def about(key: RestrictedKey) -> Words | None:
@@ -48,6 +48,16 @@ def about(key: RestrictedKey) -> Words | None:
         title, text = _MISMATCHES[key.last_problem]
         return "danger", title, f"{_why(key)}{text}"
     return None
+
+
+def while_asking(key: RestrictedKey) -> str:
+    """What is going on while nothing is known of a new key."""
+    if key.account_is_claimed:
+        account = short_account(key.stripe_account_id)
+        return (
+            f"Thank you. We are asking Stripe whether this key reaches {account}. That takes a few seconds."
+        )
+    return "We are asking Stripe whose key this is and what it can do. That takes a few seconds."
 
 
 def _not_usable(key: RestrictedKey) -> Words:
@@ -80,6 +90,20 @@ def of_another(key: RestrictedKey) -> Words:
             f"Stripe says that it belongs to another account than {short_account(key.stripe_account_id)}, for which we "
             f"used it. So that nothing happens in the wrong account, we stopped using it at once. {became} Copy the "
             "key of the right account in Stripe and paste it here."
+        ),
+    )
+
+
+def of_yielded(key: RestrictedKey) -> Words:
+    """Tone, title and text for a key whose account was only named, until Stripe connected it elsewhere."""
+    return (
+        "danger",
+        "The account that you named for this key is connected elsewhere",
+        (
+            f"You named {short_account(key.stripe_account_id)}, which Stripe had not confirmed; now Stripe has signed "
+            "that it is connected elsewhere here. We stopped using the key and erased it. If the account is yours, ask "
+            "your colleagues whether they have connected it; if not, write to us. If you meant another one, paste its "
+            "key."
         ),
     )
 

@@ -10,7 +10,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from accounts.tenancy import recently_authenticated
-from stripe_keys import binding, installs, permissions
+from stripe_keys import binding, installs
 from stripe_keys.account_form import NameAccountForm
 from stripe_keys.account_names import listed_accounts, short_account
 from stripe_keys.models import RestrictedKey
@@ -39,7 +39,7 @@ def name_account(request: HttpRequest, key_id: UUID) -> HttpResponse:
         )
     except TooManyPastes as refusal:
         wait = in_words(refusal.retry_after)
-        form.add_error("account", f"That was tried too often lately. You can try again in {wait}.")
+        form.add_error("account", f"An account was named too often lately. You can try again in {wait}.")
         return _page(request, key, form, status=429)
     except installs.InstallRefused as refusal:
         if refusal.code != "not_connected":
@@ -47,9 +47,6 @@ def name_account(request: HttpRequest, key_id: UUID) -> HttpResponse:
             return to_key(key)
         form.add_error("account", _not_connected(key, form.account_id, refusal.accounts))
         return _page(request, key, form, status=422)
-    messages.success(
-        request, f"Thank you. We are asking Stripe whether the key reaches {short_account(form.account_id)}."
-    )
     return to_key(key)
 
 

@@ -127,14 +127,14 @@ class KeyUsePage(OpsPage):
 
 @admin.register(KeySubmission)
 class KeySubmissionPage(OpsPage):
-    """Pastes of the last weeks; one key tried for several merchants is somebody testing stolen keys."""
+    """Pastes and named accounts of the last weeks; one key tried for several merchants is a thief testing keys."""
 
-    list_display = ("when", "merchant", "user", "remote_address", "merchants_with_this_key")
+    list_display = ("when", "kind", "merchant", "user", "remote_address", "merchants_with_this_key")
     list_select_related = ("merchant", "user")
     search_fields = ("merchant__name", "user__email", "remote_address")
     date_hierarchy = "at"
     ordering = ("-id",)
-    fields = ("at", "merchant", "user", "remote_address", "merchants_with_this_key")
+    fields = ("at", "kind", "merchant", "user", "remote_address", "merchants_with_this_key")
 
     @admin.display(description="When (UTC)", ordering="at")
     def when(self, submission: KeySubmission) -> str:

@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 
 from accounts.models import Merchant
 from accounts.services import MerchantIsClosed, locked_while_open
+from stripe_keys import giving_way
 from stripe_keys.models import RestrictedKey, StripeInstall
 
 Status = StripeInstall.Status
@@ -26,9 +27,28 @@ def bind(
 ) -> StripeInstall:
     """The install that binds this account and mode to `merchant`, made here if it is not there.
 
+    To a return that Stripe has signed, what another merchant has merely named gives way.
+
     Raises:
         InstallRefused: the account is bound to another merchant (`taken`), or this one is closed (`closed`).
     """
+    is_signed = proof == StripeInstall.Proof.SIGNED_RETURN
+    try:
+        return _bound(merchant, stripe_account_id, livemode, proof, now)
+    except InstallRefused as refusal:
+        if refusal.code != "taken" or not is_signed:
+            raise
+    with transaction.atomic():
+        if giving_way.end_claims(
+            stripe_account_id=stripe_account_id, livemode=livemode, signed_for=merchant, now=now
+        ):
+            return _bound(merchant, stripe_account_id, livemode, proof, now)
+    raise InstallRefused("taken")
+
+
+def _bound(
+    merchant: Merchant, stripe_account_id: str, livemode: bool, proof: str, now: datetime
+) -> StripeInstall:
     try:
         with transaction.atomic():
             locked_while_open(merchant)
@@ -43,6 +63,9 @@ def bind(
         raise InstallRefused("taken") from None
     except MerchantIsClosed:
         raise InstallRefused("closed") from None
+    if proof == StripeInstall.Proof.SIGNED_RETURN and install.proof != proof:
+        install.proof = proof  # Stripe's word is more than the merchant's
+        install.save(update_fields=["proof"])
     return install
 
 
@@ -65,6 +88,19 @@ def is_known_to_be_theirs(key: RestrictedKey, stripe_account_id: str) -> bool:
     ever = StripeInstall.objects.filter(stripe_account_id=stripe_account_id)
     elsewhere = ever.filter(status=Status.INSTALLED).exclude(merchant=key.merchant_id)
     return ever.filter(merchant=key.merchant_id).exists() and not elsewhere.exists()
+
+
+def end_if_unused(key: RestrictedKey, now: datetime) -> None:
+    """End what the merchant's word bound for `key`, which has ended, unless another kept key of theirs is of it."""
+    account = {
+        "merchant": key.merchant_id,
+        "livemode": key.livemode,
+        "stripe_account_id": key.stripe_account_id,
+    }
+    if not RestrictedKey.objects.kept().filter(**account).exists():
+        StripeInstall.objects.filter(
+            **account, status=Status.INSTALLED, proof=StripeInstall.Proof.MERCHANT
+        ).update(status=Status.UNINSTALLED, uninstalled_at=now)
 
 
 def lock_in_turn(key: RestrictedKey) -> QuerySet[StripeInstall]:

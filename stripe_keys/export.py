@@ -16,7 +16,7 @@ their `id` here, and whatever is not known is null or "".
 - `permissions`: key, permission, outcome, checked_at: what is known of each, needed or not
 - `uses`: key, at, by, reason: each time that the key was decrypted
 - `calls`: key, day (UTC), method, path (a template, never an id), outcome, count: what the key was used for
-- `pastes`: at, by: each paste that counted against the limits
+- `pastes`: at, kind, by: each paste, and each naming of an account, that counted against the limits
 - `notices`: subject, written_at, state, sent_at: mails to the merchant
 
 No key, no fingerprint, nothing of others. Who is not of the merchant is `support` or somebody no longer here. Of a key
@@ -258,7 +258,7 @@ def _calls(merchant: Merchant) -> Iterator[Row]:
 def _pastes(merchant: Merchant, people: People) -> Iterator[Row]:
     return _each(
         KeySubmission.objects.filter(merchant=merchant).select_related("user").defer("fingerprint"),
-        lambda one: {"at": one.at, "by": people.called(one.user.email)},
+        lambda one: {"at": one.at, "kind": one.kind, "by": people.called(one.user.email)},
     )
 
 

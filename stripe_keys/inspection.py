@@ -71,6 +71,9 @@ class Inspection:
     """Whether Stripe answered all that was asked to learn whose the key is."""
     claim: Finding | None = None
     """The answer to a request that named the account which the merchant has named."""
+    named: set[str] = field(default_factory=set)
+    """Every account that Stripe named as the key's: one that is certain, or those in the texts of refusals."""
+    is_certain: bool = False
 
     def note(self, permission: str, finding: Finding) -> None:
         """Take the answer to a permission's own question; in which order answers come makes no difference.
@@ -87,6 +90,8 @@ class Inspection:
         self.answer = next((one for one in said if one in (self.answer, heard)), Answer.UNKNOWN)
         self.outcomes[permission] = _OUTCOMES.get(finding.answer, Outcome.UNKNOWN)
         self.unanswered += finding.answer not in ALIVE
+        if finding.stripe_account_id and finding.answer is not Answer.GRANTED and not self.is_certain:
+            self.named.add(finding.stripe_account_id)
         # Whose the key is may be known without the permission to ask that; then nothing lacks it.
         if finding.answer is Answer.UNCLEAR and permission != catalogue.WHOSE.permission:
             self.unclear.append(permission)
@@ -100,6 +105,24 @@ class Inspection:
     def is_complete(self) -> bool:
         """Whether Stripe has answered the question about every required permission, clearly or not."""
         return bool(self.outcomes) and not self.unanswered
+
+    def denies(self, stripe_account_id: str) -> bool:
+        """Whether Stripe has named another account, or said that the key does not reach this one."""
+        others = self.named | ({self.claim.stripe_account_id} if self.claim else set())
+        is_denied = self.claim is not None and self.claim.problem == NOT_ITS_ACCOUNT
+        return is_denied or bool(others - {"", stripe_account_id})
+
+    def confirms(self, stripe_account_id: str) -> bool:
+        """Whether Stripe has named this account and no other.
+
+        That a request on the account was let through does not say so: a platform's key reaches accounts of others.
+        """
+        return self.named == {stripe_account_id} and not self.denies(stripe_account_id)
+
+    def lets_pass(self, stripe_account_id: str) -> bool:
+        """Whether Stripe answered the request on this account without denying that the key is of it."""
+        is_answered = self.claim is not None and self.claim.answer in ALIVE
+        return is_answered and not self.denies(stripe_account_id)
 
     @property
     def is_throttled(self) -> bool:
@@ -148,19 +171,22 @@ def first_impression(key: RestrictedKey, first: Finding, told: Sequence[Finding]
     A 200 says for certain whose the key is. The text of a refusal is believed while no other one contradicts it.
     """
     is_certain = first.answer is Answer.GRANTED
-    accounts = {one.stripe_account_id for one in ([first] if is_certain else [first, *told])} - {""}
+    named = {one.stripe_account_id for one in ([first] if is_certain else [first, *told])} - {""}
     key_ids = {one.stripe_key_id for one in (first, *told)} - {""}
     found = Inspection(
         first.answer,
-        accounts.pop() if len(accounts) == 1 else "",
+        min(named) if len(named) == 1 else "",
         key.stripe_key_id or (key_ids.pop() if len(key_ids) == 1 else ""),
         first.problem,
+        named=set(named),
+        is_certain=is_certain,
     )
     answers = {one.answer for one in (first, *told)}
     if Answer.EXPIRED in answers:
         found.answer, found.problem = Answer.EXPIRED, "key_expired"
     elif first.answer is Answer.REFUSED and answers & {*ALIVE}:
         found.answer, found.problem, found.stripe_account_id = Answer.UNKNOWN, "answers_differ", ""
+        found.named.clear()
     elif is_certain and _is_about_another(key, found.stripe_account_id):
         found.answer, found.problem = Answer.UNKNOWN, "not_about_this_key"
         log.error("Stripe named another account than the key's own", extra={"key": str(key.pk)})
@@ -200,8 +226,8 @@ def may_see_permissions(key: RestrictedKey, inspection: Inspection) -> bool:
     if key.status != Status.PENDING:
         return True
     account = inspection.stripe_account_id
-    if not account and key.account_is_claimed and inspection.claim and inspection.claim.answer in ALIVE:
-        account = "" if inspection.claim.problem == NOT_ITS_ACCOUNT else key.stripe_account_id
+    if not account and key.account_is_claimed and inspection.lets_pass(key.stripe_account_id):
+        account = key.stripe_account_id
     return install_of(key, account) is not None
 
 

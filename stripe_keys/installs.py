@@ -19,7 +19,7 @@ from stripe_keys import binding, lifecycle, signature
 from stripe_keys.account_names import short_account
 from stripe_keys.binding import InstallRefused, bind
 from stripe_keys.lifecycle import actor_name
-from stripe_keys.models import InstallState, RestrictedKey, StripeInstall, Validation
+from stripe_keys.models import InstallState, KeySubmission, RestrictedKey, StripeInstall, Validation
 from stripe_keys.paste_limits import count_paste
 
 __all__ = ["InstallRefused", "bind"]
@@ -141,7 +141,8 @@ def confirm_account(*, key: RestrictedKey, user: User, now: datetime) -> None:
     """Bind the account that `key` named, at the merchant's word that it is theirs, and go on with the check.
 
     Raises:
-        InstallRefused: the question is no longer open (`stale`), or the account is bound elsewhere (`taken`).
+        InstallRefused: the question is no longer open (`stale`), another account has been connected in this mode since
+            (`not_connected`, with the connected ones), or the account is bound elsewhere (`taken`).
     """
     try:  # the merchant before the key, as a paste and the closing of the merchant lock them
         locked_while_open(key.merchant)
@@ -152,6 +153,9 @@ def confirm_account(*, key: RestrictedKey, user: User, now: datetime) -> None:
     key = lifecycle.locked(key)
     if key.status != RestrictedKey.Status.PENDING or not key.awaits_account_confirmation:
         raise InstallRefused("stale")
+    refusal = _why_not(key, key.stripe_account_id)
+    if refusal is not None:
+        raise refusal
     bind(
         merchant=key.merchant,
         stripe_account_id=key.stripe_account_id,
@@ -166,7 +170,6 @@ def confirm_account(*, key: RestrictedKey, user: User, now: datetime) -> None:
     lifecycle.request_validation(key, reason=Validation.Reason.CONFIRMED, now=now, requested_by=user)
 
 
-@transaction.atomic
 def name_account(
     *,
     key: RestrictedKey,
@@ -177,26 +180,39 @@ def name_account(
 ) -> None:
     """Take the merchant's word for the account of `key`, which Stripe did not name, and have Stripe asked about it.
 
-    Nothing is bound before Stripe has let that pass. Each try counts as a paste.
+    Nothing is bound before Stripe has let that pass. Each try counts, however it ends: the answer tells which accounts
+    are connected here, and nobody may read out that list.
 
     Raises:
         TooManyPastes: the merchant or the address has tried too often.
         InstallRefused: the question is no longer open (`stale`), another account is connected in this mode
             (`not_connected`, with the connected ones), or the account is bound elsewhere (`taken`).
     """
-    try:
-        locked_while_open(key.merchant)
-    except MerchantIsClosed:
-        raise InstallRefused("closed") from None
-    key = lifecycle.locked(key)
-    if not key.is_asked_for_account:
-        raise InstallRefused("stale")
+    with transaction.atomic():
+        try:
+            locked_while_open(key.merchant)
+        except MerchantIsClosed:
+            raise InstallRefused("closed") from None
+        key = lifecycle.locked(key)
+        if not key.is_asked_for_account:
+            raise InstallRefused("stale")
+        count_paste(key, user, remote_address, now, kind=KeySubmission.Kind.ACCOUNT)
+        refusal = _why_not(key, stripe_account_id)
+        if refusal is None:
+            _take_word(key, user, stripe_account_id, now)
+    if refusal is not None:  # not before the try has been counted for good
+        raise refusal
+
+
+def _why_not(key: RestrictedKey, stripe_account_id: str) -> InstallRefused | None:
+    """Why the merchant of `key` cannot have this account connected for it; None if they can."""
     connected = tuple(binding.connected_accounts(key))
     if connected and stripe_account_id not in connected:
-        raise InstallRefused("not_connected", connected)
-    count_paste(key, user, remote_address, now)
-    if binding.is_anothers(key, stripe_account_id):
-        raise InstallRefused("taken")
+        return InstallRefused("not_connected", connected)
+    return InstallRefused("taken") if binding.is_anothers(key, stripe_account_id) else None
+
+
+def _take_word(key: RestrictedKey, user: User, stripe_account_id: str, now: datetime) -> None:
     RestrictedKey.objects.filter(pk=key.pk).update(
         stripe_account_id=stripe_account_id,
         account_is_claimed=True,

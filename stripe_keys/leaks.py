@@ -57,7 +57,9 @@ def look_up(*, text: str, actor: User) -> Found:
     rows = list(in_order(RestrictedKey.objects.filter(fingerprint__in=digests))[: MOST_ROWS + 1])
     keys, is_cut = rows[:MOST_ROWS], reading.is_cut or len(rows) > MOST_ROWS
     marks = {*digests, *(bytes(key.fingerprint) for key in keys)}
-    pastes = KeySubmission.objects.filter(fingerprint__in=marks).order_by("-pk")
+    pastes = KeySubmission.objects.filter(kind=KeySubmission.Kind.PASTE, fingerprint__in=marks).order_by(
+        "-pk"
+    )
     for key in keys:
         lifecycle.record(
             key, actor=actor_name(actor), reason="Support recognised it in a text that may have leaked."

@@ -8,12 +8,12 @@ from datetime import datetime
 from enum import StrEnum
 
 from accounts.notices import tell_ops
-from stripe_keys import binding, ledger_entries, lifecycle, takeover
+from stripe_keys import binding, catalogue, ledger_entries, lifecycle, takeover
 from stripe_keys.account_names import listed_accounts, short_account
 from stripe_keys.account_sentences import ANOTHER
-from stripe_keys.answers import ALIVE, NOT_ITS_ACCOUNT, Answer
+from stripe_keys.answers import Answer
 from stripe_keys.inspection import Inspection, install_of
-from stripe_keys.models import RestrictedKey, StripeInstall, Validation
+from stripe_keys.models import PermissionCheck, RestrictedKey, StripeInstall, Validation
 
 __all__ = ["ANOTHER"]
 
@@ -72,13 +72,15 @@ def _ask_for_the_id(key: RestrictedKey) -> Standing:
 
 def _settle_claim(key: RestrictedKey, inspection: Inspection, now: datetime) -> Standing:
     """The merchant has named the account: Stripe confirms it, contradicts it, or leaves it at that."""
-    named, claimed = inspection.stripe_account_id, key.stripe_account_id
-    if named == claimed:
-        _confirm(key)
-    elif named or _is_denied(inspection):
+    claimed = key.stripe_account_id
+    if inspection.denies(claimed):
         said = f"Stripe says that it does not belong to {short_account(claimed)}, the account that was named."
-        return _reject(key, said, "not_the_named_account")
-    elif not _is_let_pass(inspection):
+        _reject(key, said, "not_the_named_account")
+        binding.end_if_unused(key, now)  # the merchant's word bound it before all that Stripe says was heard
+        return Standing.REJECTED
+    if inspection.confirms(claimed):
+        _confirm(key)
+    elif not inspection.lets_pass(claimed):
         return Standing.UNHEARD
     connected = binding.connected_accounts(key)
     if connected and claimed not in connected:  # connected since they named it
@@ -97,15 +99,6 @@ def _settle_claim(key: RestrictedKey, inspection: Inspection, now: datetime) -> 
     return Standing.THEIRS
 
 
-def _is_denied(inspection: Inspection) -> bool:
-    return inspection.claim is not None and inspection.claim.problem == NOT_ITS_ACCOUNT
-
-
-def _is_let_pass(inspection: Inspection) -> bool:
-    """Whether Stripe answered the request that named the account, without denying that the key reaches it."""
-    return inspection.claim is not None and inspection.claim.answer in ALIVE
-
-
 def _reject(key: RestrictedKey, reason: str, problem: str, **fields: object) -> Standing:
     log.warning("key refused for its account", extra={**_about(key), "code": problem})
     lifecycle.move(key, Status.REJECTED, actor="the site", reason=reason, last_problem=problem, **fields)
@@ -117,7 +110,7 @@ def _reject(key: RestrictedKey, reason: str, problem: str, **fields: object) -> 
 
 def names_another(key: RestrictedKey, inspection: Inspection) -> bool:
     """Whether Stripe said of `key`, which is in use, that it belongs to another account than the one we know."""
-    return key.status in key.USABLE and inspection.stripe_account_id not in ("", key.stripe_account_id)
+    return key.status in key.USABLE and bool(inspection.named - {key.stripe_account_id})
 
 
 def learn(key: RestrictedKey, inspection: Inspection) -> None:
@@ -127,8 +120,15 @@ def learn(key: RestrictedKey, inspection: Inspection) -> None:
     """
     if inspection.stripe_key_id and not key.stripe_key_id:
         RestrictedKey.objects.filter(pk=key.pk).update(stripe_key_id=inspection.stripe_key_id)
-    if key.account_is_claimed and inspection.stripe_account_id == key.stripe_account_id:
+    if key.account_is_claimed and inspection.confirms(key.stripe_account_id):
         _confirm(key)
+
+
+def unclear_permissions(key: RestrictedKey, inspection: Inspection) -> list[str]:
+    """What Stripe was not clear about; whose `key` is counts while nobody but its merchant has said it."""
+    whose = catalogue.WHOSE.permission
+    is_open = key.account_is_claimed and inspection.outcomes.get(whose) == PermissionCheck.Outcome.UNKNOWN
+    return [*inspection.unclear, whose] if is_open else inspection.unclear
 
 
 def _confirm(key: RestrictedKey) -> None:
@@ -148,10 +148,12 @@ def stop(key: RestrictedKey, inspection: Inspection, now: datetime) -> bool:
     Returns:
         Whether the key was stopped.
     """
-    names = f"{short_account(inspection.stripe_account_id)}, not to {short_account(key.stripe_account_id)}"
+    others = sorted(inspection.named - {key.stripe_account_id})
+    names = f"{listed_accounts(others)}, not to {short_account(key.stripe_account_id)}"
     log.critical("Stripe names another account for a key in use", extra=_about(key))
-    is_stopped = key.account_is_claimed or inspection.answer is Answer.UNKNOWN
-    if key.account_is_claimed:
+    is_refuted = key.account_is_claimed and key.stripe_account_id not in inspection.named
+    is_stopped = is_refuted or inspection.answer is Answer.UNKNOWN
+    if is_refuted:
         became = "It was removed and erased, and its merchant told."
         _remove(key, f"Stripe says that it belongs to {names}, which was named for it.", now)
     elif inspection.answer is Answer.UNKNOWN:
@@ -169,16 +171,7 @@ def stop(key: RestrictedKey, inspection: Inspection, now: datetime) -> bool:
 
 def _remove(key: RestrictedKey, reason: str, now: datetime) -> None:
     lifecycle.move(key, Status.REMOVED, actor="Stripe", reason=reason, last_problem=ANOTHER)
-    installs = StripeInstall.objects.filter(
-        merchant=key.merchant_id, livemode=key.livemode, stripe_account_id=key.stripe_account_id
-    )
-    others = RestrictedKey.objects.kept().filter(
-        merchant=key.merchant_id, livemode=key.livemode, stripe_account_id=key.stripe_account_id
-    )
-    if not others.exists():
-        installs.filter(status=StripeInstall.Status.INSTALLED, proof=StripeInstall.Proof.MERCHANT).update(
-            status=StripeInstall.Status.UNINSTALLED, uninstalled_at=now
-        )
+    binding.end_if_unused(key, now)
     takeover.tell_other_account(key)
     takeover.let_the_next_try(key, now)
 

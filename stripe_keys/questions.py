@@ -35,8 +35,9 @@ def finding_of(probe: Probe, reply: Reply, *, livemode: bool) -> Finding:
     if reply.trouble is Trouble.NOT_HTTP or 300 <= reply.status < 400:
         return answers.of_rubbish()
     body = _read_json(reply.body)
+    asks_whose = probe is catalogue.WHOSE or isinstance(probe, OnAccount)
     if reply.status < 300:
-        expects = "account" if probe is catalogue.WHOSE else "list" if "limit=" in probe.path else ""
+        expects = "account" if asks_whose else "list" if "limit=" in probe.path else ""
         return answers.of_success(body, status=reply.status, livemode=livemode, expects=expects)
     finding = answers.of_refusal(
         reply.status,
@@ -44,7 +45,7 @@ def finding_of(probe: Probe, reply: Reply, *, livemode: bool) -> Finding:
         asked=probe.permission,
         also_called=probe.link_name,
         may_need=probe.may_need,
-        asks_whose=probe is catalogue.WHOSE,
+        asks_whose=asks_whose,
     )
     return answers.of_refused_claim(body, finding) if isinstance(probe, OnAccount) else finding
 

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 
-from stripe_keys import account_sentences, permissions
+from stripe_keys import account_sentences, giving_way, permissions
 from stripe_keys.models import RestrictedKey
 from stripe_keys.problems import PROBLEMS
 
@@ -75,7 +75,7 @@ def headline(key: RestrictedKey) -> str:
     if key.status in key.USABLE and key.last_problem == "permission_unclear":
         return "Stripe accepts this key, but was not clear about every permission."
     return {
-        Status.PENDING: "We are asking Stripe whose key this is and what it can do. That takes a few seconds.",
+        Status.PENDING: account_sentences.while_asking(key),
         Status.ACTIVE: "Stripe accepts this key, and it has every permission we need.",
         Status.LIMITED: "Stripe accepts this key, but some permissions are missing. What needs them does not work.",
         Status.REJECTED: "This key is not in use, and it is not stored here.",
@@ -210,6 +210,8 @@ def _problem(key: RestrictedKey) -> Notice | None:
     """What the last check stumbled over. An expired key's own notice says it all."""
     if key.last_problem == account_sentences.ANOTHER and key.quarantined_at is None:
         return Notice(*account_sentences.of_another(key), (_app_settings(key), _paste(key)))
+    if key.last_problem == giving_way.YIELDED:
+        return Notice(*account_sentences.of_yielded(key), (_paste(key),))
     if not key.last_problem or key.status in (Status.EXPIRED, Status.REPLACED, Status.REMOVED):
         return None
     if key.is_kept and key.quarantined_at:

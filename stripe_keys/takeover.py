@@ -94,6 +94,11 @@ def tell_other_account(key: RestrictedKey) -> None:
     _tell(key, "other_account", f"other_account:{key.pk}:{key.status}")
 
 
+def tell_yielded(key: RestrictedKey) -> None:
+    """Tell the merchant that the account that they had named for `key` is connected elsewhere, by Stripe's own word."""
+    _tell(key, "yielded", f"yielded:{key.pk}")
+
+
 def tell_rotated(key: RestrictedKey) -> None:
     """Tell the merchant that `key` was rotated at Stripe, when it dies as far as is known, and how to go on."""
     _tell(key, "rotated", f"rotated:{key.pk}:{key.successor_stripe_key_id}")

@@ -247,7 +247,8 @@ def _accepted(row: Validation, key: RestrictedKey, inspection: Inspection, now: 
         lifecycle.request_validation(key, reason=row.reason, now=now, delay=timedelta(seconds=1))
         _finish(row, "bound_meanwhile")
         return
-    is_unclear = bool(inspection.unclear) and not inspection.missing
+    unclear = ownership.unclear_permissions(key, inspection)
+    is_unclear = bool(unclear) and not inspection.missing
     health = {"consecutive_failures": 0, "last_problem": "permission_unclear" if is_unclear else ""}
     RestrictedKey.objects.filter(pk=key.pk).update(
         first_refused_at=None,
@@ -263,7 +264,7 @@ def _accepted(row: Validation, key: RestrictedKey, inspection: Inspection, now: 
         _no_answer(row, key, inspection, now)
     if inspection.is_complete or inspection.missing:
         # Written with the end: nothing counts good verdicts before that.
-        row.verdict = takeover.settle_status(key, missing=inspection.missing, unclear=inspection.unclear)
+        row.verdict = takeover.settle_status(key, missing=inspection.missing, unclear=unclear)
     if inspection.has_changed:
         survey_rows.permissions_changed(key, now)
     if row.reason == Validation.Reason.EXPIRY_EVENT:

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.models import User
 from accounts.tenancy import merchant_of, recently_authenticated
 from stripe_keys import installs, portrait, sentences, services, weather
-from stripe_keys.account_names import short_account
+from stripe_keys.account_names import listed_accounts, short_account
 from stripe_keys.models import RestrictedKey
 
 Status = RestrictedKey.Status
@@ -164,7 +164,7 @@ def confirm_account(request: HttpRequest, key_id: UUID) -> HttpResponse:
     try:
         installs.confirm_account(key=key, user=person_of(request), now=timezone.now())
     except installs.InstallRefused as refusal:
-        messages.error(request, CONFIRM_REFUSALS.get(refusal.code, CONFIRM_REFUSALS["stale"]))
+        messages.error(request, _why_unconfirmed(key, refusal))
     else:
         messages.success(request, f"{short_account(key.stripe_account_id)} is connected.")
     return to_key(key)
@@ -174,6 +174,16 @@ CONFIRM_REFUSALS = {
     "stale": "This question is no longer open. Below you see where the key stands now.",
     "taken": "We could not connect this Stripe account. Write to us if it is yours.",
 }
+
+
+def _why_unconfirmed(key: RestrictedKey, refusal: installs.InstallRefused) -> str:
+    if refusal.code != "not_connected":
+        return CONFIRM_REFUSALS.get(refusal.code, CONFIRM_REFUSALS["stale"])
+    return (
+        f"This key is of {short_account(key.stripe_account_id)}, but connected is meanwhile "
+        f"{listed_accounts(refusal.accounts)} in {key.mode} mode. Remove this key and copy the one of the connected "
+        "account."
+    )
 
 
 def _disown(request: HttpRequest, key: RestrictedKey) -> HttpResponse:

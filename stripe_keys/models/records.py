@@ -128,8 +128,16 @@ class KeyUse(models.Model):
 
 
 class KeySubmission(models.Model):
-    """One well-formed paste, counted against the limits; the fingerprint lets ops see one key tried by many."""
+    """One well-formed paste, counted against the limits; the fingerprint lets ops see one key tried by many.
 
+    Naming the account of a key is counted in the same way, apart from pastes.
+    """
+
+    class Kind(models.TextChoices):
+        PASTE = "paste", "A key was pasted"
+        ACCOUNT = "account", "The account of a key was named"
+
+    kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.PASTE, db_default=Kind.PASTE)
     merchant = models.ForeignKey(Merchant, on_delete=models.CASCADE, related_name="+")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     remote_address = models.GenericIPAddressField(null=True)

@@ -38,10 +38,11 @@ def refusal(status: int, message: str, *, code: str = "", kind: str = "invalid_r
 
 
 class ScriptedStripe:
-    """The server; `answer` says what to reply to a path."""
+    """The server; `answer` says what to reply to a path, `on_account` what to one that names an account, if given."""
 
     def __init__(self) -> None:
         self.answer: Callable[[str], Reply] = lambda _: Reply(500)
+        self.on_account: Reply | None = None
         self.asked: list[str] = []
         self.closing = threading.Event()
         stripe = self
@@ -51,7 +52,8 @@ class ScriptedStripe:
 
             def do_GET(self) -> None:
                 stripe.asked.append(self.path)
-                stripe.send(self, stripe.answer(self.path))
+                on_account = stripe.on_account if self.headers.get("Stripe-Account") else None
+                stripe.send(self, on_account or stripe.answer(self.path))
 
             def log_message(self, *_: object) -> None:
                 """Keep quiet."""

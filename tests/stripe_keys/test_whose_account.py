@@ -1,5 +1,6 @@
 """Whose account a key is of: Stripe's word, else the merchant's, which Stripe may confirm or contradict later."""
 
+from html import unescape
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from pytest_django import Settings
 
 from accounts.models import Notice, User
 from stripe_keys import installs, lifecycle
-from stripe_keys.models import KeyEnvelope, KeySubmission, RestrictedKey, StripeInstall
+from stripe_keys.models import KeyEnvelope, KeySubmission, RestrictedKey, StripeInstall, Validation
 from tests.people import a_client_of, a_restricted_key
 from tests.stripe_keys.keys import (
     REQUIRED,
@@ -38,6 +39,13 @@ def at_vague_stripe(at_stripe: AtStripe) -> AtStripe:
 def name(key: RestrictedKey, user: User, account: str) -> RestrictedKey:
     """Name the account of `key`, and let the worker ask Stripe."""
     installs.name_account(key=key, user=user, stripe_account_id=account, now=timezone.now())
+    return checked_twice(key)
+
+
+def checked_twice(key: RestrictedKey) -> RestrictedKey:
+    """Checked, and once more for the permissions, which are asked for only once the account is known to be theirs."""
+    checked(key)
+    Validation.objects.filter(key=key, state="waiting").update(due_at=timezone.now())
     return checked(key)
 
 
@@ -92,7 +100,8 @@ def test_named_account_goes_on_as_the_merchants_word(
     key.refresh_from_db()
     assert (key.stripe_account_id, key.account_is_claimed) == (stripe_key.account, True)
     assert not StripeInstall.objects.exists(), "nothing is bound at a mere word"
-    assert checked(key).status == Status.ACTIVE
+    assert "We are asking Stripe whether this key reaches" in page_of(adas_browser, key)
+    assert checked_twice(key).status == Status.LIMITED
     assert StripeInstall.objects.get().proof == StripeInstall.Proof.MERCHANT
     assert "You named this account; Stripe has not confirmed it." in page_of(adas_browser, key)
 
@@ -144,17 +153,49 @@ def test_account_of_another_merchant_is_refused_as_when_it_is_confirmed(
 
 
 @pytest.mark.django_db
-def test_each_try_counts_as_a_paste(ada: User, adas_browser: Client, settings: Settings) -> None:
-    settings.PASTE_LIMIT_PER_HOUR = 1
+def test_tries_are_limited_however_they_end(
+    ada: User, eve: User, adas_browser: Client, settings: Settings
+) -> None:
+    settings.PASTE_LIMIT_PER_HOUR = 3
+    bind_account(eve, ACCOUNT)
+    key = a_key(ada, **ASKED)
+
+    answers = [
+        adas_browser.post(f"/stripe/keys/{key.pk}/account/", {"account": ACCOUNT}).status_code
+        for _ in range(4)
+    ]
+
+    assert answers == [303, 303, 303, 429]
+    assert set(KeySubmission.objects.values_list("kind", flat=True)) == {"account"}
+    said = adas_browser.post(f"/stripe/keys/{key.pk}/account/", {"account": ACCOUNT}).content.decode()
+    assert "An account was named too often lately." in unescape(said)
+
+
+@pytest.mark.django_db
+def test_naming_an_account_takes_nothing_from_the_pastes(ada: User, settings: Settings) -> None:
+    settings.PASTE_LIMIT_PER_HOUR = settings.PASTE_LIMIT_PER_DAY = 1
     key = a_key(ada, **ASKED)
     installs.name_account(key=key, user=ada, stripe_account_id=ACCOUNT, now=timezone.now())
-    assert KeySubmission.objects.count() == 1
-    RestrictedKey.objects.update(awaits_account_id=True)
 
-    answer = adas_browser.post(f"/stripe/keys/{key.pk}/account/", {"account": ACCOUNT})
+    assert paste(ada, a_restricted_key()).status == Status.PENDING
 
-    assert answer.status_code == 429
-    assert "tried too often" in answer.content.decode()
+
+@pytest.mark.django_db
+def test_account_is_not_confirmed_beside_one_that_was_connected_meanwhile(
+    ada: User, adas_browser: Client
+) -> None:
+    key = a_key(ada, "pending", awaits_account_confirmation=True, stripe_account_id=ACCOUNT)
+    connected = "acct_1ConnectedSince0"
+    bind_account(ada, connected)
+
+    page = adas_browser.post(f"/stripe/keys/{key.pk}/confirm-account/", {"answer": "yes"}, follow=True)
+
+    (said,) = [str(one) for one in page.context["messages"]]
+    for account in (ACCOUNT, connected):
+        assert short(account) in said
+    assert StripeInstall.objects.get().stripe_account_id == connected
+    key.refresh_from_db()
+    assert key.awaits_account_confirmation
 
 
 @pytest.mark.django_db
@@ -253,6 +294,6 @@ def test_claim_is_taken_at_its_word_only_while_stripe_says_nothing(ada: User, at
     key = paste(ada, stripe_key.token)
     RestrictedKey.objects.update(stripe_account_id=stripe_key.account, account_is_claimed=True)
 
-    key = checked(key)
+    key = checked_twice(key)
 
     assert (key.status, key.account_is_claimed) == (Status.ACTIVE, False)
