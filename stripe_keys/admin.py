@@ -93,7 +93,7 @@ class ProblemFilter(admin.SimpleListFilter):
 class RestrictedKeyPage(LeakDesk, ReportOnKey):
     """Restricted keys; nobody, staff included, sees one."""
 
-    list_display = ("display", "merchant", "account", "standing", "checked", "last_problem")
+    list_display = ("display", "merchant", "account", "standing", "checked", "problem")
     list_filter = ("status", ModeFilter, ("suspended_at", admin.EmptyFieldListFilter), ProblemFilter)
     list_select_related = ("merchant",)
     search_fields = (
@@ -119,6 +119,11 @@ class RestrictedKeyPage(LeakDesk, ReportOnKey):
                                             "awaits_account_id", "account_is_claimed", "replaced_by",
                                             "stands_in_for")}),
     )  # fmt: skip
+
+    @admin.display(description="Last problem", ordering="last_problem")
+    def problem(self, key: RestrictedKey) -> str:
+        """What the last check stumbled over, as the filter calls it."""
+        return key.last_problem.replace("_", " ").capitalize() or "-"
 
     @admin.display(description="Key", ordering="last4")
     def display(self, key: RestrictedKey) -> str:

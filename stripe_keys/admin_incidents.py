@@ -1,5 +1,6 @@
 """Our traffic with Stripe, in the ops desk: incidents there were, and accounts that do not answer or answer slowly."""
 
+from math import ceil
 from typing import Any, cast
 
 from django.contrib import admin
@@ -8,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from accounts.models import User
-from stripe_keys import incidents, pace
+from stripe_keys import incidents, pace, sweeps
 from stripe_keys.models import AccountPace, RestrictedKey, StripeIncident
 from work.admin import ModeFilter, OpsPage, mode, short
 
@@ -75,7 +76,8 @@ class StripeIncidentPage(OpsPage):
             title="End the brake",
             consequence="Do this only if Stripe has told you that the keys are really gone. Every key that Stripe"
             " refuses then ends at its next check: it is erased here, and its merchant is told by mail to paste a new"
-            f" one. Keys refused at the moment: {_refused_now()}. For one hour no new brake begins.",
+            f" one. Keys refused at the moment: {_refused_now()}. {_how_long(_refused_now())} No new brake begins until"
+            " they are done, for an hour at least and a day at most.",
         )
         if question is not None:
             return question
@@ -90,6 +92,14 @@ class StripeIncidentPage(OpsPage):
 
 def _refused_now() -> int:
     return RestrictedKey.objects.usable().filter(first_refused_at__isnull=False).count()
+
+
+def _how_long(keys: int) -> str:
+    """How long it takes until so many keys have had their next check."""
+    minutes = 15 + ceil(keys / sweeps.keys_per_sweep() * sweeps.PLANNED_EVERY_SECONDS / 60)
+    if keys <= sweeps.keys_per_sweep():
+        return "That takes up to a quarter of an hour."
+    return f"At the pace of regular checks that takes about {minutes} minutes."
 
 
 def _is_open_brake(incident: StripeIncident) -> bool:

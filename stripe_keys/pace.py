@@ -182,6 +182,11 @@ def closed_until(key: RestrictedKey, now: datetime) -> datetime | None:
     return open_breakers.values_list("closed_until", flat=True).first()
 
 
+def is_in_trouble(key: RestrictedKey) -> bool:
+    """Whether the account did not answer lately, so often that it is left alone between tries."""
+    return _of(key).filter(troubles__gte=_TROUBLES).exists()
+
+
 def _of(key: RestrictedKey) -> QuerySet[AccountPace]:
     return AccountPace.objects.filter(merchant_id=key.merchant_id, livemode=key.livemode)
 

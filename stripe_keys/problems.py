@@ -40,8 +40,8 @@ PROBLEMS = {
         "warning",
         "Stripe refused this key, and many others at the same time",
         (
-            "That looks like trouble at Stripe and not with your key, so we do not call it dead. We ask again every "
-            "few minutes. If you deleted or rotated it, paste the new key now."
+            "That looks like trouble at Stripe and not with your key, so we do not call it dead. We ask again by "
+            "ourselves, soon at first and then more rarely. If you deleted or rotated it, paste the new key now."
         ),
     ),
     "account_refused": (

@@ -17,6 +17,7 @@ _DOWN = "Stripe does not answer at the moment"
 _ALONE = "Stripe did not answer our last questions about this key"
 _ANY_MOMENT = timedelta(minutes=2)
 _STORED = "Your key is stored, encrypted, and is checked {when}. There is nothing for you to do."
+_REFUSED = ("key_refused", "refused_with_many")
 _KEPT = "Nothing is wrong with your key: it keeps its status, and there is nothing for you to do."
 
 
@@ -45,7 +46,12 @@ def told_first(
 
 
 def headline(key: RestrictedKey, notices: Sequence[Notice]) -> str:
-    """One sentence on where `key` stands: a new one is not being asked about while it has to wait."""
+    """One sentence on where `key` stands: what the last check found out, and not what an earlier one did.
+
+    A new key is not being asked about while it has to wait.
+    """
+    if key.is_usable and key.last_problem in _REFUSED:
+        return "Stripe refused this key when we last asked. It keeps its status until we know more."
     if key.status == RestrictedKey.Status.PENDING and any(one.title in (_DOWN, _ALONE) for one in notices):
         return "The key is stored, encrypted, and not in use until it is proven."
     return sentences.headline(key)
@@ -63,12 +69,11 @@ def _over(key: RestrictedKey, check: Validation | None, now: datetime) -> Notice
         text = _STORED.format(when="as soon as Stripe answers again") if is_new else f"{put_off} {_KEPT}"
         return Notice("info", _DOWN, text)
     until = pace.closed_until(key, now)
-    if until is None:
-        return None
-    next_try = max(until, check.due_at) if check is not None else until
-    is_near = next_try - now < _ANY_MOMENT
-    when = "within two minutes" if is_near else f"on {written(next_try)}"
-    text = f"So we leave your account alone for a while. The next try is {when}. "
+    if until is None and not pace.is_in_trouble(key):
+        return None  # between two tries it is said as well: else the page would say this and that by turns
+    next_try = max(until or now, check.due_at if check is not None else now)
+    when = "comes soon" if next_try - now < _ANY_MOMENT else f"is on {written(next_try)}"
+    text = f"So we leave your account alone between tries, longer each time. The next try {when}. "
     return Notice(
         "info",
         _ALONE,

@@ -17,7 +17,7 @@ from stripe_keys import checks, gateway, tasks
 from tests.house import ground
 
 NAN, INFINITY = float("nan"), float("inf")
-BEYOND = {
+BEYOND: dict[str, list[float]] = {
     "STRIPE_TIMEOUT_SECONDS": [0, -1, 10.5, 60, NAN, INFINITY],
     "STRIPE_RATE_LIVE": [0, -1, NAN, INFINITY],
     "STRIPE_RATE_TEST": [0, -1],

@@ -13,6 +13,7 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.second_factors import set_up_totp
 from accounts.services import ensure_user, make_staff
+from stripe_keys import admin_incidents, sweeps
 from stripe_keys.models import AccountPace, StripeIncident, Validation
 from tests import people
 from tests.stripe_keys.rows import a_check, a_key
@@ -67,13 +68,20 @@ def test_the_list_tells_what_was_concluded_from_what_and_who_ended_it(
     assert "6 of 7" not in of_open_ones
 
 
+def test_the_page_that_asks_says_how_long_it_takes_until_refused_keys_are_done() -> None:
+    a_minute = 60 // sweeps.PLANNED_EVERY_SECONDS * sweeps.keys_per_sweep()
+
+    assert "a quarter of an hour" in admin_incidents._how_long(5)
+    assert "about 75 minutes" in admin_incidents._how_long(60 * a_minute)
+
+
 def test_ending_the_brake_asks_first(olgas_browser: Client, brake: StripeIncident, ada: User) -> None:
     a_key(ada, first_refused_at=timezone.now())
 
     page = act(olgas_browser, INCIDENTS, "end_the_brake", brake)
 
     assert "Do this only if Stripe has told you that the keys are really gone." in page
-    assert "Keys refused at the moment: 1." in page
+    assert "Keys refused at the moment: 1. That takes up to a quarter of an hour." in page
     brake.refresh_from_db()
     assert brake.ended_at is None
 

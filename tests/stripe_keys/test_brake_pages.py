@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from django.test import Client
 
 from accounts.models import User
@@ -80,3 +81,15 @@ def test_the_page_of_a_held_key_says_that_it_is_not_called_dead(adas_browser: Cl
 
     assert "so we do not call it dead" in page
     assert "Active" in page
+    assert "every few minutes" not in page
+
+
+@pytest.mark.parametrize("status", ["active", "limited"])
+@pytest.mark.parametrize("problem", ["refused_with_many", "key_refused"])
+def test_the_page_of_a_refused_key_does_not_lead_with_an_older_answer(
+    adas_browser: Client, ada: User, problem: str, status: str
+) -> None:
+    page = page_of(adas_browser, a_key(ada, status, last_problem=problem))
+
+    assert "Stripe refused this key when we last asked. It keeps its status" in page
+    assert "Stripe accepts this key" not in page

@@ -101,6 +101,32 @@ def test_an_account_that_is_left_alone_is_told_when_the_next_try_is(adas_browser
     assert "Stripe asked us to slow down" not in page
 
 
+def test_a_pause_of_seconds_is_not_called_minutes(adas_browser: Client, ada: User) -> None:
+    key = a_key(ada, last_problem="stripe_error")
+    breaker_opens(ada, timedelta(seconds=30))
+    a_check(key, {}, state=Validation.State.WAITING, due_in=timedelta(seconds=34))
+
+    page = page_of(adas_browser, key)
+
+    assert "The next try comes soon." in page
+    assert "minutes" not in page.split(ALONE)[1].split("</div>")[0]
+
+
+def test_the_page_says_the_same_between_tries_and_while_one_is_under_way(
+    adas_browser: Client, ada: User
+) -> None:
+    key = a_key(ada, last_problem="stripe_error")
+    breaker_opens(ada, timedelta(seconds=30))
+    check = a_check(key, {}, state=Validation.State.WAITING, due_in=timedelta(seconds=34))
+    seen = []
+    for ahead in (30, -1):  # the pause; its end
+        AccountPace.objects.update(closed_until=timezone.now() + timedelta(seconds=ahead))
+        Validation.objects.filter(pk=check.pk).update(due_at=timezone.now() + timedelta(seconds=ahead))
+        seen.append([notice.title for notice in status_of(adas_browser, key).context["portrait"].notices])
+
+    assert seen == [[ALONE], [ALONE]]
+
+
 def test_check_now_while_the_breaker_is_open_asks_once_and_then_says_when_the_next_try_is(
     at_stripe: AtStripe, adas_browser: Client, ada: User
 ) -> None:
