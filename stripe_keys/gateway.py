@@ -4,6 +4,7 @@ No exception of the SDK and no text of Stripe's passes this module: messages of 
 answer means is decided in `stripe_keys.answers`.
 """
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,7 +29,6 @@ from stripe_keys.wire import Wire
 __all__ = ["StripeClient"]
 
 CONNECTIONS_KEPT = 128
-QUESTIONS_KEPT = 768
 CONNECT_SECONDS = 3.0
 _HEADERS = {"Stripe-Version": stripe.api_version, "User-Agent": f"partner-site stripe/{stripe.VERSION}"}
 
@@ -88,7 +88,6 @@ def _wire_to(base: str, seconds: float) -> Wire:
         authorities=stripe.ca_bundle_path,
         connect_seconds=CONNECT_SECONDS,
         read_seconds=seconds,
-        kept=QUESTIONS_KEPT,
     )
 
 
@@ -96,6 +95,10 @@ def forget_connections() -> None:
     """Let the next call open new connections, with the time-out that the settings have then."""
     _http_client.cache_clear()
     _wire_to.cache_clear()
+
+
+# Two processes that speak over one connection would read each other's answers.
+os.register_at_fork(after_in_child=forget_connections)
 
 
 class UseAThread(NotImplementedError):

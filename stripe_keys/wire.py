@@ -1,29 +1,30 @@
-"""Many small requests to one server at the same time, from one thread, over connections that are kept open.
+"""Many small requests to one server at the same time, over connections that are kept open.
 
-A thread for each request would cost more than the request. So all are sent first, each over a connection of its own,
-and read as they arrive. No redirect, cookie, proxy or .netrc is looked at: what carries a key goes to the server it is
-sent to and nowhere else.
+aiohttp speaks HTTP, in an event loop that has a thread of its own: a thread for each request would cost more than the
+request. No redirect, cookie, proxy or .netrc is looked at: what carries a key goes to the server it is sent to and
+nowhere else. No exception leaves: its text may quote a key.
 """
 
-import io
+import asyncio
+import os
 import select
-import selectors
 import ssl
+import threading
 import time
 import weakref
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property, partial
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
-from socket import socket
-from urllib.parse import urlsplit
+from queue import Empty, SimpleQueue
+from types import SimpleNamespace
+from typing import Any
 
-_OPENED_AT_ONCE = 128
-_LATE_SECONDS = 0.5
+import aiohttp
+from aiohttp.tracing import Trace
+
 _LARGEST = 4 * 1024 * 1024
+_LATE_SECONDS = 1.0
+_CLOSING_SECONDS = 2.0
 
 
 class Trouble(StrEnum):
@@ -56,187 +57,189 @@ class Wire:
     """Connections to one server. `base` is its address, `authorities` the file of those whose certificates count.
 
     A connection is open within `connect_seconds` or given up, and an answer is whole within `read_seconds`, however
-    slowly it trickles. At most `kept` idle connections stay open.
+    slowly it trickles. A wire is of no use in a forked process: make another there.
     """
 
-    def __init__(
-        self, base: str, *, authorities: str, connect_seconds: float, read_seconds: float, kept: int
-    ) -> None:
-        self._address = urlsplit(base)
-        self._authorities = authorities
-        self._connect_seconds, self._read_seconds = connect_seconds, read_seconds
-        self._idle: deque[HTTPConnection] = deque()
-        self._kept = kept
-        weakref.finalize(self, _close_all, self._idle)
+    def __init__(self, base: str, *, authorities: str, connect_seconds: float, read_seconds: float) -> None:
+        self._base = base
+        self._patience = connect_seconds + read_seconds
+        tls = _tls(authorities) if base.startswith("https:") else None
+        self._courier = _Courier(tls, connect_seconds, read_seconds)
+        weakref.finalize(self, self._courier.close)
 
     def ask(self, questions: Sequence[Question], headers: Mapping[str, str]) -> Iterator[tuple[int, Reply]]:
         """Send all `questions`; yields each one's number with its reply as it arrives. Never raises."""
-        deadline = time.monotonic() + self._connect_seconds + self._read_seconds
-        failed, waiting = [], {}
-        for number, line in enumerate(self._lines(len(questions))):
-            trouble = line if isinstance(line, Trouble) else self._send(line, questions[number], headers)
-            if isinstance(line, Trouble) or trouble is not None:
-                failed.append((number, Reply(trouble=trouble)))
-            else:
-                waiting[number] = line
-        deadline = min(deadline, time.monotonic() + self._read_seconds)
-        yield from failed
-        yield from self._replies(waiting, deadline)
-
-    def _replies(self, waiting: dict[int, HTTPConnection], deadline: float) -> Iterator[tuple[int, Reply]]:
-        with selectors.PollSelector() as selector:
-            for number, line in waiting.items():
-                selector.register(line.sock, selectors.EVENT_READ, number)
-            try:
-                while waiting:
-                    left = deadline - time.monotonic()
-                    ready = [key.data for key, _ in selector.select(max(left, 0.0))]
-                    if not ready and left <= 0:
-                        break
-                    for number in ready:
-                        line = waiting.pop(number)
-                        selector.unregister(line.sock)
-                        # What is there already is read, even where somebody else's trickle has used the time up.
-                        yield number, self._read(line, max(deadline, time.monotonic() + _LATE_SECONDS))
-                for number in waiting:
-                    yield number, Reply(trouble=Trouble.TIMED_OUT)
-            finally:
-                for line in waiting.values():
-                    line.close()
-
-    # --- Connections -------------------------------------------------------------------------------------------------
-
-    def _lines(self, count: int) -> list[HTTPConnection | Trouble]:
-        """So many connections: idle ones first, then new ones, opened at the same time as each takes round trips."""
-        lines: list[HTTPConnection | Trouble] = []
-        while len(lines) < count and (line := self._an_idle_one()) is not None:
-            lines.append(line)
-        missing = count - len(lines)
-        if missing > 1:
-            lines += self._openers.map(lambda _: self._a_new_one(), range(missing))
-        elif missing:
-            lines.append(self._a_new_one())
-        return lines
-
-    def _an_idle_one(self) -> HTTPConnection | None:
-        while True:
-            try:
-                line = self._idle.pop()
-            except IndexError:
-                return None
-            if not _has_news(line.sock):
-                return line
-            line.close()  # nothing was asked, so what came is the end of the connection
-
-    def _a_new_one(self) -> HTTPConnection | Trouble:
-        host, port = self._address.hostname or "", self._address.port
-        line: HTTPConnection
-        if self._address.scheme == "https":
-            line = HTTPSConnection(host, port, timeout=self._connect_seconds, context=self._tls)
-        else:
-            line = HTTPConnection(host, port, timeout=self._connect_seconds)
+        arrived: SimpleQueue[tuple[int, Reply]] = SimpleQueue()
+        waiting = set(range(len(questions)))
+        until = time.monotonic() + self._patience + _LATE_SECONDS
+        give_up = self._courier.send(self._base, questions, headers, arrived.put)
         try:
-            line.connect()
-        except OSError as problem:
-            line.close()
-            return Trouble.TIMED_OUT if isinstance(problem, TimeoutError) else Trouble.LOST
-        return line
+            while waiting:
+                number, reply = arrived.get(timeout=max(until - time.monotonic(), 0.0))
+                waiting.remove(number)
+                yield number, reply
+        except Empty:  # the courier keeps the time itself, unless it has been closed
+            for number in sorted(waiting):
+                yield number, Reply(trouble=Trouble.TIMED_OUT)
+        finally:
+            if waiting:
+                give_up()
 
-    @cached_property
-    def _tls(self) -> ssl.SSLContext:
-        context = ssl.create_default_context(cafile=self._authorities)
-        context.set_alpn_protocols(["http/1.1"])
-        return context
 
-    @cached_property
-    def _openers(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(_OPENED_AT_ONCE, thread_name_prefix="opens")
+def _tls(authorities: str) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=authorities)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
-    # --- One request -------------------------------------------------------------------------------------------------
 
-    def _send(self, line: HTTPConnection, question: Question, headers: Mapping[str, str]) -> Trouble | None:
-        try:
-            line.sock.settimeout(self._connect_seconds)
-            line.request(
-                question.method.upper(),
-                self._address.path + question.path,
-                headers={**headers, **question.headers},
+class _Courier:
+    """A thread with an event loop that sends requests and tells of the replies."""
+
+    def __init__(self, tls: ssl.SSLContext | None, connect_seconds: float, read_seconds: float) -> None:
+        self._process = os.getpid()
+        self._tls = tls
+        self._connect_seconds, self._read_seconds = connect_seconds, read_seconds
+        self._session: aiohttp.ClientSession | None = None
+        self._loop = asyncio.new_event_loop()
+        # What the loop would log is an exception with its text.
+        self._loop.set_exception_handler(lambda _loop, _context: None)
+        self._thread = threading.Thread(target=self._run, name="wire", daemon=True)
+        self._thread.start()
+
+    def send(
+        self,
+        base: str,
+        questions: Sequence[Question],
+        headers: Mapping[str, str],
+        tell: Callable[[tuple[int, Reply]], None],
+    ) -> Callable[[], None]:
+        """Send all, and `tell` each one's number and reply, from another thread; returns what gives up the rest."""
+        tasks: list[asyncio.Task[None]] = []
+
+        async def one(number: int, question: Question) -> None:
+            tell((number, await self._reply(base, question, headers)))
+
+        def start() -> None:
+            tasks.extend(
+                self._loop.create_task(one(number, question)) for number, question in enumerate(questions)
             )
-        except (OSError, HTTPException) as problem:
-            line.close()
-            return Trouble.TIMED_OUT if isinstance(problem, TimeoutError) else Trouble.LOST
-        return None
 
-    def _read(self, line: HTTPConnection, until: float) -> Reply:
-        """The answer on `line`, which is kept for the next request if that is possible."""
-        line.response_class = partial(_response_until, until)  # type: ignore[assignment]
-        try:
-            response = line.getresponse()
-            body = _whole_body(response)
-        except TimeoutError:
-            reply = Reply(trouble=Trouble.TIMED_OUT)
-        except (OSError, IncompleteRead):
-            reply = Reply(trouble=Trouble.LOST)
-        except (HTTPException, ValueError):
-            reply = Reply(trouble=Trouble.NOT_HTTP)
-        else:
-            if response.will_close or len(self._idle) >= self._kept:
-                line.close()
-            else:
-                self._idle.append(line)
-            return Reply(response.status, body)
-        line.close()
-        return reply
+        def give_up() -> None:
+            self._soon(lambda: [task.cancel() for task in tasks])
 
-
-def _close_all(idle: deque[HTTPConnection]) -> None:
-    while idle:
-        idle.pop().close()
-
-
-def _has_news(sock: socket) -> bool:
-    poll = select.poll()
-    poll.register(sock, select.POLLIN)
-    return bool(poll.poll(0))
-
-
-def _whole_body(response: HTTPResponse) -> bytes:
-    """The body to its end; raises IncompleteRead, or ValueError where it is too large."""
-    body = b""
-    while not response.isclosed():
-        body += response.read(_LARGEST)
-        if len(body) >= _LARGEST:
-            raise ValueError("The answer is too large.")
-    if response.length:  # the connection has ended before the body
-        raise IncompleteRead(b"")
-    return body
-
-
-def _response_until(until: float, sock: socket, **more: object) -> HTTPResponse:
-    return HTTPResponse(_Until(sock, until), **more)  # type: ignore[arg-type]
-
-
-class _Until(io.RawIOBase):
-    """A socket to read from until a moment; a time-out of the socket's own would begin anew with every byte."""
-
-    def __init__(self, sock: socket, until: float) -> None:
-        self._sock, self._until = sock, until
-        self._bytes = sock.makefile("rb", buffering=0)
-
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        """What `http.client` asks a socket for."""
-        return io.BufferedReader(self)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int | None:  # type: ignore[override]
-        left = self._until - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        self._sock.settimeout(left)
-        return self._bytes.readinto(buffer)
+        if not self._soon(start):
+            for number in range(len(questions)):
+                tell((number, Reply(trouble=Trouble.LOST)))
+        return give_up
 
     def close(self) -> None:
-        self._bytes.close()
-        super().close()
+        """End the thread and its connections, soon; what is still asked gets no reply."""
+        if os.getpid() != self._process:
+            # The thread is the parent's, and so is what tells it of news: not to be touched here.
+            _LEFT_TO_THE_PARENT.append(self)
+        elif self._soon(self._loop.stop) and threading.current_thread() is not self._thread:
+            self._thread.join(_CLOSING_SECONDS)
+
+    def _soon(self, call: Callable[[], object]) -> bool:
+        try:
+            self._loop.call_soon_threadsafe(call)
+        except RuntimeError:  # closed
+            return False
+        return True
+
+    def _run(self) -> None:
+        self._loop.run_forever()
+        self._loop.run_until_complete(self._end())
+        self._loop.close()
+
+    async def _end(self) -> None:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._session is not None:
+            await self._session.close()
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            hurry = aiohttp.TraceConfig()
+            hurry.on_request_headers_sent.append(self._wait_no_longer)
+            self._session = aiohttp.ClientSession(
+                connector=_Connections(limit=0, ssl=self._tls if self._tls is not None else True),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=False,
+                # Nothing is unpacked, so that a small answer cannot become a large one.
+                headers={"Accept-Encoding": "identity"},
+                auto_decompress=False,
+                timeout=aiohttp.ClientTimeout(total=None, connect=self._connect_seconds),
+                trace_configs=[hurry],
+            )
+        return self._session
+
+    async def _reply(self, base: str, question: Question, headers: Mapping[str, str]) -> Reply:
+        try:
+            async with asyncio.timeout(self._connect_seconds + self._read_seconds) as limit:
+                return await self._asked(
+                    question.method, base + question.path, {**headers, **question.headers}, limit
+                )
+        except TimeoutError:
+            return Reply(trouble=Trouble.TIMED_OUT)
+        except (OSError, aiohttp.ClientConnectionError, aiohttp.ClientPayloadError):
+            return Reply(trouble=Trouble.LOST)
+        except Exception:  # whatever else a parser may say of bytes; its text may quote a key
+            return Reply(trouble=Trouble.NOT_HTTP)
+
+    async def _asked(self, method: str, url: str, headers: dict[str, str], limit: asyncio.Timeout) -> Reply:
+        async with self._opened().request(
+            method, url, headers=headers, allow_redirects=False, trace_request_ctx=limit
+        ) as response:
+            body = b""
+            async for part in response.content.iter_any():
+                body += part
+                if len(body) >= _LARGEST:
+                    raise ValueError("The answer is too large.")
+            if response.status < 200:  # 101: what follows is no HTTP
+                raise ValueError("This is no answer.")
+            return Reply(response.status, body)
+
+    async def _wait_no_longer(self, _session: object, context: SimpleNamespace, _sent: object) -> None:
+        """From when a request is sent, its answer has `read_seconds`."""
+        limit: asyncio.Timeout = context.trace_request_ctx
+        until = self._loop.time() + self._read_seconds
+        limit.reschedule(min(until, limit.when() or until))
+
+
+_LEFT_TO_THE_PARENT: list[_Courier] = []
+
+
+class _Connections(aiohttp.TCPConnector):
+    """Kept connections, of which one that has something to say before it is asked is not asked again.
+
+    It may say that it ends. Or it is an answer that nobody waits for, and whoever asks next would take it for theirs.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._used: weakref.WeakSet[object] = weakref.WeakSet()
+
+    async def connect(
+        self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+    ) -> Any:
+        """A connection that is new or silent."""
+        while True:
+            connection = await super().connect(req, traces, timeout)
+            if connection.protocol not in self._used:
+                self._used.add(connection.protocol)
+                return connection
+            if not _has_news(connection):
+                return connection
+            connection.close()
+
+
+def _has_news(connection: Any) -> bool:
+    """Whether something has arrived, be it read already or not."""
+    if connection.protocol.should_close:
+        return True
+    poll = select.poll()
+    poll.register(connection.transport.get_extra_info("socket").fileno(), select.POLLIN)
+    return bool(poll.poll(0))

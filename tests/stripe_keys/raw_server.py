@@ -19,6 +19,8 @@ class RawServer:
         self.connections = self.ended = 0
         self.heads: list[str] = []
         self.go_on = threading.Event()
+        self.unasked_was_said = threading.Event()
+        self._asked_by: dict[socket.socket, str] = {}
         self._tls = tls
         self._open: list[socket.socket] = []
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=64)
@@ -26,6 +28,9 @@ class RawServer:
             "/late": self._late,
             "/trickle": self._trickle,
             "/hang": self._hang,
+            "/hinted": self._hinted,
+            "/unasked": self._unasked,
+            "/fickle": self._fickle,
         }
         threading.Thread(target=self._take, daemon=True).start()
 
@@ -69,10 +74,11 @@ class RawServer:
                 self._open.append(connection)
             while head := self._head(connection):
                 self.heads.append(head)
+                self._asked_by[connection] = head.split("Authorization: ")[1].split("\r\n")[0]
                 if not self._manners.get(head.split()[1], _well)(connection):
                     break
             connection.shutdown(socket.SHUT_RDWR)
-            self.ended += 1
+        self.ended += 1
 
     def _head(self, connection: socket.socket) -> str:
         received = b""
@@ -89,6 +95,27 @@ class RawServer:
 
     def _hang(self, connection: socket.socket) -> bool:
         return not self.go_on.wait(10)
+
+    def _hinted(self, connection: socket.socket) -> bool:
+        """An interim answer at once; later the answer, which is the key that asked."""
+        connection.sendall(b"HTTP/1.1 103 Early Hints\r\nLink: </style>\r\n\r\n")
+        self.go_on.wait(10)
+        key = self._asked_by[connection].encode()
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(key), key))
+        return True
+
+    def _unasked(self, connection: socket.socket) -> bool:
+        """An answer; later, on the same connection, one more."""
+        _well(connection)
+        self.go_on.wait(10)
+        connection.sendall(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\n{}")
+        self.unasked_was_said.set()
+        return True
+
+    def _fickle(self, connection: socket.socket) -> bool:
+        """An answer; at the next request the end."""
+        _well(connection)
+        return not self._head(connection)
 
     def _trickle(self, connection: socket.socket) -> bool:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
