@@ -25,6 +25,7 @@ _MORE_PERMISSIONS = "more_permissions_required"
 # Refusals that speak of an account or of another key than the one that asked; none of these ends a key.
 _ABOUT_THE_ACCOUNT = ("account_invalid", "platform_account_required")
 NOT_ITS_ACCOUNT = "not_its_account"
+_OVER = "api_key_expired"
 _ABOUT_ANOTHER_KEY = ("platform_api_key_expired", "secret_key_required")
 _ABOUT_THE_MODE = ("livemode_mismatch", "testmode_charges_only")
 # Kinds of errors that Stripe makes only after it has looked at permission.
@@ -46,6 +47,7 @@ class Answer(StrEnum):
 
 
 ALIVE = (Answer.GRANTED, Answer.MISSING_PERMISSION, Answer.UNCLEAR)
+ACCEPTED = (*ALIVE, Answer.ADDRESS_REFUSED)
 DEAD = (Answer.REFUSED, Answer.EXPIRED)
 THROTTLED_PROBLEMS = frozenset({"rate_limited", "locked", "conflict"})
 
@@ -172,7 +174,7 @@ def _problem_of_the_moment(status: int | None, error: Mapping[str, Any]) -> str:
 
 def _of_401(error: Mapping[str, Any]) -> Finding:
     code, message = _code(error), _message(error).lower()
-    if code == "api_key_expired":
+    if code == _OVER:
         return Finding(Answer.EXPIRED, problem="key_expired")
     if code in _ABOUT_THE_ACCOUNT:
         return _unknown("account_refused")
@@ -187,7 +189,7 @@ def _of_403(error: Mapping[str, Any], asked: set[str], may_need: tuple[str, ...]
     code, message = _code(error), _message(error)
     if code in _ABOUT_THE_ACCOUNT:
         return _unknown("account_refused")  # the account that its text names need not be the key's own
-    if code in ("platform_api_key_expired", "api_key_expired"):
+    if code in ("platform_api_key_expired", _OVER):
         return _unknown("not_about_this_key")
     return Finding(
         Answer.MISSING_PERMISSION if _is_missing(code, message, asked, may_need) else Answer.UNCLEAR,
@@ -218,9 +220,11 @@ def _of_a_look_past_permission(error: Mapping[str, Any]) -> Finding:
     code = _code(error)
     if code in _ABOUT_THE_ACCOUNT:
         return _unknown("account_refused")
+    if code == _OVER:
+        return _unknown("not_about_this_key")  # Stripe says so of the key that asks with 401 only
     if code in (*_ABOUT_ANOTHER_KEY, *_ABOUT_THE_MODE) or error["type"] not in _KINDS_PAST_PERMISSION:
         return Finding(Answer.UNCLEAR)
-    is_no_address = not code and "unrecognized request url" in _message(error).lower()
+    is_no_address = "unrecognized request url" in _message(error).lower()
     return Finding(Answer.UNCLEAR if is_no_address else Answer.GRANTED)
 
 

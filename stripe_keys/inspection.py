@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connection
 
 from stripe_keys import catalogue, gateway, pace, permissions
-from stripe_keys.answers import ALIVE, NOT_ITS_ACCOUNT, THROTTLED_PROBLEMS, Answer, Finding
+from stripe_keys.answers import ACCEPTED, ALIVE, NOT_ITS_ACCOUNT, THROTTLED_PROBLEMS, Answer, Finding
 from stripe_keys.catalogue import Probe
 from stripe_keys.models import PermissionCheck, RestrictedKey, StripeInstall, Validation
 from stripe_keys.questions import OnAccount
@@ -63,6 +63,10 @@ class Inspection:
     problem: str = ""
     outcomes: dict[str, str] = field(default_factory=dict)
     unclear: list[str] = field(default_factory=list)
+    is_accepted: bool = False
+    """Whether any answer came from a Stripe that knows the key."""
+    is_proven: bool = False
+    """Whether Stripe said something certain: whose the key is by a 200, or whether it has a permission."""
     unanswered: int = 0
     is_probed: bool = False
     has_changed: bool = False
@@ -92,6 +96,8 @@ class Inspection:
         self.unanswered += finding.answer not in ALIVE
         if finding.stripe_account_id and finding.answer is not Answer.GRANTED and not self.is_certain:
             self.named.add(finding.stripe_account_id)
+        self.is_accepted |= finding.answer in ACCEPTED
+        self.is_proven |= permission != catalogue.WHOSE.permission and finding.answer in _OUTCOMES
         # Whose the key is may be known without the permission to ask that; then nothing lacks it.
         if finding.answer is Answer.UNCLEAR and permission != catalogue.WHOSE.permission:
             self.unclear.append(permission)
@@ -182,9 +188,10 @@ def first_impression(key: RestrictedKey, first: Finding, told: Sequence[Finding]
         is_certain=is_certain,
     )
     answers = {one.answer for one in (first, *told)}
+    found.is_accepted, found.is_proven = bool(answers & {*ACCEPTED}), is_certain
     if Answer.EXPIRED in answers:
         found.answer, found.problem = Answer.EXPIRED, "key_expired"
-    elif first.answer is Answer.REFUSED and answers & {*ALIVE}:
+    elif first.answer is Answer.REFUSED and found.is_accepted:
         found.answer, found.problem, found.stripe_account_id = Answer.UNKNOWN, "answers_differ", ""
         found.named.clear()
     elif is_certain and _is_about_another(key, found.stripe_account_id):

@@ -15,6 +15,7 @@ from django.utils import timezone
 from stripe_keys import (
     brake,
     contradictions,
+    doubts,
     incidents,
     ledger_entries,
     lifecycle,
@@ -140,6 +141,8 @@ def _conclude(row: Validation, inspection: Inspection, now: datetime) -> None:
     RestrictedKey.objects.filter(pk=key.pk).update(last_checked_at=now)
     if inspection.answer is not Answer.UNKNOWN:
         incidents.note_answer()
+    if inspection.is_accepted and inspection.answer not in DEAD:
+        RestrictedKey.objects.filter(pk=key.pk).update(first_refused_at=None)
     if inspection.answer in DEAD:
         _refused(row, key, now, has_expired=inspection.answer is Answer.EXPIRED)
     elif ownership.names_another(key, inspection) and ownership.stop(key, inspection, now):
@@ -213,13 +216,14 @@ def _no_answer(row: Validation, key: RestrictedKey, inspection: Inspection, now:
     longest = min(_FIRST_RETRY * 2 ** min(failures, 10), _LONGEST_RETRY)
     lifecycle.request_validation(key, reason=row.reason, now=now, delay=longest * uniform(0.5, 1.0))  # noqa: S311
     if inspection.problem in _FOR_PEOPLE:
-        if inspection.answer is Answer.ADDRESS_REFUSED:  # it knows the key, so the key is not dead
-            RestrictedKey.objects.filter(pk=key.pk).update(first_refused_at=None)
         if _speaks_for_its_account(key):
             pace.note_answered(key)
         _finish(row, "unproven")
         return
-    if inspection.answer is not Answer.UNKNOWN:
+    if doubts.is_doubtful(inspection):
+        _finish(row, doubts.CONTRADICTED)
+        doubts.tell_of_many(key, now)
+    elif inspection.answer is not Answer.UNKNOWN:
         _finish(row, incidents.INCOMPLETE)
     elif inspection.is_throttled:
         _finish(row, incidents.THROTTLED)
@@ -249,10 +253,11 @@ def _accepted(row: Validation, key: RestrictedKey, inspection: Inspection, now: 
         return
     unclear = ownership.unclear_permissions(key, inspection)
     is_unclear = bool(unclear) and not inspection.missing
+    is_ok = inspection.is_complete or inspection.is_proven
     health = {"consecutive_failures": 0, "last_problem": "permission_unclear" if is_unclear else ""}
     RestrictedKey.objects.filter(pk=key.pk).update(
         first_refused_at=None,
-        last_ok_at=Now(),
+        **({"last_ok_at": Now()} if is_ok else {}),
         next_check_at=sweeps.next_check(key, now),
         **(health if inspection.is_complete else {}),
     )
@@ -262,7 +267,7 @@ def _accepted(row: Validation, key: RestrictedKey, inspection: Inspection, now: 
         pace.note_answered(key)
     else:
         _no_answer(row, key, inspection, now)
-    if inspection.is_complete or inspection.missing:
+    if is_ok and (inspection.is_complete or inspection.missing):
         # Written with the end: nothing counts good verdicts before that.
         row.verdict = takeover.settle_status(key, missing=inspection.missing, unclear=unclear)
     if inspection.has_changed:
