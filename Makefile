@@ -22,11 +22,13 @@ venv-demo:
 browser: venv
 	@$(STACK) browser
 
-.PHONY: demo demo-code demo-reset
+.PHONY: demo demo-code demo-metrics demo-reset
 demo: venv-demo ## run it all on this machine: site, worker, PostgreSQL, Redis, a local Stripe, a mail catcher
 	@exec $(STACK) demo
 demo-code: venv-demo ## the six-digit sign-in code of the demo's ops user, now
 	@$(STACK) demo-code
+demo-metrics: venv-demo ## what the running demo's /metrics tells a collector, asked with its token
+	@$(STACK) demo-metrics
 demo-reset: venv-demo ## forget the demo's data (it must not be running)
 	@$(STACK) demo-reset
 

@@ -39,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs.add_parser("demo", help="run the whole site here until Ctrl-C")
     verbs.add_parser("demo-reset", help="forget the demo's data")
     verbs.add_parser("demo-code", help="the ops user's six digits, now")
+    verbs.add_parser("demo-metrics", help="what the running demo's /metrics tells")
     verbs.add_parser("psql", help="a PostgreSQL prompt in the running demo")
     verbs.add_parser("browser", help="make sure that there is a browser for the tests")
     verbs.add_parser("compose-env", help="write .env for `docker compose --profile demo up`")
@@ -56,6 +57,8 @@ def _do(options: argparse.Namespace) -> int:
             demo.reset(options.demo_folder)
         case "demo-code":
             print(demo.current_code(options.demo_folder))
+        case "demo-metrics":
+            print(demo.metrics(options.demo_folder), end="")
         case "psql":
             address = demo.running_environment(options.demo_folder)["DATABASE_URL"]
             os.execv(program("psql"), ["psql", address])  # noqa: S606 - a list, never a shell

@@ -7,6 +7,8 @@ import secrets
 import shutil
 import signal
 import threading
+import urllib.error
+import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,8 +28,8 @@ LET_IN = "people-let-in"
 MERCHANT_EMAIL, MERCHANT_NAME = "ada@example.com", "Ada's Lamps"
 OPS_EMAIL = "olga@example.com"
 STRIPE_ACCOUNTS = [  # the last one is proposed first
-    {"id": "acct_1EvesRopesDemo", "name": "Eve's Ropes", "email": "eve@example.com"},
-    {"id": "acct_1AdasLampsDemo", "name": MERCHANT_NAME, "email": MERCHANT_EMAIL},
+    {"id": "acct_1DemoOfEvesRope", "name": "Eve's Ropes", "email": "eve@example.com"},
+    {"id": "acct_1DemoOfAdasLamp", "name": MERCHANT_NAME, "email": MERCHANT_EMAIL},
 ]
 _GIVEN_BY_THE_USER = ("DATABASE_URL", "DATABASE_URL_FILE", "REDIS_URL", "REDIS_URL_FILE")
 
@@ -81,6 +83,18 @@ def current_code(folder: Path = FOLDER) -> str:
     return totp_code(secret)
 
 
+def metrics(folder: Path = FOLDER) -> str:
+    """What the running demo's /metrics tells a collector, asked with the demo's own random token."""
+    environment = running_environment(folder)
+    header = {"Authorization": f"Bearer {environment['METRICS_TOKEN']}"}
+    request = urllib.request.Request(f"{environment['SITE_URL']}/metrics", headers=header)  # noqa: S310 - ours
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
+            return str(answer.read().decode())
+    except urllib.error.URLError as problem:
+        raise StackError(f"The demo's /metrics did not answer: {problem.reason}.") from None
+
+
 def running_environment(folder: Path = FOLDER) -> dict[str, str]:
     """The environment of the running demo's processes; StackError while it does not run."""
     if not (folder / RUNNING).exists():
@@ -128,6 +142,8 @@ The demo runs.
     password          {people["DEMO_OPS_PASSWORD"]}
     six-digit code    `make demo-code` in another terminal (a new one every {PERIOD_SECONDS} s)
 
+  Metrics             {stack.site_url}/metrics (`make demo-metrics` reads them with the demo's token)
+
   Logs                {stack.logs}
 
 Ctrl-C ends it; the data stay.
@@ -144,7 +160,7 @@ def _kept_secrets(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
     kept = _read(folder / SECRETS)
     if not kept:
         (folder / LET_IN).unlink(missing_ok=True)
-    every = {**people, **fresh_secrets(), **kept}
+    every = {**people, **fresh_secrets(), "METRICS_TOKEN": secrets.token_urlsafe(32), **kept}
     if every != kept:
         write_private(folder / SECRETS, as_lines(every))
     return {name: every.pop(name) for name in people}, every

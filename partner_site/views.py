@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 from psycopg_pool import PoolTimeout
 
 from accounts.models import Merchant
-from stripe_keys import ledger
+from stripe_keys import ledger, permissions
 from work.engine import queues
 from work.models import DueRow, WorkerHeartbeat
 
@@ -27,7 +27,8 @@ DUE_ROW_IS_LATE = timedelta(minutes=2)
 def home(request: HttpRequest) -> HttpResponse:
     """Tell a stranger what this is; send merchants to their keys, closed ones to what was erased, staff to the desk."""
     if not request.user.is_authenticated:
-        return render(request, "home.html")
+        writes = [one.label for one in permissions.required() if one.access == "write"]
+        return render(request, "home.html", {"writes": writes})
     if Merchant.objects.visible_to(request.user).exists():
         return redirect("stripe_keys:key_list")
     if request.user.is_staff:

@@ -6,7 +6,11 @@ from stripe_keys import implied_permissions, permissions
 from stripe_keys.catalogue import PROBES, WITHOUT_PROBE
 from stripe_keys.catalogue_table import RESOURCES
 
-_LABELS = {resource.name: resource.label for resource in RESOURCES}
+_LABELS = {resource.name: resource.label for resource in RESOURCES} | {
+    "api_key": "API keys",
+    "sku": "SKUs",
+    "stripecli_session": "Stripe CLI sessions",
+}
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,11 @@ def test_a_demo_from_first_start_to_reset(tmp_path: Path) -> None:
         code = verb(folder, "demo-code", environment=variables(ports))
         assert code.stdout.strip() in {totp_code(secret), totp_code(secret, at=time.time() - PERIOD_SECONDS)}
 
+        told = verb(folder, "demo-metrics", environment=variables(ports)).stdout
+        assert "due_rows_waiting" in told
+        token = from_lines((folder / demo.SECRETS).read_text())["METRICS_TOKEN"]
+        assert token not in printed + told
+
         again = verb(folder, "demo", environment=variables(ports))
         assert (again.returncode, again.stdout) == (1, "")
         assert (
@@ -120,7 +125,7 @@ def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_verbs_that_need_a_demo_say_so(tmp_path: Path) -> None:
-    for name in ("demo-code", "psql"):
+    for name in ("demo-code", "demo-metrics", "psql"):
         ended = verb(tmp_path / "none", name, environment=variables(Ports()))
 
         assert ended.returncode == 1

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from local_stack import demo
 from local_stack.environment import as_lines, fresh_secrets, from_lines
 from local_stack.folders import (
     LOCAL,
@@ -152,3 +153,10 @@ def test_an_interrupted_collection_leaves_nothing(tmp_path: Path) -> None:
         collected(fail, cache=tmp_path)
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_demos_accounts_can_be_told_apart_by_their_ends() -> None:
+    """Pages show the last four characters of an account's id."""
+    ends = {account["id"][-4:] for account in demo.STRIPE_ACCOUNTS}
+
+    assert len(ends) == len(demo.STRIPE_ACCOUNTS)

@@ -1,8 +1,12 @@
 """The front page, and where it sends whom."""
 
+import json
+from pathlib import Path
+
 import pytest
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.models import Merchant
 from accounts.services import ensure_user
@@ -16,6 +20,25 @@ def test_a_stranger_reads_what_this_is(client: Client) -> None:
 
     assert answer.status_code == 200
     assert "How your key is kept" in answer.content.decode()
+
+
+def test_what_a_key_cannot_do_is_said_as_long_as_it_is_so(
+    client: Client, settings: Settings, tmp_path: Path
+) -> None:
+    before = client.get("/").content.decode()
+    manifest = tmp_path / "app.json"
+    wanted = [{"permission": one, "purpose": "Needed."} for one in ("payout_read", "customer_write")]
+    manifest.write_text(json.dumps({"permissions": wanted}))
+    settings.STRIPE_APP_MANIFEST = manifest
+
+    after = client.get("/").content.decode()
+
+    assert "Move money" in before
+    assert "can only read" in before
+    assert "Change Customers" in after
+    assert not any(
+        words in after for words in ("Move money", "Issue refunds", "Change your settings", "only read")
+    )
 
 
 def test_a_merchant_goes_to_their_keys(adas_browser: Client) -> None:

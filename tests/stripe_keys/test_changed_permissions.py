@@ -78,7 +78,7 @@ def test_a_change_at_stripe_takes_the_assurance_back_until_the_next_survey(
     assert "changed at Stripe: we are looking again at what else it can do" in lead_of(during)
     assert "changed at Stripe since we last looked" in lead_of(after)
     assert "is not known until we have looked again" in after
-    assert ", before the permissions were changed" in after
+    assert "Last look, before the permissions were changed:" in after
     for page in (during, after):
         assert "nothing beyond" not in lead_of(page)
         assert "how it should be" not in page
