@@ -35,7 +35,7 @@ _TELLING_WITNESSES, _TELLING_SHARE = 20, 0.8
 _FEWER_BY, _FEWEST_BY = 4, 2
 HEARING = timedelta(seconds=5)
 _PATIENCE = timedelta(minutes=5)
-_SHORTEST = timedelta(minutes=1)
+_SHORTEST, _SHORTEST_HEARING = timedelta(minutes=1), timedelta(minutes=10)
 _OPS_WORD_HOLDS, _AT_MOST = timedelta(hours=1), timedelta(days=1)
 _FIRST_HOLD, _LONGEST_HOLD = timedelta(seconds=30), timedelta(minutes=15)
 _LOOKS_AT_ONCE = 2
@@ -80,6 +80,11 @@ def refusals(now: datetime) -> Refusals:
 
 def _window() -> timedelta:
     return timedelta(seconds=settings.KEY_BRAKE_WINDOW_SECONDS)
+
+
+def _long_enough_to_tell() -> timedelta:
+    """Witnesses come a few per minute: in a window that ops have made short, there never are enough."""
+    return max(_window(), _SHORTEST_HEARING)
 
 
 def is_on() -> bool:
@@ -148,7 +153,7 @@ def watch(now: datetime) -> None:
     seen = refusals(now)
     if not seen.are_too_many:
         _release(brake, seen, by=BY_ITSELF)
-    elif now - brake.began_at >= _window() and _others_answer(now):
+    elif now - brake.began_at >= _long_enough_to_tell() and _others_answer(now):
         _release(brake, seen, by=BY_THE_OTHERS)
     else:
         call_witnesses(WITNESSES, now)
@@ -166,12 +171,12 @@ def _release(brake: StripeIncident, seen: Refusals, *, by: str) -> None:
 
 
 def _others_answer(now: datetime) -> bool:
-    """Whether the refused accounts stand alone: the others were asked within the window, and Stripe knows them all.
+    """Whether the refused accounts stand alone: the others were asked lately, and Stripe knows them all.
 
     Then the whole site is what the refused are held against, not only those who happened to be asked. Without others
     enough to tell, an incident and some dead keys look the same, and the brake stays on.
     """
-    since = now - _window()
+    since = now - _long_enough_to_tell()
     witnesses = Validation.objects.filter(finished_at__gte=since, reason=Validation.Reason.WITNESS)
     if witnesses.filter(verdict__in=_REFUSED).exists():
         return False

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 from django.db import transaction
 from django.utils import timezone
+from pytest_django import Settings
 
 from stripe_keys import brake, incidents
 from stripe_keys.brake import Ruling
@@ -107,6 +108,18 @@ def test_the_others_are_heard_for_a_whole_window_first(db: None) -> None:
     brake.watch(timezone.now())
 
     assert the_brake().ended_at is None
+
+
+def test_a_short_window_does_not_keep_the_brake_on_for_ever(db: None, settings: Settings) -> None:
+    settings.KEY_BRAKE_WINDOW_SECONDS = 60
+    keys = some_keys(25)
+    refuse(keys[:3])
+    said(keys[3:], "active")
+    brake_since(minutes=11)
+
+    brake.watch(timezone.now())
+
+    assert the_brake().ended_at is not None
 
 
 def test_every_account_has_its_turn_as_a_witness(db: None) -> None:
