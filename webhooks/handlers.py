@@ -132,9 +132,9 @@ def key_changed(told: Told) -> Plan:
     if not key_id:
         return _look_at_all_keys(told, note)
     kind = told.event.type.rpartition(".")[2]
-    change = {"what": _CHANGES[kind], "new_rights": kind == "permissions_updated"}
+    change = partial(reports.key_changed, what=_CHANGES[kind], new_rights=kind == "permissions_updated")
     return Plan(
-        do=partial(reports.key_changed, **told.whose, stripe_key_id=key_id, **change),
+        do=partial(change, **told.whose, stripe_key_id=key_id),
         stripe_key_id=key_id,
         note=note,
     )

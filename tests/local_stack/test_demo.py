@@ -62,6 +62,14 @@ def a_demo(folder: Path, ports: Ports) -> Iterator[tuple[psutil.Process, str]]:
         process.wait(30)
 
 
+def assert_metrics_are_told(folder: Path, ports: Ports, printed: str) -> None:
+    """What the demo's `/metrics` says, without the token that opens it."""
+    told = verb(folder, "demo-metrics", environment=variables(ports)).stdout
+    token = from_lines((folder / demo.SECRETS).read_text())["METRICS_TOKEN"]
+    assert "due_rows_waiting" in told
+    assert token not in printed + told
+
+
 def test_a_demo_from_first_start_to_reset(tmp_path: Path) -> None:
     folder, ports = tmp_path / "demo", free_ports()
     with a_demo(folder, ports) as (process, printed):
@@ -69,18 +77,13 @@ def test_a_demo_from_first_start_to_reset(tmp_path: Path) -> None:
         secret = from_lines((folder / demo.SECRETS).read_text())["DEMO_OPS_TOTP_SECRET"]
         everything = [process, *process.children(recursive=True)]
         assert f"http://127.0.0.1:{ports.site}/" in printed
-        assert len(passwords) == 2
-        assert get(ports.site, "/")[0] == 200
+        assert (len(passwords), get(ports.site, "/")[0]) == (2, 200)
         assert (folder / demo.SECRETS).stat().st_mode & 0o777 == 0o600
 
         code = verb(folder, "demo-code", environment=variables(ports))
         assert code.stdout.strip() in {totp_code(secret), totp_code(secret, at=time.time() - PERIOD_SECONDS)}
 
-        told = verb(folder, "demo-metrics", environment=variables(ports)).stdout
-        assert "due_rows_waiting" in told
-        token = from_lines((folder / demo.SECRETS).read_text())["METRICS_TOKEN"]
-        assert token not in printed + told
-
+        assert_metrics_are_told(folder, ports, printed)
         again = verb(folder, "demo", environment=variables(ports))
         assert (again.returncode, again.stdout) == (1, "")
         assert (
