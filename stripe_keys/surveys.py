@@ -8,7 +8,7 @@ Stripe refuses the key itself, or names another account, the survey ends and the
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from random import uniform
+from random import sample, uniform
 from typing import Any
 
 from django.conf import settings
@@ -29,7 +29,7 @@ from stripe_keys import (
     survey_rows,
     validation,
 )
-from stripe_keys.answers import DEAD, Answer, Finding
+from stripe_keys.answers import ALIVE, DEAD, THROTTLED_PROBLEMS, Answer, Finding
 from stripe_keys.catalogue import Probe
 from stripe_keys.inspection import Inspection, Outcome, connection_to_pool, write_outcomes
 from stripe_keys.models import PermissionCheck, RestrictedKey, Validation
@@ -147,12 +147,13 @@ def process(row: Validation) -> None:
     now = timezone.now()
     left = _left(row) if survey_rows.is_open_to(key) else []
     if not left or now - row.created_at > _LONGEST:
-        # Of some questions Stripe never answers a few; of all it never answered, nothing is known.
-        has_begun = len(left) < len(questions())
-        _end(row, now, {probe.permission: Outcome.UNKNOWN for probe in left} if has_begun else {})
+        # A few questions Stripe never answers; where it answered few, too little is known to call it a survey.
+        is_most = 2 * len(left) < len(questions())
+        _end(row, now, {probe.permission: Outcome.UNKNOWN for probe in left} if is_most else {})
         return
     _wait_for_a_good_moment(key)
-    portion = left[: pace.at_once(livemode=key.livemode)]
+    # Any of them, so that questions without an answer are not always the next ones.
+    portion = sample(left, min(len(left), pace.at_once(livemode=key.livemode)))
     with pace.slow_places.place_for(pace.admit(key, len(portion))):
         secret = validation.opened(row, key)
         if secret is None:
@@ -192,18 +193,20 @@ def _take(row: Validation, findings: Mapping[str, Finding], *, is_last: bool) ->
     if accounts or found.answer in (*DEAD, Answer.ADDRESS_REFUSED):
         _end_with_a_check(row, now)
         return
-    # Many questions without an answer say something about the moment, a few about the questions.
-    is_bad_moment = found.is_throttled or found.unanswered == len(found.outcomes)
-    if is_bad_moment:
-        found.outcomes = {name: it for name, it in found.outcomes.items() if it != Outcome.UNKNOWN}
-    if is_last and not is_bad_moment:
-        _end(row, now, found.outcomes)
+    # What had no answer is asked again: at once among others, else after a while.
+    heard = {name: found.outcomes[name] for name, one in findings.items() if one.answer in ALIVE}
+    if is_last and len(heard) == len(findings):
+        _end(row, now, heard)
         return
     with engine.hold(row):
         if survey_rows.is_open_to(lifecycle.locked(row.key)):
-            write_outcomes(row, found.outcomes)
-    if is_bad_moment:
-        raise engine.Postpone(_a_while(), "NoAnswers")
+            write_outcomes(row, heard)
+            if heard:  # no refusal before this is the first of two in a row
+                RestrictedKey.objects.filter(pk=row.key_id).update(first_refused_at=None)
+    is_throttled = any(one.problem in THROTTLED_PROBLEMS for one in findings.values())
+    if is_last or is_throttled or 2 * len(heard) < len(findings):
+        # Twice as late each time, so that a question that Stripe never answers is asked a few times only.
+        raise engine.Postpone(max(_a_while(), now - row.created_at), "NoAnswers")
     raise engine.Postpone(_NEXT_PORTION, "MoreToAsk")
 
 
@@ -224,7 +227,9 @@ def _end(row: Validation, now: datetime, outcomes: Mapping[str, str]) -> None:
         if _left(row):
             _finish(row, UNFINISHED)
             return
-        RestrictedKey.objects.filter(pk=row.key_id).update(last_surveyed_at=now)
+        RestrictedKey.objects.filter(pk=row.key_id).update(
+            last_surveyed_at=now, **({"first_refused_at": None} if outcomes else {})
+        )
         _settle_change(row, now)
         _finish(row, SURVEYED)
 
