@@ -5,6 +5,7 @@ import unicodedata
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.core.exceptions import ValidationError
 
 from accounts.forms import no_stripe_key
@@ -12,6 +13,10 @@ from accounts.forms import no_stripe_key
 LONGEST_TEXT = 2000
 _ID = re.compile(r"acct_[A-Za-z0-9]{8,64}", re.ASCII)
 _CANDIDATE = re.compile(r"(?<![A-Za-z0-9])acct_[A-Za-z0-9]*", re.ASCII)
+_IN_ADDRESS = re.compile(r"(?<=/)acct_[A-Za-z0-9]*(?=[/?#]|$)", re.ASCII)
+_NAME_BEFORE = re.compile(r"^[A-Za-z ]{2,30}[:=]\s*", re.ASCII)
+_QUOTED = re.compile(r"^[\"'`“”‘’„«»]+(.*?)[\"'`“”‘’„«»]+$")
+_REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _MASKED = re.compile(r"acct_[A-Za-z0-9]{0,12}(?:\*{2,}|\.{2,}|…|•+|·{2,}|●+)", re.ASCII)
 _SECRETS = re.compile(
     r"(?:[rs]k_(?:live|test|org)|whsec|absec|rkcs|ek_(?:live|test))_", re.ASCII | re.IGNORECASE
@@ -35,6 +40,10 @@ REFUSALS = {
     "masked": "This id is shortened. Copy the whole id with Stripe’s copy button.",
     "two_accounts": (
         "There is more than one account id here. Paste only that of the account in which you copied the key."
+    ),
+    "not_whole": (
+        "There is something in or beside this id, so we cannot tell whether it is whole. Copy it with Stripe’s copy "
+        "button and paste it alone."
     ),
     "too_short": "This is only the beginning of an account id. Copy the whole id with Stripe’s copy button.",
     "too_long": "This is longer than any account id. Copy the id again, alone, with Stripe’s copy button.",
@@ -70,6 +79,8 @@ def read_account_id(text: str) -> str:
     Raises:
         NotAnAccount: with the code of the reason.
     """
+    if any(letter in _REORDERING or unicodedata.category(letter) in ("Cs", "Co", "Cn") for letter in text):
+        raise NotAnAccount("foreign_characters")
     text = "".join(letter for letter in text if unicodedata.category(letter) != "Cf").strip()
     if not text:
         raise NotAnAccount("blank")
@@ -79,28 +90,52 @@ def read_account_id(text: str) -> str:
         raise NotAnAccount("too_much_text")
     if _MASKED.search(text):
         raise NotAnAccount("masked")
-    found = [(match.group(), text[match.end() : match.end() + 1]) for match in _CANDIDATE.finditer(text)]
-    if not found:
-        raise NotAnAccount(_reason(text))
-    if any(after == "_" or (after.isalnum() and not after.isascii()) for _, after in found):
-        raise NotAnAccount("foreign_characters")
-    ids = {one for one, _ in found}
+    ids = set(_IN_ADDRESS.findall(text) if _is_dashboard(text) else _whole_ids(text))
     if len(ids) > 1:
         raise NotAnAccount("two_accounts")
+    if not ids:
+        raise NotAnAccount(_reason(text))
     account = ids.pop()
     if _ID.fullmatch(account):
         return account
     raise NotAnAccount("too_short" if len(account) < 20 else "too_long")
 
 
+def _is_dashboard(text: str) -> bool:
+    """Whether `text` is the address of a page of the Dashboard, and nothing else."""
+    known = (settings.STRIPE_DASHBOARD_BASE.rstrip("/") + "/", "https://dashboard.stripe.com/")
+    return text.startswith(known) and not re.search(r"\s", text)
+
+
+def _whole_ids(text: str) -> list[str]:
+    """The ids in `text` if there is nothing else in it but quotes, what parts them, and a name before them."""
+    text = _NAME_BEFORE.sub("", text)
+    words = [_QUOTED.sub(r"\1", word) for word in re.split(r"[\s,;]+", text)]
+    words = [word for word in words if word]
+    return words if all(re.fullmatch(r"acct_[A-Za-z0-9]*", word, re.ASCII) for word in words) else []
+
+
 def _reason(text: str) -> str:
     """Why there is no account id in `text`."""
+    found = [(match.group(), text[match.end() : match.end() + 1]) for match in _CANDIDATE.finditer(text)]
+    if any(after == "_" or (after.isalnum() and not after.isascii()) for _, after in found):
+        return "foreign_characters"
+    if len({one for one, _ in found}) > 1:
+        return "two_accounts"
+    if _is_web_address(text):
+        return "web_address"
+    if "acct_" in text:
+        return "not_whole"
     if re.search(r"acct_", text, re.IGNORECASE):
         return "capitals"
     kind = next((code for code, pattern in _OTHER_IDS if pattern.search(text)), "")
     if kind:
         return kind
     return "unknown" if text.isascii() else "foreign_characters"
+
+
+def _is_web_address(text: str) -> bool:
+    return re.match(r"https?://|dashboard\.stripe\.com", text, re.ASCII | re.IGNORECASE) is not None
 
 
 class UnechoedInput(forms.TextInput):

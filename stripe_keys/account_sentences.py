@@ -1,5 +1,6 @@
 """What the pages say about whose account a key is of; the other problems have their words in `problems`."""
 
+from django.conf import settings
 from django.db.models import F
 
 from stripe_keys import binding, giving_way
@@ -43,11 +44,14 @@ CODES = ("not_usable", *_MISMATCHES, ANOTHER, giving_way.YIELDED)
 def about(key: RestrictedKey) -> Words | None:
     """Tone, title and text of what stands between `key` and its account; None if something else does."""
     if key.last_problem == "not_usable":
-        return _not_usable(key)
-    if key.last_problem in _MISMATCHES:
+        tone, title, text = _not_usable(key)
+    elif key.last_problem in _MISMATCHES:
+        tone = "danger"
         title, text = _MISMATCHES[key.last_problem]
-        return "danger", title, f"{_why(key)}{text}"
-    return None
+        text = f"{_why(key)}{text}"
+    else:
+        return None
+    return tone, title, f"{text} {of_the_key_in_use(key)}".rstrip()
 
 
 def while_asking(key: RestrictedKey) -> str:
@@ -76,8 +80,23 @@ def _not_usable(key: RestrictedKey) -> Words:
             "Check that you copied it from the app’s settings page of the account that you connected, in the right "
             "mode, "
         )
-    text = f"Was it copied whole? {where}and that it was not rotated or deleted since. Then paste it again."
+    ours = ", ".join(settings.STRIPE_EGRESS_ADDRESSES)
+    addresses = f"add ours there ({ours})" if ours else "take the limit off, or write to us for ours"
+    text = (
+        f"Was it copied whole? {where}and that it was not rotated or deleted since. If it is limited to certain IP "
+        f"addresses in Stripe, {addresses}. Then paste it again."
+    )
     return "danger", GENERIC_REJECTION, text
+
+
+def of_the_key_in_use(key: RestrictedKey) -> str:
+    """That the merchant's key in use goes on working although `key` was rejected; empty if there is none.
+
+    Only what they have themselves decides, so that it tells nothing of the rejected one.
+    """
+    usable = RestrictedKey.objects.usable().filter(merchant=key.merchant_id, livemode=key.livemode)
+    serving = next((one for one in usable if one.is_usable), None)
+    return f"The key in use, {serving.display}, goes on working." if serving else ""
 
 
 def of_another(key: RestrictedKey) -> Words:

@@ -63,6 +63,16 @@ def settle(key: RestrictedKey, inspection: Inspection, now: datetime) -> Standin
     return Standing.ASKED
 
 
+def would_betray(key: RestrictedKey, inspection: Inspection) -> bool:
+    """Whether Stripe's answer shows that the pending `key` is alive, and may be a stranger's.
+
+    Such a key ends as any useless one: the sentence that fits would tell a thief that it works.
+    """
+    is_telling = inspection.answer is Answer.ADDRESS_REFUSED or inspection.problem == "account_refused"
+    account = inspection.stripe_account_id or key.stripe_account_id
+    return key.status == Status.PENDING and is_telling and install_of(key, account) is None
+
+
 def _ask_for_the_id(key: RestrictedKey) -> Standing:
     RestrictedKey.objects.filter(pk=key.pk).update(
         awaits_account_id=True, last_problem="account_unknown", next_check_at=None

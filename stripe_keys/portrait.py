@@ -134,7 +134,9 @@ def draw(key: RestrictedKey, *, viewer: User, now: datetime) -> Portrait:
         timeline=_timeline(key, viewer),
         pace=pace,
         is_slow=is_slow,
-        version=_version(key, open_check, lines, f"{pace}{'-slow' if is_slow else ''}-{weather.mark(notices)}"),
+        version=_version(
+            key, open_check, lines, f"{pace}{'-slow' if is_slow else ''}-{weather.mark(notices)}"
+        ),
     )
 
 
@@ -188,7 +190,7 @@ def _draw_rejected(shown: RestrictedKey, viewer: User, now: datetime) -> Portrai
             pace="1s",
             version="early",
         )
-    end = Moment(None, "Rejected", GENERIC_REJECTION, "", "danger")
+    end = Moment(None, "Rejected", GENERIC_REJECTION, "the site", "danger")
     return Portrait(
         key=shown,
         pill=sentences.pill(shown),

@@ -148,6 +148,8 @@ def _conclude(row: Validation, inspection: Inspection, now: datetime) -> None:
     elif ownership.names_another(key, inspection) and ownership.stop(key, inspection, now):
         RestrictedKey.objects.kept().filter(pk=key.pk).update(next_check_at=sweeps.next_check(key, now))
         _finish(row, ownership.ANOTHER)
+    elif ownership.would_betray(key, inspection):
+        _refused_newcomer(row, key, now, "This key could not be used from here.")
     elif inspection.answer in (Answer.ADDRESS_REFUSED, Answer.UNKNOWN):
         _no_answer(row, key, inspection, now)
     else:

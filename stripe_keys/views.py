@@ -83,7 +83,15 @@ def _mode_section(mode: str, keys: list[RestrictedKey], now: Any) -> dict[str, A
         "mode": mode,
         "cards": [_card(key, now) for key in current],
         "ended": [_card(key, now) for key in ended[:HISTORY_LENGTH]],
+        "rejected": _rejected_lately(current, ended),
     }
+
+
+def _rejected_lately(current: list[RestrictedKey], ended: list[RestrictedKey]) -> RestrictedKey | None:
+    """The newest paste of a mode, if it was rejected while another key is in use."""
+    is_newest = ended and current and ended[0].created_at > max(key.created_at for key in current)
+    in_use = any(key.is_usable for key in current)
+    return ended[0] if is_newest and in_use and ended[0].status == Status.REJECTED else None
 
 
 def _card(key: RestrictedKey, now: Any) -> dict[str, Any]:

@@ -189,6 +189,12 @@ class RestrictedKey(models.Model):
         return self.status == self.Status.PENDING and self.awaits_account_id and self.quarantined_at is None
 
     @property
+    def was_misnamed(self) -> bool:
+        """Whether Stripe has said that it is not of the account that its merchant named."""
+        refuted = self.last_problem in ("not_the_named_account", "another_account")
+        return self.account_is_claimed and not self.is_kept and refuted
+
+    @property
     def is_settled(self) -> bool:
         """Whether no check is open, so that a page need not ask again; a survey decides nothing, and does not count."""
         due = self.validations.filter(state__in=["waiting", "claimed"], due_at__lte=timezone.now())

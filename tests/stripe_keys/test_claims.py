@@ -238,3 +238,40 @@ def test_signed_return_makes_a_word_a_proof(ada: User) -> None:
 
     install.refresh_from_db()
     assert install.proof == StripeInstall.Proof.SIGNED_RETURN
+
+
+# --- Keys that nobody may tell apart, and what the pages say of those that were rejected -----------------------------
+
+
+def test_key_that_stripe_keeps_from_its_account_ends_as_a_useless_one(
+    ada: User, adas_browser: Client, stripe: ScriptedStripe
+) -> None:
+    stripe.answer = lambda _: refusal(403, "No access.", code="account_invalid")
+
+    key = checked(paste(ada, a_restricted_key()))
+
+    assert (key.status, key.last_problem, key.stripe_account_id) == (Status.REJECTED, "not_usable", "")
+    assert "limited to certain IP addresses" in page_of(adas_browser, key)
+
+
+@pytest.mark.django_db
+def test_rejected_key_shows_no_account_as_a_fact_and_that_the_one_in_use_goes_on(
+    ada: User, adas_browser: Client
+) -> None:
+    serving = a_key(ada)
+    key = a_key(
+        ada,
+        "rejected",
+        minutes_ago=1,
+        stripe_account_id=OTHER,
+        account_is_claimed=True,
+        last_problem="not_the_named_account",
+    )
+
+    page, listed = page_of(adas_browser, key), adas_browser.get("/stripe/keys/").content.decode()
+
+    assert "Not known: it is not of the one that you named" in page
+    assert OTHER[:-4] not in page
+    assert f"acct_…{OTHER[-4:]}" not in listed
+    assert f"The key in use, {serving.display}, goes on working." in page
+    assert "was rejected. The key in use goes on working." in listed
