@@ -7,6 +7,8 @@ STACK := $(PYTHON_IN_VENV) -m local_stack
 ARGS ?=
 # Three at a time, though two cores do: the tests with a browser, and those with processes of their own, mostly wait.
 SHARED_OUT := -n 3 --dist loadgroup
+# Without those, nobody waits: a third process would only collect every test and lay out its database once more.
+SHARED_BY_TWO := -n 2 --dist loadgroup
 
 .PHONY: help
 help: ## list the verbs
@@ -36,7 +38,7 @@ demo-reset: venv-demo ## forget the demo's data (it must not be running)
 test: venv browser ## every test, with a real browser and real processes
 	@exec $(PYTHON_IN_VENV) -m pytest $(SHARED_OUT) $(ARGS)
 test-fast: venv ## every test that needs no browser and no process of its own
-	@exec $(PYTHON_IN_VENV) -m pytest $(SHARED_OUT) -m "not browser and not processes" $(ARGS)
+	@exec $(PYTHON_IN_VENV) -m pytest $(SHARED_BY_TWO) -m "not browser and not processes" $(ARGS)
 check: venv browser ## lint, formatting, types, imports, templates, migrations, deployment, then every test
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
