@@ -95,7 +95,7 @@ def read_account_id(text: str) -> str:
         raise NotAnAccount("two_accounts")
     if not ids:
         raise NotAnAccount(_reason(text))
-    account = ids.pop()
+    account: str = ids.pop()
     if _ID.fullmatch(account):
         return account
     raise NotAnAccount("too_short" if len(account) < 20 else "too_long")
@@ -110,7 +110,7 @@ def _is_dashboard(text: str) -> bool:
 def _whole_ids(text: str) -> list[str]:
     """The ids in `text` if there is nothing else in it but quotes, what parts them, and a name before them."""
     text = _NAME_BEFORE.sub("", text)
-    words = [_QUOTED.sub(r"\1", word) for word in re.split(r"[\s,;]+", text)]
+    words: list[str] = [_QUOTED.sub(r"\1", word) for word in re.split(r"[\s,;]+", text)]
     words = [word for word in words if word]
     return words if all(re.fullmatch(r"acct_[A-Za-z0-9]*", word, re.ASCII) for word in words) else []
 
