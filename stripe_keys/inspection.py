@@ -2,16 +2,15 @@
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from queue import Empty, SimpleQueue
-from threading import Thread
-from typing import Any, TypeVar
+from typing import Any
 
 from django.db import connection
 
 from stripe_keys import catalogue, gateway, pace, permissions
 from stripe_keys.answers import ACCEPTED, ALIVE, NOT_ITS_ACCOUNT, THROTTLED_PROBLEMS, Answer, Finding
+from stripe_keys.arrivals import with_pauses
 from stripe_keys.catalogue import Probe
 from stripe_keys.lifecycle import URGENT
 from stripe_keys.models import PermissionCheck, RestrictedKey, StripeInstall, Validation
@@ -20,7 +19,6 @@ from stripe_keys.secret import Secret
 from work import engine
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 Status = RestrictedKey.Status
 Outcome = PermissionCheck.Outcome
 _OUTCOMES = {Answer.GRANTED: Outcome.GRANTED, Answer.MISSING_PERMISSION: Outcome.MISSING}
@@ -264,7 +262,7 @@ def _probe_permissions(
     for portion in pace.in_turns(key, probes, are_paid=asks_all_at_once(key)):
         connection_to_pool()
         answers = gateway.ask(secret, portion)
-        for arrived in _with_pauses(answers) if row.priority <= URGENT else answers:
+        for arrived in with_pauses(answers, _SHOW_EVERY_SECONDS) if row.priority <= URGENT else answers:
             if arrived is not None:
                 inspection.note(arrived[0].permission, arrived[1])
             elif len(inspection.outcomes) == shown:
@@ -274,35 +272,6 @@ def _probe_permissions(
                     inspection.has_changed |= write_outcomes(row, inspection.outcomes)
                 connection_to_pool()
                 shown_at, shown = time.monotonic(), len(inspection.outcomes)
-
-
-def _with_pauses(answers: Iterator[T]) -> Iterator[T | None]:
-    """What `answers` yields, and None whenever nothing came for a moment: somebody waits, and some may be slow.
-
-    Only where somebody looks, as it takes a thread.
-    """
-    arrived: SimpleQueue[tuple[T | None, BaseException | None]] = SimpleQueue()
-
-    def listen() -> None:
-        try:
-            for answer in answers:
-                arrived.put((answer, None))
-            arrived.put((None, None))
-        except BaseException as problem:  # it is raised where the answers are awaited
-            arrived.put((None, problem))
-
-    Thread(target=listen, name="listens", daemon=True).start()
-    while True:
-        try:
-            answer, problem = arrived.get(timeout=_SHOW_EVERY_SECONDS)
-        except Empty:
-            yield None
-            continue
-        if problem is not None:
-            raise problem
-        if answer is None:
-            return
-        yield answer
 
 
 def write_outcomes(row: Validation, outcomes: dict[str, str]) -> bool:

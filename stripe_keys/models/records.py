@@ -123,6 +123,9 @@ class KeyUse(models.Model):
     reason = models.CharField(max_length=200)
     at = models.DateTimeField(db_default=Now(), db_index=True)
 
+    class Meta:
+        verbose_name_plural = "openings of keys"
+
     def __str__(self) -> str:
         return f"{self.actor}: {self.reason}"
 

@@ -24,6 +24,7 @@ class AccountPace(models.Model):
     slow_until = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        verbose_name_plural = "pace per account"
         constraints = [
             models.UniqueConstraint(fields=["merchant", "livemode"], name="one_pace_per_merchant_and_mode"),
         ]
@@ -76,6 +77,7 @@ class KeyUsage(models.Model):
     count = models.PositiveIntegerField(default=0)
 
     class Meta:
+        verbose_name_plural = "calls made with keys"
         constraints = [
             models.UniqueConstraint(
                 fields=["key", "day", "method", "template", "outcome"], name="one_count_per_day_and_call"
