@@ -138,11 +138,11 @@ def _conclude(row: Validation, inspection: Inspection, now: datetime) -> None:
     if key.account_is_claimed and not row.key.account_is_claimed:
         raise engine.Postpone(timedelta(), "AccountNamedMeanwhile")  # Stripe was not asked about that account
     quarantine.lift(key)
-    RestrictedKey.objects.filter(pk=key.pk).update(last_checked_at=now)
+    is_alive = inspection.is_accepted and inspection.answer not in DEAD
+    seen = {"last_checked_at": now, **({"first_refused_at": None} if is_alive else {})}
+    RestrictedKey.objects.filter(pk=key.pk).update(**seen)
     if inspection.answer is not Answer.UNKNOWN:
         incidents.note_answer()
-    if inspection.is_accepted and inspection.answer not in DEAD:
-        RestrictedKey.objects.filter(pk=key.pk).update(first_refused_at=None)
     if inspection.answer in DEAD:
         _refused(row, key, now, has_expired=inspection.answer is Answer.EXPIRED)
     elif ownership.names_another(key, inspection) and ownership.stop(key, inspection, now):
