@@ -44,9 +44,9 @@ def stripe_fails(hunt: Hunt, page: str) -> None:
 
 def stripe_quotes_the_key(hunt: Hunt) -> str:
     """Stripe refuses a key with a 401 whose words and headers hold it; the address of its page."""
-    hunt.stripe.add_fault("quoting", path="/v1/account", status=401, times=2)
-    key = hunt.known("paste form, quoted by Stripe")
-    return hunt.ada.post(PASTE, {"key": key}).url.removeprefix(hunt.ada.base_url)
+    key = hunt.stripe.create_key(hunt.account, token=hunt.canaries.key("paste form, quoted by Stripe"))
+    hunt.stripe.add_fault("quoting", key=key["id"], status=401, times=None)
+    return hunt.ada.post(PASTE, {"key": key["token"]}).url.removeprefix(hunt.ada.base_url)
 
 
 @contextmanager

@@ -7,19 +7,20 @@ from django.utils import timezone
 from accounts.models import User
 from stripe_keys import pace, services
 from stripe_keys.models import AccountPace, RestrictedKey, Validation
-from tests.stripe_keys.keys import AtStripe, StripeKey, checked, paste
+from tests.stripe_keys.keys import AtStripe, StripeKey, check_again, checked, paste
 
 Status = RestrictedKey.Status
 
 
 def left_alone(user: User, at_stripe: AtStripe, stripe_key: StripeKey) -> RestrictedKey:
-    """A pasted key about which Stripe failed so often that the account is left alone."""
+    """A key in use about which Stripe failed so often that the account is left alone."""
+    key = checked(paste(user, stripe_key.token))
     at_stripe.admin.add_fault("error", key=stripe_key.id, path="/v1/account$", status=503, times=3)
-    key = paste(user, stripe_key.token)
-    for _ in range(4):
+    check_again(key)
+    for _ in range(3):
         Validation.objects.update(due_at=timezone.now())
         checked(key)
-    assert Validation.objects.get(key=key, state="waiting").problem == "BreakerOpen"
+    assert Validation.objects.checks().get(key=key, state="waiting").problem == "BreakerOpen"
     return key
 
 

@@ -220,7 +220,7 @@ def test_nothing_is_written_of_a_key_that_ends_while_stripe_is_asked(
 ) -> None:
     stripe_key, key = usable(ada, at_stripe)
     settings.STRIPE_RATE_TEST = 25
-    at_stripe.admin.add_fault("slow", key=stripe_key.id, seconds=0.7, times=None)
+    at_stripe.admin.add_fault("slow", key=stripe_key.id, seconds=3, times=None)
     row = ask(key, ada)
     before = key.uses.count()
     worker = Thread(target=drain_elsewhere)
@@ -284,22 +284,3 @@ def test_it_waits_for_calm(ada: User, trouble: str) -> None:
 
     assert row.state == DueRow.State.WAITING
     assert row.due_at > timezone.now() + timedelta(minutes=2)
-
-
-def test_a_throttled_survey_is_no_survey_and_a_refusal_before_it_counts_no_more(
-    ada: User, at_stripe: AtStripe
-) -> None:
-    stripe_key, key = usable(ada, at_stripe)
-    RestrictedKey.objects.update(first_refused_at=timezone.now())
-    at_stripe.admin.add_fault("error", key=stripe_key.id, path="/v1/coupons", times=None)
-    at_stripe.admin.add_fault("rate_limit", key=stripe_key.id, times=len(surveys.questions()) - 10)
-
-    row = one_run(ask(key, ada))
-
-    assert (row.state, row.problem) == (DueRow.State.WAITING, "NoAnswers")
-    assert 0 < len(found(key)) < 20
-    Validation.objects.filter(pk=row.pk).update(created_at=timezone.now() - timedelta(hours=7))
-    assert one_run(row).verdict == surveys.UNFINISHED
-    key.refresh_from_db()
-    assert (key.last_surveyed_at, key.first_refused_at) == (None, None)
-    assert "unknown" not in found(key).values()

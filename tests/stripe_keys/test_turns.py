@@ -98,4 +98,4 @@ def test_takeover_and_a_report_about_every_key_of_the_account(ada: User) -> None
         lambda: lifecycle.locked(old),
     )
 
-    assert Validation.objects.count() == 2
+    assert Validation.objects.checks().count() == 2
