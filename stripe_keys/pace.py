@@ -48,6 +48,10 @@ _REFUSAL = """
            extract(epoch FROM closed_until - statement_timestamp())::float8
     FROM {table} WHERE merchant_id = %(merchant)s AND livemode = %(livemode)s"""
 
+_ANSWERED = """
+    UPDATE {table} SET troubles = 0, closed_until = NULL
+    WHERE merchant_id = %(merchant)s AND livemode = %(livemode)s AND troubles > 0"""
+
 
 class Breather(Postpone):
     """Not now: the budget is spent or the account's breaker is open. The check waits, and nothing is marked."""
@@ -143,7 +147,9 @@ def _admit_in_time(key: RestrictedKey, requests: int) -> None:
 
 def note_answered(key: RestrictedKey) -> None:
     """The account answers: its breaker closes."""
-    _of(key).filter(troubles__gt=0).update(troubles=0, closed_until=None)
+    table = connection.ops.quote_name(AccountPace._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.execute(_ANSWERED.format(table=table), {"merchant": key.merchant_id, "livemode": key.livemode})
 
 
 def note_trouble(key: RestrictedKey, now: datetime) -> None:

@@ -35,28 +35,28 @@ class SharedClient:
         session.trust_env = trusts_environment
         session.mount("http://", HTTPAdapter(pool_maxsize=ENOUGH_CONNECTIONS))
         self._http_client = stripe.RequestsClient(session=session)
-        self._base, self._threads, self._by_key = base, threads, by_key
+        self._base, self._by_key = base, by_key
+        self._pool = ThreadPoolExecutor(threads)
 
     def check(self, shops: Sequence[Shop]) -> int:
         """Ask everything about every key; returns how many questions were answered well."""
         clients = [_client(shop, self._http_client, self._base) for shop in shops]
-        with ThreadPoolExecutor(self._threads) as pool:
-            if self._by_key:
-                return sum(pool.map(_ask_all, clients))
-            jobs = [pair for client in clients for pair in zip(repeat(client), questions(), strict=False)]
-            return sum(pool.map(_ask, jobs))
+        if self._by_key:
+            return sum(self._pool.map(_ask_all, clients))
+        jobs = [pair for client in clients for pair in zip(repeat(client), questions(), strict=False)]
+        return sum(self._pool.map(_ask, jobs))
 
 
 class NaiveLoop:
     """For each key a new client with an HTTP client of its own, and one question after the other."""
 
     def __init__(self, base: str, threads: int) -> None:
-        self._base, self._threads = base, threads
+        self._base = base
+        self._pool = ThreadPoolExecutor(threads)
 
     def check(self, shops: Sequence[Shop]) -> int:
         """Ask everything about every key; returns how many questions were answered well."""
-        with ThreadPoolExecutor(self._threads) as pool:
-            return sum(pool.map(self._check_one, shops))
+        return sum(self._pool.map(self._check_one, shops))
 
     def _check_one(self, shop: Shop) -> int:
         http_client = stripe.RequestsClient()

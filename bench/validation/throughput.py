@@ -34,13 +34,13 @@ class Ours:
     """The worker's own task for every merchant who has something due: claim, open, ask, judge, settle."""
 
     def __init__(self, base: str, threads: int) -> None:
-        self._base, self._threads = base, threads
+        self._base = base
+        self._pool = ThreadPoolExecutor(threads)  # a worker's threads live as long as it does
 
     def check(self, shops: Sequence[Shop]) -> int:
         """Do every due check; returns how many questions were answered well."""
         lanes = [str(shop.merchant_id) for shop in shops]
-        with ThreadPoolExecutor(self._threads) as pool:
-            return sum(pool.map(_drain, lanes)) * len(questions())
+        return sum(self._pool.map(_drain, lanes)) * len(questions())
 
     def prepare(self, shops: Sequence[Shop]) -> None:
         """Let a check of every shop's key be due."""
