@@ -33,7 +33,11 @@ def kept_on_old_keys() -> RestrictedKeyQuerySet:
 
     Stand-ins stay as they are: their fingerprint is that of a text which is not here, and they end within moments.
     """
-    return RestrictedKey.objects.kept().originals().exclude(fingerprint_key_id=vault.primary_fingerprint_key_id())
+    return (
+        RestrictedKey.objects.kept()
+        .originals()
+        .exclude(fingerprint_key_id=vault.primary_fingerprint_key_id())
+    )
 
 
 def counts(keys: RestrictedKeyQuerySet) -> dict[str, int]:
