@@ -11,7 +11,7 @@ from random import uniform
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 
 from stripe_keys import incidents, permissions
@@ -25,7 +25,8 @@ _UNUSED_FOR = timedelta(days=30)
 _YOUNG_FOR = timedelta(days=7)
 _EXPIRING, _DOUBTFUL, _QUIET = 0.25, 0.5, 0.75
 
-# The key's row is changed in the same statement: whoever plans at the same moment looks at it again, and lets it go.
+_ADVISORY_LOCK = 0x5357454550  # "SWEEP"
+# Keys are only read: changing or locking their rows, scattered over the whole table, would cost more than the rest.
 _PLAN = """
     WITH due AS (
         SELECT key.id, key.merchant_id FROM {keys} key
@@ -36,17 +37,14 @@ _PLAN = """
             WHERE open.key_id = key.id AND open.state IN ('waiting', 'claimed') AND open.reason <> 'survey'
           )
         ORDER BY key.next_check_at LIMIT %(limit)s
-        FOR UPDATE OF key SKIP LOCKED
     ), queue AS (
         SELECT id, merchant_id, row_number() OVER () - 1 AS place FROM due
-    ), planned AS (
-        INSERT INTO {checks} (key_id, merchant_id, lane, reason, verdict, priority, state, attempts, fence, claimed_by,
-            problem, due_at)
-        SELECT id, merchant_id, merchant_id::text, 'periodic', '', %(priority)s, 'waiting', 0, 0, '', '',
-            %(now)s + %(seconds)s * interval '1 second' * (place + random()) / %(limit)s
-        FROM queue RETURNING key_id, due_at
     )
-    UPDATE {keys} key SET next_check_at = planned.due_at FROM planned WHERE key.id = planned.key_id"""
+    INSERT INTO {checks} (key_id, merchant_id, lane, reason, verdict, priority, state, attempts, fence, claimed_by,
+        problem, due_at)
+    SELECT id, merchant_id, merchant_id::text, 'periodic', '', %(priority)s, 'waiting', 0, 0, '', '',
+        %(now)s + %(seconds)s * interval '1 second' * (place + random()) / %(limit)s
+    FROM queue"""
 
 
 def keys_per_sweep() -> int:
@@ -58,7 +56,8 @@ def keys_per_sweep() -> int:
 def plan(now: datetime, *, limit: int | None = None) -> int:
     """Give keys whose next check is due a check each; returns how many. While Stripe is down, none.
 
-    One statement: its cost grows with the keys that it plans, not with those that exist.
+    One statement: its cost grows with the keys that it plans, not with those that exist. One planner at a time; another
+    one that comes meanwhile plans none. A key that ends or is checked meanwhile gets a check that finds nothing to do.
     """
     if incidents.open_now(incidents.Kind.OUTAGE) is not None:
         return 0
@@ -72,7 +71,11 @@ def plan(now: datetime, *, limit: int | None = None) -> int:
         "priority": REGULAR,
         "seconds": PLANNED_EVERY_SECONDS,
     }
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
+        # A statement of its own: the next one then sees what another planner has planned. Nobody waits for the other.
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_ADVISORY_LOCK])
+        if not cursor.fetchone()[0]:
+            return 0
         cursor.execute(statement, values)
         return int(cursor.rowcount)
 
