@@ -13,15 +13,17 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
 from queue import Empty, SimpleQueue
-from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
 from aiohttp.tracing import Trace
 
+# When the present request is given up; not by aiohttp's tracing, which costs a tenth of a check.
+_limit: ContextVar[asyncio.Timeout] = ContextVar("limit")
 _LARGEST = 4 * 1024 * 1024
 _LATE_SECONDS = 1.0
 _CLOSING_SECONDS = 2.0
@@ -162,25 +164,25 @@ class _Courier:
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
-            hurry = aiohttp.TraceConfig()
-            hurry.on_request_headers_sent.append(self._wait_no_longer)
             self._session = aiohttp.ClientSession(
-                connector=_Connections(limit=0, ssl=self._tls if self._tls is not None else True),
+                connector=_Connections(
+                    self._read_seconds, limit=0, ssl=self._tls if self._tls is not None else True
+                ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,
                 # Nothing is unpacked, so that a small answer cannot become a large one.
                 headers={"Accept-Encoding": "identity"},
                 auto_decompress=False,
                 timeout=aiohttp.ClientTimeout(total=None, connect=self._connect_seconds),
-                trace_configs=[hurry],
             )
         return self._session
 
     async def _reply(self, base: str, question: Question, headers: Mapping[str, str]) -> Reply:
         try:
             async with asyncio.timeout(self._connect_seconds + self._read_seconds) as limit:
+                _limit.set(limit)
                 return await self._asked(
-                    question.method, base + question.path, {**headers, **question.headers}, limit
+                    question.method, base + question.path, {**headers, **question.headers}
                 )
         except TimeoutError:
             return Reply(trouble=Trouble.TIMED_OUT)
@@ -189,10 +191,8 @@ class _Courier:
         except Exception:  # whatever else a parser may say of bytes; its text may quote a key
             return Reply(trouble=Trouble.NOT_HTTP)
 
-    async def _asked(self, method: str, url: str, headers: dict[str, str], limit: asyncio.Timeout) -> Reply:
-        async with self._opened().request(
-            method, url, headers=headers, allow_redirects=False, trace_request_ctx=limit
-        ) as response:
+    async def _asked(self, method: str, url: str, headers: dict[str, str]) -> Reply:
+        async with self._opened().request(method, url, headers=headers, allow_redirects=False) as response:
             body = b""
             async for part in response.content.iter_any():
                 body += part
@@ -201,12 +201,6 @@ class _Courier:
             if response.status < 200:  # 101: what follows is no HTTP
                 raise ValueError("This is no answer.")
             return Reply(response.status, body)
-
-    async def _wait_no_longer(self, _session: object, context: SimpleNamespace, _sent: object) -> None:
-        """From when a request is sent, its answer has `read_seconds`."""
-        limit: asyncio.Timeout = context.trace_request_ctx
-        until = self._loop.time() + self._read_seconds
-        limit.reschedule(min(until, limit.when() or until))
 
 
 _LEFT_TO_THE_PARENT: list[_Courier] = []
@@ -218,20 +212,22 @@ class _Connections(aiohttp.TCPConnector):
     It may say that it ends. Or it is an answer that nobody waits for, and whoever asks next would take it for theirs.
     """
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, read_seconds: float, **options: Any) -> None:
         super().__init__(**options)
+        self._read_seconds = read_seconds
         self._used: weakref.WeakSet[object] = weakref.WeakSet()
 
     async def connect(
         self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
     ) -> Any:
-        """A connection that is new or silent."""
+        """A connection that is new or silent. The request is sent at once, and its answer has `read_seconds`."""
         while True:
             connection = await super().connect(req, traces, timeout)
-            if connection.protocol not in self._used:
+            is_new = connection.protocol not in self._used
+            if is_new or not _has_news(connection):
                 self._used.add(connection.protocol)
-                return connection
-            if not _has_news(connection):
+                limit, until = _limit.get(), asyncio.get_running_loop().time() + self._read_seconds
+                limit.reschedule(min(until, limit.when() or until))
                 return connection
             connection.close()
 
