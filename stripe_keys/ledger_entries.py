@@ -5,16 +5,11 @@ A worker copies the rows into the ledger's file afterwards (`stripe_keys.ledger`
 
 from uuid import UUID
 
-from django.db import connection
-
 from stripe_keys.models import LedgerEntry, RestrictedKey
 from work import bell
 
 QUEUE = "ledger"
 Kind = LedgerEntry.Kind
-# Plain, as it comes before every use of a key.
-_WAS_ERASED = """
-    SELECT FROM {table} WHERE kind = %(kind)s AND merchant_id = %(merchant)s AND key_id = %(key)s LIMIT 1"""
 
 
 def note_key_erased(key: RestrictedKey, *, status: str, reason: str) -> None:
@@ -27,13 +22,9 @@ def note_key_erased(key: RestrictedKey, *, status: str, reason: str) -> None:
 
 def was_erased(key: RestrictedKey) -> bool:
     """Whether `key` was erased once; if it is kept all the same, somebody has put it back by hand."""
-    table = connection.ops.quote_name(LedgerEntry._meta.db_table)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _WAS_ERASED.format(table=table),
-            {"kind": Kind.KEY_ERASED.value, "merchant": key.merchant_id, "key": key.pk},
-        )
-        return cursor.fetchone() is not None
+    return LedgerEntry.objects.filter(
+        kind=Kind.KEY_ERASED, merchant_id=key.merchant_id, key_id=key.pk
+    ).exists()
 
 
 def note_merchant_closed(merchant_id: UUID) -> None:

@@ -131,7 +131,7 @@ def give_up_on(key: RestrictedKey) -> None:
 
 def _conclude(row: Validation, inspection: Inspection, now: datetime) -> None:
     ownership.wait_for_turn(row)
-    key = RestrictedKey.objects.select_for_update().get(pk=row.key_id)
+    key = lifecycle.locked(row.key)
     if not key.is_kept:
         _finish(row, "moot")
         return
