@@ -7,12 +7,12 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from webhooks import tasks
 from webhooks.models import EventNotification
 from webhooks.reading import Reading
 from work import bell
 
 log = logging.getLogger(__name__)
+QUEUE = "events"
 _COLUMNS = (
     "event_id",
     "type",
@@ -45,7 +45,7 @@ def store(reading: Reading, body: bytes, *, secret_name: str) -> bool:
         return False
     if reading.has_odd_context:
         log.warning("event %s has a context that is no path of ids", reading.event_id)
-    bell.ring_on_commit(tasks.EVENTS.name, _lane(reading))
+    bell.ring_on_commit(QUEUE, _lane(reading))
     return True
 
 
@@ -62,7 +62,7 @@ def process_again(event: EventNotification) -> bool:
         outcome_note="",
     )
     if again:
-        bell.ring_on_commit(tasks.EVENTS.name, event.lane)
+        bell.ring_on_commit(QUEUE, event.lane)
     return bool(again)
 
 

@@ -4,13 +4,13 @@ from datetime import timedelta
 
 from celery import shared_task
 
-from webhooks import handlers
+from webhooks import handlers, inbox
 from webhooks.models import EventNotification
 from work import engine
 from work.engine import Queue
 
 EVENTS = Queue(
-    name="events",
+    name=inbox.QUEUE,
     model=EventNotification,
     process=handlers.process,
     task_name="webhooks.tasks.drain_events",

@@ -19,6 +19,7 @@ from stripe_keys.models.keys import (
     RestrictedKeyQuerySet,
 )
 from stripe_keys.models.ledger import DatabaseRestore, LedgerEntry, VaultAudit
+from stripe_keys.models.outgoing import OutgoingMessage
 from stripe_keys.models.records import KeySubmission, KeyUse, PermissionCheck, StatusChange, Validation
 from stripe_keys.models.traffic import AccountPace, KeyUsage, StripeIncident
 
@@ -36,6 +37,7 @@ __all__ = [
     "KeyUse",
     "LedgerEntry",
     "MerchantDataKey",
+    "OutgoingMessage",
     "PermissionCheck",
     "RestrictedKey",
     "RestrictedKeyQuerySet",

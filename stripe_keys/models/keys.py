@@ -153,6 +153,11 @@ class RestrictedKey(models.Model):
                 condition=~Q(first_refused_at=None),
                 name="keys_that_stripe_refuses",
             ),
+            models.Index(
+                fields=["expires_at"],
+                condition=Q(status__in=["active", "limited"], expires_at__isnull=False),
+                name="keys_that_will_end",
+            ),
         ]
 
     def __str__(self) -> str:

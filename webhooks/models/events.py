@@ -21,12 +21,19 @@ class EventNotification(DueRow):
         THIN = "thin", "Thin notification"
         SNAPSHOT = "snapshot", "Snapshot event"
 
+    class Source(models.TextChoices):
+        """How it came to us."""
+
+        DELIVERED = "delivered", "Delivered by Stripe"
+        LISTED = "listed", "Found in Stripe's list"
+
     class Outcome(models.TextChoices):
-        """What came of it."""
+        """What came of it. A parked event is taken up again once somebody connects its account."""
 
         APPLIED = "applied", "Applied"
         IGNORED = "ignored", "Nothing to do"
         UNMATCHED = "unmatched", "Nothing of ours"
+        PARKED = "parked", "Waits for its account"
         UNKNOWN_TYPE = "unknown_type", "Unknown type"
 
     event_id = models.CharField(max_length=210, unique=True)
@@ -38,9 +45,23 @@ class EventNotification(DueRow):
         max_length=300, blank=True, help_text="The whole context; empty unless it is a path of plain ids."
     )
     stripe_created_at = models.DateTimeField(null=True, blank=True)
-    secret_name = models.CharField(max_length=60, help_text="Which signing secret fitted.")
-    body = models.TextField(help_text="What was signed, to the letter.")
-    body_sha256 = models.BinaryField(max_length=32)
+    source = models.CharField(
+        max_length=9, choices=Source.choices, default=Source.DELIVERED, db_default=Source.DELIVERED
+    )
+    secret_name = models.CharField(
+        max_length=60,
+        blank=True,
+        help_text="Which signing secret fitted; empty for what was found in Stripe's list.",
+    )
+    body = models.TextField(blank=True, help_text="What was signed; empty once it is too old to be kept.")
+    body_sha256 = models.BinaryField(max_length=32, help_text="Of what was signed, to the letter.")
+    is_masked = models.BooleanField(
+        default=False, db_default=False, help_text="Something in the body looked like a key and was hidden."
+    )
+    body_forgotten_at = models.DateTimeField(null=True, blank=True)
+    replays = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text="How often it was replayed."
+    )
     other_bodies = models.PositiveIntegerField(
         default=0, help_text="How often the same id came again with another body; the first body is kept."
     )
@@ -62,6 +83,18 @@ class EventNotification(DueRow):
             models.Index(fields=["stripe_account_id", "created_at"], name="events_of_an_account"),
             models.Index(fields=["created_at"], name="events_by_arrival"),
             models.Index(fields=["stripe_key_id"], condition=~Q(stripe_key_id=""), name="events_of_a_key"),
+            # Whoever stores an event pays for none of these.
+            models.Index(
+                fields=["stripe_account_id", "livemode"],
+                condition=Q(outcome="parked"),
+                name="parked_events_by_account",
+            ),
+            models.Index(fields=["finished_at"], condition=Q(state="dead"), name="dead_events"),
+            models.Index(
+                fields=["created_at"],
+                condition=Q(body_forgotten_at__isnull=False),
+                name="events_without_body",
+            ),
         ]
 
     def __str__(self) -> str:
