@@ -17,20 +17,39 @@ from tests.simulator import SimulatorProcess
 pytest_plugins = ["tests.browser.stage"]
 
 
+class SharingOut:
+    """Which tests stay together where they are shared out among workers, and which come first.
+
+    One worker takes all that play on the stage, since they share it; a file whose tests start processes stays whole.
+    All of these mostly wait, and so begin first; beside them the others do the rest.
+    """
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Name the groups, before the plugin that shares out reads them."""
+        for item in items:
+            if _mostly_waits(item):
+                group = "stage" if _plays_on_the_stage(item) else item.location[0]
+                item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests are shared out, one worker takes all that play on the stage, another all that start processes.
+    """Begin with the stage, then with what starts processes: after everything else has been put in random order."""
+    items.sort(key=lambda item: (not _plays_on_the_stage(item), not _mostly_waits(item)))
 
-    Both first, and each one by one: they share what they have started, and mostly wait; beside them others do the rest.
-    """
-    slow = [
-        item for item in items if item.get_closest_marker("processes") or item.get_closest_marker("browser")
-    ]
-    for item in slow:
-        fixtures: list[str] = getattr(item, "fixturenames", [])
-        item.add_marker(pytest.mark.xdist_group("stage" if "stack" in fixtures else "processes"))
-    chosen = set(slow)
-    items[:] = [*slow, *(item for item in items if item not in chosen)]
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have tests that share what they have started stay together."""
+    config.pluginmanager.register(SharingOut())
+
+
+def _mostly_waits(item: pytest.Item) -> bool:
+    return bool(item.get_closest_marker("processes") or item.get_closest_marker("browser"))
+
+
+def _plays_on_the_stage(item: pytest.Item) -> bool:
+    return _mostly_waits(item) and "stack" in getattr(item, "fixturenames", [])
 
 
 @pytest.fixture(scope="session")
