@@ -20,6 +20,6 @@ EVENTS = Queue(
 
 
 @shared_task
-def drain_events(lane: str) -> int:
-    """Work on the due events of one Stripe account, one after another; returns how many."""
-    return engine.drain(EVENTS, lane=lane)
+def drain_events(lane: str | None = None) -> int:
+    """Work on the due events of one Stripe account, or of all that wait; returns how many."""
+    return engine.drain(EVENTS, lane=lane) if lane is not None else engine.drain_waiting(EVENTS)

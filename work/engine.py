@@ -7,11 +7,12 @@ happens outside any transaction; an end is written only if the row's fence is st
 import logging
 import os
 import socket
+import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
-from datetime import timedelta
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from functools import partial
+from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from django.db import (
@@ -22,13 +23,12 @@ from django.db import (
     connection,
     transaction,
 )
-from django.db.models import QuerySet
-from django.db.models.functions import Now
 
 from work import bell, claims
 from work.activity import activity
+from work.ends import bury, fail, hold, postpone, problem_of, revive, settle
 from work.models import DueRow
-from work.queues import GiveUp, LostLease, Postpone, Queue, queue_named, queue_of, queues, register
+from work.queues import GiveUp, LostLease, Postpone, Queue, queue_named, queues, register
 
 __all__ = [
     "GiveUp",
@@ -38,6 +38,7 @@ __all__ = [
     "bury",
     "claim",
     "drain",
+    "drain_waiting",
     "fail",
     "hold",
     "postpone",
@@ -52,6 +53,9 @@ logger = logging.getLogger(__name__)
 RowT = TypeVar("RowT", bound=DueRow)
 _CONTESTED_TRIES = 5
 _OUTAGE_PAUSE_SECONDS = 1.0
+_TURN_SECONDS = 1.0  # a lane with ten thousand rows lets the others have theirs
+_LANES_PER_HAND = 8
+_MORE_HANDS = threading.BoundedSemaphore(7)  # for the whole process: each needs a database connection
 
 
 def claim(queue: Queue[RowT] | str, lane: str | None = None, limit: int = 1) -> list[RowT]:
@@ -95,15 +99,41 @@ def drain(queue: Queue[Any] | str, lane: str | None = None, *, by_bell: bool = T
 
     Must not be called inside a transaction. Trouble with the database ends the round quietly: the rows are still there.
     """
+    queue = _begin(queue, lane, by_bell)
+    return _drain(queue, lane)
+
+
+def drain_waiting(queue: Queue[Any] | str, *, by_bell: bool = True) -> int:
+    """Work on every lane that waits, in turns and several at a time, until none does; returns how many rows it were.
+
+    For when no bell names a lane: one scan finds the lanes, where `drain` without a lane would scan for every row.
+    Must not be called inside a transaction.
+    """
+    queue = _begin(queue, None, by_bell)
+    worked = 0
+    while not activity.closing.is_set():
+        done = _share_out(queue, _waiting_lanes(queue))
+        if not done:
+            break
+        worked += done
+    return worked
+
+
+def _begin(queue: Queue[Any] | str, lane: str | None, by_bell: bool) -> Queue[Any]:
     queue = queue_named(queue)
     if connection.in_atomic_block:
         raise RuntimeError("drain() works outside transactions; it was called inside one.")
     if by_bell:
         activity.heard_bell(queue.name)
     bell.take_down(queue.name, lane)
+    return queue
+
+
+def _drain(queue: Queue[Any], lane: str | None, until: float = float("inf")) -> int:
+    """Work on one row after the other while any is due, and `until` a moment of the monotonic clock."""
     worked = 0
     try:
-        while not activity.closing.is_set():
+        while not activity.closing.is_set() and time.monotonic() < until:
             rows = claim(queue, lane)
             if not rows:
                 break
@@ -114,9 +144,60 @@ def drain(queue: Queue[Any] | str, lane: str | None = None, *, by_bell: bool = T
             if lane is not None and not claims.is_due(queue, lane):  # a look costs a fraction of a claim
                 break
     except (OperationalError, InterfaceError) as trouble:
-        logger.warning("queue %s: the database is away (%s)", queue.name, problem_of(trouble))
-        close_old_connections()
+        _is_away(queue, trouble)
     return worked
+
+
+def _is_away(queue: Queue[Any], trouble: Exception) -> None:
+    logger.warning("queue %s: the database is away (%s)", queue.name, problem_of(trouble))
+    close_old_connections()
+
+
+def _waiting_lanes(queue: Queue[Any]) -> "SimpleQueue[str]":
+    """The lanes to work on, most urgent first."""
+    lanes: SimpleQueue[str] = SimpleQueue()
+    try:
+        for each in claims.waiting_lanes(queue):
+            lanes.put(each.lane)
+    except (OperationalError, InterfaceError) as trouble:
+        _is_away(queue, trouble)
+    return lanes
+
+
+def _share_out(queue: Queue[Any], lanes: "SimpleQueue[str]") -> int:
+    """Give each lane a turn: in this thread, and in more while more lanes wait than one hand should do."""
+    done: SimpleQueue[int] = SimpleQueue()
+    hands = []
+    for _ in range(lanes.qsize() // _LANES_PER_HAND):
+        if not _MORE_HANDS.acquire(blocking=False):
+            break
+        hands.append(threading.Thread(target=_lend_hand, args=[queue, lanes, done], daemon=True))
+        hands[-1].start()
+    done.put(_take_turns(queue, lanes))
+    for hand in hands:
+        hand.join()
+    return sum(done.get() for _ in range(done.qsize()))
+
+
+def _lend_hand(queue: Queue[Any], lanes: "SimpleQueue[str]", done: "SimpleQueue[int]") -> None:
+    try:
+        done.put(_take_turns(queue, lanes))
+    except Exception as problem:  # the other hands do what is left
+        logger.error("queue %s: a hand was lost (%s)", queue.name, problem_of(problem))  # noqa: TRY400 # no outside text
+    finally:
+        _MORE_HANDS.release()
+        connection.close()  # to the pool, where there is one
+
+
+def _take_turns(queue: Queue[Any], lanes: "SimpleQueue[str]") -> int:
+    worked = 0
+    while True:
+        try:
+            lane = lanes.get_nowait()
+        except Empty:
+            return worked
+        bell.take_down(queue.name, lane)
+        worked += _drain(queue, lane, until=time.monotonic() + _TURN_SECONDS)
 
 
 def _work_on(queue: Queue[Any], row: Any) -> None:
@@ -157,96 +238,3 @@ def _surely(queue: Queue[Any], write_end: Callable[[], None]) -> None:
             close_old_connections()
         else:
             return
-
-
-@contextmanager
-def settle(row: DueRow) -> Iterator[None]:
-    """One transaction for a row's result: it holds only if the row is still ours, and marks it done at the end.
-
-    Raises LostLease, with everything inside rolled back, when somebody else has taken the row over.
-    """
-    with hold(row):
-        yield
-        _write(row, state=DueRow.State.DONE, finished_at=Now(), problem="", **row.last_words())
-    row.state = DueRow.State.DONE
-
-
-@contextmanager
-def hold(row: DueRow) -> Iterator[None]:
-    """One transaction for what is written before the end: it holds only if the row is still ours, else LostLease."""
-    with transaction.atomic():
-        if not claims.lock(row):
-            raise LostLease
-        yield
-
-
-def postpone(row: DueRow, delay: timedelta, problem: str) -> None:
-    """Let the row wait for `delay`, not counting this run as a failed attempt; raises LostLease if it is not ours."""
-    _write(
-        row,
-        state=DueRow.State.WAITING,
-        due_at=Now() + delay,
-        attempts=max(row.attempts - 1, 0),
-        problem=problem[:300],
-    )
-    row.state = DueRow.State.WAITING
-
-
-def fail(queue: Queue[RowT], row: RowT, problem: str) -> None:
-    """Count a failed attempt: try again later, or bury the row at the ceiling; raises LostLease if it is not ours."""
-    if row.attempts >= queue.max_attempts:
-        bury(queue, row, problem)
-        return
-    logger.warning("queue %s: row %s failed (%s), attempt %s", queue.name, row.pk, problem, row.attempts)
-    _write(row, state=DueRow.State.WAITING, due_at=Now() + queue.backoff(row.attempts), problem=problem[:300])
-    row.state = DueRow.State.WAITING
-
-
-def bury(queue: Queue[RowT], row: RowT, problem: str) -> None:
-    """End the row as dead, where ops can see and revive it; raises LostLease if it is not ours."""
-    with transaction.atomic():
-        _write(row, state=DueRow.State.DEAD, finished_at=Now(), problem=problem[:300])
-        row.state = DueRow.State.DEAD
-        row.problem = problem[:300]
-        _tell_dead(queue, row)
-
-
-def revive(row: DueRow) -> bool:
-    """Let a dead row be tried from the beginning, due now; False if it was not dead (any more)."""
-    dead = type(row)._base_manager.filter(pk=row.pk, state=DueRow.State.DEAD)
-    revived = dead.update(
-        state=DueRow.State.WAITING, attempts=0, due_at=Now(), finished_at=None, lease_until=None
-    )
-    queue = queue_of(row)
-    if revived and queue:
-        bell.ring_on_commit(queue.name, row.lane)
-    return bool(revived)
-
-
-def problem_of(problem: BaseException) -> str:
-    """What went wrong in our own words: the exception's class, and its `code` if that is a plain identifier."""
-    code = getattr(problem, "code", None)
-    plain = isinstance(code, str) and code.isascii() and code.isidentifier() and len(code) <= 64
-    return f"{type(problem).__name__}: {code}" if plain else type(problem).__name__
-
-
-def _held(row: DueRow) -> QuerySet[Any]:
-    """The row, if this worker's claim on it still stands."""
-    return type(row)._base_manager.filter(pk=row.pk, fence=row.fence, state=DueRow.State.CLAIMED)
-
-
-def _write(row: DueRow, **values: Any) -> None:
-    if not _held(row).update(lease_until=None, **values):
-        raise LostLease
-
-
-def _tell_dead(queue: Queue[Any], row: Any) -> None:
-    """Say that a row is dead; trouble in `on_dead` undoes its own writes only, never the end itself."""
-    logger.error("queue %s: row %s is dead (%s)", queue.name, row.pk, row.problem)
-    if queue.on_dead is None:
-        return
-    try:
-        with transaction.atomic():
-            queue.on_dead(row)
-    except Exception as problem:
-        logger.error("queue %s: on_dead failed for row %s (%s)", queue.name, row.pk, problem_of(problem))  # noqa: TRY400 # no outside text

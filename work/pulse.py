@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 
 from work import bell, claims, periodic
 from work.activity import activity
-from work.engine import drain, problem_of
+from work.engine import drain_waiting, problem_of
 from work.models import WorkerHeartbeat
 from work.queues import Queue, queues
 
@@ -146,7 +146,7 @@ class Pulse:
 
 def _drain_here(queue: Queue[Any]) -> None:
     try:
-        drain(queue, by_bell=False)
+        drain_waiting(queue, by_bell=False)
     except Exception as problem:
         logger.error("queue %s: draining without a bell failed (%s)", queue.name, problem_of(problem))  # noqa: TRY400
     finally:
