@@ -55,6 +55,7 @@ def routes() -> list[web.RouteDef]:
         web.delete(prefix + "/faults/{id}", _plain(remove_fault)),
         web.post(prefix + "/events", _plain(admin_post.emit)),
         web.get(prefix + "/events", _plain(admin_post.list_events)),
+        web.post(prefix + "/events/many", _plain(admin_post.emit_many)),
         web.post(prefix + "/endpoints/{id}/ping", _plain(admin_post.ping)),
         web.get(prefix + "/deliveries", _plain(admin_post.list_deliveries)),
         web.post(prefix + "/deliveries", _plain(admin_post.deliver_raw)),

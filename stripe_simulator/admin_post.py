@@ -6,7 +6,7 @@ from typing import Any
 
 from stripe_simulator import events, tokens
 from stripe_simulator.config import ConfigError
-from stripe_simulator.envelopes import Rule, checked
+from stripe_simulator.envelopes import Rule, checked, encoded
 from stripe_simulator.simulator import Simulator
 from stripe_simulator.state import Delivery, Event
 
@@ -24,12 +24,23 @@ def emit(sim: Simulator, given: Json, parts: dict[str, str]) -> Json:
     if known is not None:
         sim.post_office.post(known, events.body(known), treatment)
         return {"id": known.id}
+    return {"id": events.publish(sim, _made(sim, given), treatment).id}
+
+
+def emit_many(sim: Simulator, given: Json, parts: dict[str, str]) -> Json:
+    """Publish {events: [as for one, …]}, delivering none: whoever asks may sign and send the `body` of each."""
+    made = [events.keep(sim, _made(sim, dict(each))) for each in given["events"]]
+    sim.changed()
+    return {"data": [{"id": event.id, "body": encoded(events.body(event))} for event in made]}
+
+
+def _made(sim: Simulator, given: Json) -> Event:
     shape = given.get("shape", "thin")
     if shape not in ("thin", "snapshot"):
         raise ConfigError("shape is thin or snapshot.")
     livemode = bool(given.get("livemode", False))
     account = given.get("account") or sim.config.platform_account
-    event = Event(
+    return Event(
         id=given.get("id") or tokens.event_id(livemode=livemode),
         type=given["type"],
         livemode=livemode,
@@ -41,7 +52,6 @@ def emit(sim: Simulator, given: Json, parts: dict[str, str]) -> Json:
         data=dict(given.get("data") or {}),
         related_object=given.get("related_object"),
     )
-    return {"id": events.publish(sim, event, treatment).id}
 
 
 def list_events(sim: Simulator, given: Json, parts: dict[str, str]) -> Json:

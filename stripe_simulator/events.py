@@ -17,10 +17,16 @@ PING = "v2.core.event_destination.ping"
 
 def publish(sim: Simulator, event: Event, treatment: dict[str, Any] | None = None) -> Event:
     """Keep the event and send it to every endpoint that wants it."""
-    _forget_old(sim)
-    sim.world.events[event.id] = event
+    keep(sim, event)
     sim.post_office.post(event, body(event), treatment or {})
     sim.changed()
+    return event
+
+
+def keep(sim: Simulator, event: Event) -> Event:
+    """Let the event be found by whoever fetches or lists events; nobody is told of it."""
+    _forget_old(sim)
+    sim.world.events[event.id] = event
     return event
 
 

@@ -154,6 +154,10 @@ class SimulatorAdmin:
         """Publish any event and return its id. Event: account, livemode, shape, data, context, id, treatment, …"""
         return str(self.post("/events", type=kind, **event)["id"])
 
+    def emit_many(self, events: list[Json]) -> list[Json]:
+        """Publish events as `emit` would, delivering none; `id` and `body` (the text to deliver) of each."""
+        return cast(list[Json], self.post("/events/many", events=events)["data"])
+
     def ping(self, endpoint: str, *, livemode: bool = False) -> str:
         return str(self.post(f"/endpoints/{endpoint}/ping", livemode=livemode)["id"])
 

@@ -1,5 +1,6 @@
 """What the app reads of an account's events, with its own key under the account's context."""
 
+import json
 import time
 
 import pytest
@@ -48,6 +49,22 @@ def test_list_is_filtered_by_type_and_time(simulator: SimulatorProcess, client: 
     assert [event.type for event in by_type] == ["v2.custom.number1"]
     assert [event.type for event in by_time] == ["v2.custom.number1", "v2.custom.number0"]
     assert len(before) == 1
+
+
+def test_many_events_are_published_and_delivered_to_nobody(
+    simulator: SimulatorProcess, client: Client, account: str
+) -> None:
+    simulator.admin.put_endpoint("ed_many", "http://127.0.0.1:9/", secrets=["whsec_x"], events=["*"])
+    wanted = [{"type": f"v2.custom.many{n}", "account": account, "data": {"n": n}} for n in range(3)]
+
+    made = simulator.admin.emit_many(wanted)
+
+    simulator.admin.put_endpoint("ed_many", "http://127.0.0.1:9/", disabled=True)
+    events = client(simulator.platform_keys["test"], context=account).v2.core.events
+    assert [event.id for event in events.list().data] == [each["id"] for each in reversed(made)]
+    assert [json.loads(each["body"])["type"] for each in made] == [each["type"] for each in wanted]
+    assert "data" not in json.loads(made[0]["body"]), "a notification is thin"
+    assert simulator.admin.deliveries(event=made[0]["id"]) == []
 
 
 def test_events_are_kept_for_thirty_days(simulator: SimulatorProcess, client: Client, account: str) -> None:
