@@ -63,7 +63,9 @@ def test_a_restored_database_is_found_out(ledger_path: Path, torn: str) -> None:
     assert refusal() == ledger.RESTORED
 
 
-@pytest.mark.parametrize("junk", [b"\0" * 70_000 + b"\n", b"x" * 100_000, b"[]\n" * 90_000], ids=["zeros", "letters", "lists"])
+@pytest.mark.parametrize(
+    "junk", [b"\0" * 70_000 + b"\n", b"x" * 100_000, b"[]\n" * 90_000], ids=["zeros", "letters", "lists"]
+)
 def test_no_junk_at_the_end_hides_a_restored_database(ledger_path: Path, junk: bytes) -> None:
     a_settled_entry()
     forget(a_settled_entry())
