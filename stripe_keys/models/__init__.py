@@ -19,7 +19,7 @@ from stripe_keys.models.keys import (
     RestrictedKeyQuerySet,
 )
 from stripe_keys.models.ledger import DatabaseRestore, LedgerEntry, VaultAudit
-from stripe_keys.models.outgoing import OutgoingMessage
+from stripe_keys.models.outgoing import OutgoingMessage, PartnerEndpoint
 from stripe_keys.models.records import KeySubmission, KeyUse, PermissionCheck, StatusChange, Validation
 from stripe_keys.models.traffic import AccountPace, KeyUsage, StripeIncident
 
@@ -38,6 +38,7 @@ __all__ = [
     "LedgerEntry",
     "MerchantDataKey",
     "OutgoingMessage",
+    "PartnerEndpoint",
     "PermissionCheck",
     "RestrictedKey",
     "RestrictedKeyQuerySet",

@@ -1,6 +1,6 @@
 """What the partner's own systems are told."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 
@@ -39,3 +39,24 @@ class OutgoingMessage(DueRow):
 
     def __str__(self) -> str:
         return f"{self.type} to {self.endpoint}"
+
+    def last_words(self) -> dict[str, Any]:
+        """The status of the answer that took it."""
+        return {"last_status": self.last_status}
+
+
+class PartnerEndpoint(models.Model):
+    """How one of the partner's endpoints takes messages; the settings say where it is and which there are."""
+
+    name = models.CharField(max_length=60, unique=True)
+    failures = models.PositiveIntegerField(default=0, help_text="Messages in a row that it did not take.")
+    failing_since = models.DateTimeField(null=True, blank=True)
+    closed_until = models.DateTimeField(
+        null=True, blank=True, help_text="Nothing is sent before; then one message finds out."
+    )
+    gone_at = models.DateTimeField(
+        null=True, blank=True, help_text="It has answered 410: nothing is sent until ops say so."
+    )
+
+    def __str__(self) -> str:
+        return self.name
