@@ -1,4 +1,4 @@
-"""What a Stripe key or signing secret looks like in any text, so that it can be cut out. Needs neither Django nor us."""
+"""What a Stripe key or signing secret looks like in any text, so that it can be cut out. Without Django."""
 
 import re
 

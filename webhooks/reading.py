@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from webhooks.hiding import may_hold_a_key
+
 DEEPEST = 64
 LONGEST_NUMBER = 20
 _EVENT_ID = re.compile(r"evt_[A-Za-z0-9_]{1,200}", re.ASCII)
@@ -43,9 +45,9 @@ def read(body: bytes) -> Reading:
     """
     told = parse(body)
     event_id, kind = told.get("id"), told.get("type")
-    if not isinstance(event_id, str) or not _EVENT_ID.fullmatch(event_id):
+    if not isinstance(event_id, str) or not _EVENT_ID.fullmatch(event_id) or may_hold_a_key(event_id):
         raise UnreadableBody("id")
-    if not isinstance(kind, str) or not _TYPE.fullmatch(kind):
+    if not isinstance(kind, str) or not _TYPE.fullmatch(kind) or may_hold_a_key(kind):
         raise UnreadableBody("type")
     is_snapshot = told.get("object") == "event"
     context = _context(told.get("context"))
@@ -132,7 +134,9 @@ def _children(value: Any) -> Iterator[Any]:
 
 
 def _context(value: object) -> str:
-    return value if isinstance(value, str) and _CONTEXT.fullmatch(value) else ""
+    if not isinstance(value, str) or not _CONTEXT.fullmatch(value) or may_hold_a_key(value):
+        return ""
+    return value
 
 
 def _account_in(context: str) -> str:

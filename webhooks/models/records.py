@@ -36,11 +36,14 @@ class ConflictingDelivery(models.Model):
 
 
 class SigningSecretUse(models.Model):
-    """That deliveries signed with the secret of this name have come, and when last. The secret itself is a setting."""
+    """When deliveries signed with the secret of this name have come. The secret itself is a setting."""
 
     name = models.CharField(max_length=60, unique=True)
-    first_seen_at = models.DateTimeField()
-    last_seen_at = models.DateTimeField()
+    first_seen_at = models.DateTimeField(null=True, blank=True)
+    last_seen_at = models.DateTimeField(null=True, blank=True)
+    configured_since = models.DateTimeField(
+        null=True, blank=True, help_text="When workers first saw it in the settings; empty once it is gone."
+    )
 
     def __str__(self) -> str:
         return self.name
