@@ -60,6 +60,9 @@ class AccountCursor(models.Model):
         max_length=60, blank=True, help_text="Why the last try ended early; our own words."
     )
     tried_at = models.DateTimeField(null=True, blank=True)
+    seen_installed_at = models.DateTimeField(
+        null=True, blank=True, help_text="When Stripe's list of installs last showed the app there."
+    )
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [

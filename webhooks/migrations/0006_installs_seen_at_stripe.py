@@ -1,0 +1,19 @@
+"""When Stripe's list of installs last showed the app on an account."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("webhooks", "0005_reconciliation"),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name="accountcursor",
+            name="seen_installed_at",
+            field=models.DateTimeField(
+                blank=True, help_text="When Stripe's list of installs last showed the app there.", null=True
+            ),
+        ),
+    ]
