@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("webhooks", "0005_reconciliation"),
+        ("webhooks", "0006_secrets_that_nobody_used_yet"),
     ]
 
     operations = [
