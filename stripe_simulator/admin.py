@@ -125,6 +125,7 @@ def counts(sim: Simulator, given: Json, parts: dict[str, str]) -> Json:
         "objects": len(world.objects),
         "writes": sim.writes,
         "requests": len(sim.requests),
+        "requests_ever": sim.requests_ever,
         "deliveries": sim.post_office.counts(),
     }
 

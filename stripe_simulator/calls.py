@@ -170,6 +170,7 @@ def _noted(
         "status": None,
     }
     sim.requests.append(note)
+    sim.requests_ever += 1
     return note
 
 

@@ -29,6 +29,8 @@ class Simulator:
     public_url: str = ""
     faults: Faults = field(default_factory=Faults)
     replays: Replays = field(default_factory=Replays)
+    requests_ever: int = 0
+    """Of which only the last are in `requests`."""
     requests: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=REQUESTS_KEPT))
     writes: int = 0
     """How often an object was made, changed or removed since the start."""
