@@ -44,6 +44,7 @@ LIMITS = {
     "STRIPE_RATE_LIVE": Range(0, _NOBODY, excludes_least=True),
     "STRIPE_RATE_TEST": Range(0, _NOBODY, excludes_least=True),
     "STRIPE_RATE_SHARE": Range(0, "Checks would use up more than Stripe allows the account.", 1, True),
+    "RECONCILE_REQUESTS_PER_SECOND": Range(0, "Lost deliveries would never be found.", 50, True),
     "INSTALL_STATE_LIFETIME_SECONDS": Range(60, "Nobody could connect an account.", 24 * 60 * 60),
     "KEY_SERVICE_TIMEOUT_SECONDS": Range(0, "No stored key could be opened.", 20, True),
     "BACKUP_LIFETIME_DAYS": Range(0, "Merchants are told how long backups are kept."),

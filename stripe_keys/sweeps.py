@@ -9,10 +9,12 @@ outage or a restart, Stripe sees the same steady trickle.
 from datetime import datetime, timedelta
 from random import uniform
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q, Value
+from django.db.models.functions import Least
 
 from stripe_keys import incidents, permissions
 from stripe_keys.lifecycle import REGULAR
@@ -115,3 +117,30 @@ def forget_old_checks(now: datetime) -> int:
         deleted, _ = Validation.objects.filter(pk__in=batch).delete()
         count += deleted
     return count
+
+
+def bring_forward(
+    *,
+    since: datetime,
+    now: datetime,
+    after: UUID | None = None,
+    stripe_account_id: str = "",
+    limit: int = 1000,
+) -> list[UUID]:
+    """Have keys that were not looked at since then checked next, at the pace of regular checks; returns whose they are.
+
+    The first `limit` of them in the order of their ids, beyond `after`; fewer than that were the last. A key that
+    somebody is just working on is passed over.
+    """
+    late = RestrictedKey.objects.kept().filter(awaits_account_confirmation=False, awaits_account_id=False)
+    late = late.filter(Q(last_checked_at__isnull=True) | Q(last_checked_at__lt=since))
+    if after is not None:
+        late = late.filter(pk__gt=after)
+    if stripe_account_id:
+        late = late.filter(stripe_account_id=stripe_account_id)
+    with transaction.atomic():
+        locked = late.order_by("pk").select_for_update(of=("self",), skip_locked=True)
+        ids = list(locked.values_list("pk", flat=True)[:limit])
+        # PostgreSQL's LEAST passes over NULL.
+        RestrictedKey.objects.filter(pk__in=ids).update(next_check_at=Least("next_check_at", Value(now)))
+    return ids
