@@ -46,6 +46,8 @@ LIMITS = {
     "STRIPE_RATE_SHARE": Range(0, "Checks would use up more than Stripe allows the account.", 1, True),
     "RECONCILE_REQUESTS_PER_SECOND": Range(0, "Lost deliveries would never be found.", 50, True),
     "INSTALL_STATE_LIFETIME_SECONDS": Range(60, "Nobody could connect an account.", 24 * 60 * 60),
+    "EVENT_BODIES_KEPT_DAYS": Range(7, "Events would lose their bodies before they are worked on."),
+    "EVENT_FACTS_KEPT_DAYS": Range(45, "An event that Stripe still lists would be taken for a new one."),
     "KEY_SERVICE_TIMEOUT_SECONDS": Range(0, "No stored key could be opened.", 20, True),
     "BACKUP_LIFETIME_DAYS": Range(0, "Merchants are told how long backups are kept."),
     "KEY_CHECK_PERIOD_SECONDS": Range(

@@ -1,8 +1,7 @@
 """Every setting of the site, in one file, read from the environment (`.env.example` explains each variable).
 
 A secret may be given as NAME, or as NAME_FILE pointing to a file that holds it. What is derived from another setting is
-derived here, once. There is no branch on "demo": a laptop differs from production only in the values it is given, and
-`partner_site.checks` refuses values that production must not have.
+derived here, once. No branch on "demo": a laptop has other values, which `partner_site.checks` refuses in production.
 """
 
 from pathlib import Path
@@ -155,8 +154,7 @@ SESSION_COOKIE_NAME = "__Host-sid" if SITE_IS_HTTPS else "sid"
 CSRF_COOKIE_NAME = "__Host-csrf" if SITE_IS_HTTPS else "csrf"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SITE_IS_HTTPS
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
-# Not "Strict": that would lose the session on the way back from Stripe.
-SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"  # not "Strict": the way back from Stripe would lose it
 SESSION_COOKIE_AGE = 12 * 60 * 60
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
@@ -215,6 +213,8 @@ STRIPE_APP_SETTINGS_PATH_LIVE = env("STRIPE_APP_SETTINGS_PATH_LIVE", default="/s
 STRIPE_APP_SETTINGS_PATH_TEST = env("STRIPE_APP_SETTINGS_PATH_TEST", default="/test/settings/apps/{app_id}")
 STRIPE_APP_SIGNING_SECRETS = env.list("STRIPE_APP_SIGNING_SECRETS", default=[])
 STRIPE_WEBHOOK_SECRETS = env.list("STRIPE_WEBHOOK_SECRETS", default=[])
+EVENT_BODIES_KEPT_DAYS = env.int("EVENT_BODIES_KEPT_DAYS", default=30)
+EVENT_FACTS_KEPT_DAYS = env.int("EVENT_FACTS_KEPT_DAYS", default=400)
 STRIPE_PLATFORM_KEY_LIVE = env("STRIPE_PLATFORM_KEY_LIVE", default="")
 STRIPE_PLATFORM_KEY_TEST = env("STRIPE_PLATFORM_KEY_TEST", default="")
 STRIPE_PREVIEW_VERSION = env("STRIPE_PREVIEW_VERSION", default="2026-04-22.preview")

@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 
 LONGEST_HEADER = 2_048
 MOST_PARTS = 16
@@ -33,25 +32,51 @@ class SigningSecret:
         return f"<SigningSecret {self.name}>"
 
 
+@dataclass(frozen=True)
+class Claim:
+    """What a header says: that the bytes it came with were signed so, at that moment. Nothing of it is proven."""
+
+    moment: str
+    signatures: tuple[str, ...]
+
+
+def read_header(header: str, *, now: datetime) -> Claim:
+    """What the header claims, before any body is read, if that was within 300 seconds of `now`, in the past or future.
+
+    Raises:
+        BadSignature: malformed header, or the wrong moment.
+    """
+    moment, signatures = _parts(header)
+    if abs(now.timestamp() - int(moment)) > TOLERANCE_SECONDS:
+        raise BadSignature("outside the time window")
+    return Claim(moment, tuple(signatures))
+
+
+def secret_that_fits(claim: Claim, body: bytes, secrets: Iterable[SigningSecret]) -> str:
+    """The name of the first secret with which `body` was signed as claimed; all are tried, however early one fits.
+
+    Raises:
+        BadSignature: no secret fits.
+    """
+    signed = claim.moment.encode() + b"." + body
+    matching = ""
+    for secret in secrets:
+        expected = hmac.digest(secret.value.encode(), signed, "sha256").hex().encode()
+        for signature in claim.signatures:
+            if hmac.compare_digest(expected, signature.encode()) and not matching:
+                matching = secret.name
+    if not matching:
+        raise BadSignature("no secret fits")
+    return matching
+
+
 def verify(header: str, body: bytes, secrets: Iterable[SigningSecret], *, now: datetime) -> str:
     """The name of the secret that signed `body`, within 300 seconds of `now` into the past or the future.
 
     Raises:
         BadSignature: malformed header, wrong moment, or no secret fits.
     """
-    moment, signatures = _parts(header)
-    if abs(now.timestamp() - int(moment)) > TOLERANCE_SECONDS:
-        raise BadSignature("outside the time window")
-    signed = moment.encode() + b"." + body
-    matching = ""
-    for secret in secrets:
-        expected = hmac.new(secret.value.encode(), signed, sha256).hexdigest().encode()
-        for signature in signatures:
-            if hmac.compare_digest(expected, signature.encode()) and not matching:
-                matching = secret.name
-    if not matching:
-        raise BadSignature("no secret fits")
-    return matching
+    return secret_that_fits(read_header(header, now=now), body, secrets)
 
 
 def _parts(header: str) -> tuple[str, list[str]]:

@@ -9,7 +9,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 
-from webhooks import handlers, inbox, reading, signature
+from webhooks import (
+    admin_conflicts,  # noqa: F401  # registers its page
+    admin_secrets,  # noqa: F401  # registers its page
+    handlers,
+    inbox,
+    reading,
+    signature,
+)
 from webhooks.models import EventNotification
 from work.admin import DueRowPage, ModeFilter, mode, short
 

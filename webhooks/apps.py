@@ -1,4 +1,4 @@
-"""Registers the queue of events and the check of the signing secrets."""
+"""Registers the queue of events, what is done to them from time to time, and the checks at the start."""
 
 from django.apps import AppConfig
 
@@ -10,11 +10,14 @@ class WebhooksConfig(AppConfig):
     verbose_name = "Events from Stripe"
 
     def ready(self) -> None:
-        """Make the queue and the check known."""
+        """Make the queue, the periodic jobs and the checks known."""
         from django.core.checks import register
 
-        from webhooks import signature, tasks
-        from work import engine
+        from webhooks import pruning, secrets_in_use, signature, tasks
+        from work import engine, periodic
 
         engine.register(tasks.EVENTS)
         register(signature.check_secrets)
+        register(pruning.check_ages)
+        periodic.every(pruning.PRUNED_EVERY_SECONDS, "prune-events", pruning.prune_some)
+        periodic.every(secrets_in_use.LOOKED_EVERY_SECONDS, secrets_in_use.JOB, secrets_in_use.look)

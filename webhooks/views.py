@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from webhooks import inbox, reading, signature
+from webhooks import inbox, oddities, reading, signature
 
 log = logging.getLogger(__name__)
 LARGEST_SNAPSHOT = 1_048_576
@@ -31,10 +31,11 @@ class Refused(Exception):
 def receive(request: HttpRequest) -> HttpResponse:
     """Answer 200 once a verified event is on disk; 4xx for what Stripe did not sign, 503 while the database is away."""
     try:
-        header = _signature_header(request)
-        body = _body(request)
-        secret_name = _verified(header, body)
-        inbox.store(_read(body), body, secret_name=secret_name)
+        length = _announced_length(request)
+        claim = _claim(request)
+        body = _body(request, length)
+        secret_name = _verified(claim, body)
+        inbox.store(_read(body, secret_name), body, secret_name=secret_name)
     except Refused as refusal:
         log.info("a delivery was refused: %s", refusal)
         return _answer(refusal.status)
@@ -46,21 +47,13 @@ def receive(request: HttpRequest) -> HttpResponse:
 
 def _answer(status: int) -> HttpResponse:
     headers = {"Retry-After": RETRY_AFTER_SECONDS} if status == 503 else None
-    return HttpResponse(status=status, content_type="text/plain", headers=headers)
+    answer = HttpResponse(status=status, content_type="text/plain", headers=headers)
+    answer._has_been_logged = True  # type: ignore[attr-defined]  # by us: Django's own line would double every log
+    return answer
 
 
-def _signature_header(request: HttpRequest) -> str:
-    """What can be refused without reading the body is."""
-    header = request.headers.get("Stripe-Signature", "")
-    if not header:
-        raise Refused(400, "no signature")
-    if request.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
-        raise Refused(400, "compressed")  # a small body could become an endless one
-    return header
-
-
-def _body(request: HttpRequest) -> bytes:
-    """The raw body, whose length was announced and is kept to; Django's own limit is not asked."""
+def _announced_length(request: HttpRequest) -> int:
+    """How many bytes will come; nothing is read to find out."""
     announced = request.META.get("CONTENT_LENGTH") or ""
     if not announced:
         raise Refused(411, "no length")
@@ -68,30 +61,47 @@ def _body(request: HttpRequest) -> bytes:
         raise Refused(400, "malformed length")
     if len(announced) > 10 or int(announced) > LARGEST_SNAPSHOT:
         raise Refused(413, "too large")
-    try:
-        body = request.read(int(announced) + 1)
-    except UnreadablePostError:
-        raise Refused(400, "cut off") from None
-    if len(body) != int(announced):
-        raise Refused(400, "cut off")
-    return body
+    return int(announced)
 
 
-def _verified(header: str, body: bytes) -> str:
+def _claim(request: HttpRequest) -> signature.Claim:
+    """What can be refused without reading the body is: no header that could be right, no moment that is now."""
+    if request.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
+        raise Refused(400, "compressed")  # a small body could become an endless one
     try:
-        return signature.secret_that_signed(header, body, now=timezone.now())
+        return signature.read_header(request.headers.get("Stripe-Signature", ""), now=timezone.now())
     except signature.BadSignature as problem:
         raise Refused(400, str(problem)) from None
 
 
-def _read(body: bytes) -> reading.Reading:
+def _body(request: HttpRequest, length: int) -> bytes:
+    """The raw body, exactly as long as announced; Django's own limit is not asked."""
+    try:
+        body = request.read(length + 1)
+    except UnreadablePostError:
+        raise Refused(400, "cut off") from None
+    if len(body) != length:
+        raise Refused(400, "cut off")
+    return body
+
+
+def _verified(claim: signature.Claim, body: bytes) -> str:
+    try:
+        return signature.secret_that_signed(claim, body)
+    except signature.BadSignature as problem:
+        raise Refused(400, str(problem)) from None
+
+
+def _read(body: bytes, secret_name: str) -> reading.Reading:
     """From here on the sender is Stripe, so that a body we cannot use is worth somebody's attention."""
     try:
         read = reading.read(body)
     except reading.UnreadableBody as problem:
         log.warning("a signed body is not an event: %s", problem)
+        oddities.tell_of_unusable("its body is no event", secret_name=secret_name)
         raise Refused(400, "not an event") from None
     if not read.is_snapshot and len(body) > LARGEST_THIN:
         log.warning("a signed notification is too large: %s", read.event_id)
+        oddities.tell_of_unusable("it is a thin notification of more than 64 KB", secret_name=secret_name)
         raise Refused(413, "too large")
     return read

@@ -46,7 +46,7 @@ OPS_MODELS = {
         "stripeincident",
         "accountpace",
     },
-    "webhooks": {"eventnotification"},
+    "webhooks": {"conflictingdelivery", "eventnotification", "signingsecretuse"},
     "work": {"periodicslot", "workerheartbeat"},
 }
 NEVER_SHOWN = {"keyenvelope", "kekcanary", "installstate", "authenticator", "session"}

@@ -9,6 +9,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AlterModelOptions(name="signingsecretuse", options={"verbose_name": "signing secret"}),
         migrations.AddField(
             model_name="signingsecretuse",
             name="configured_since",

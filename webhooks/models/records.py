@@ -45,6 +45,9 @@ class SigningSecretUse(models.Model):
         null=True, blank=True, help_text="When workers first saw it in the settings; empty once it is gone."
     )
 
+    class Meta:
+        verbose_name = "signing secret"
+
     def __str__(self) -> str:
         return self.name
 
