@@ -88,5 +88,6 @@ def logging_config(level: str) -> dict[str, Any]:
             "gunicorn.access": passed_on,
             "celery": passed_on,
             **{name: {"level": "WARNING"} for name in _QUIET},
+            "urllib3": {"level": "ERROR"},  # its warnings quote addresses, and what was answered
         },
     }

@@ -132,6 +132,8 @@ EMAIL_USE_SSL = EMAIL_CONFIG.get("EMAIL_USE_SSL", False)
 EMAIL_TIMEOUT = 5
 OPS_ALERT_ADDRESSES = env.list("OPS_ALERT_ADDRESSES", default=[])
 METRICS_TOKEN = env("METRICS_TOKEN", default="")
+PARTNER_WEBHOOKS = env.list("PARTNER_WEBHOOKS", default=[])
+PARTNER_WEBHOOK_SECRETS = env.list("PARTNER_WEBHOOK_SECRETS", default=[])
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default=f"{SITE_NAME} <no-reply@{SITE_HOST}>")
 
 # --- What a browser is told ------------------------------------------------------------------------------------------
@@ -275,9 +277,7 @@ CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_DEFAULT_QUEUE = "bells"
-WORKER_THREADS = env.int(
-    "WORKER_THREADS", default=64
-)  # most of them wait for Stripe, and hold nothing meanwhile
+WORKER_THREADS = env.int("WORKER_THREADS", default=64)  # most of them wait for Stripe, and hold nothing
 CELERY_WORKER_POOL = "threads"
 CELERY_WORKER_CONCURRENCY = WORKER_THREADS
 

@@ -12,10 +12,12 @@ class StripeKeysConfig(AppConfig):
     def ready(self) -> None:
         """Make the queue, the periodic jobs and the start-up checks known."""
         from stripe_keys import audit, checks, ledger, stand_ins, surveys, sweeps, tasks
+        from stripe_keys.outgoing import upkeep
         from work import engine, periodic
 
         engine.register(tasks.VALIDATIONS)
         engine.register(tasks.LEDGER)
+        engine.register(tasks.OUTGOING)
         periodic.every(sweeps.PLANNED_EVERY_SECONDS, "plan-due-checks", tasks.plan_due_checks)
         periodic.every(surveys.PLANNED_EVERY_SECONDS, "plan-surveys", surveys.plan_surveys)
         periodic.every(3600, "give-up-on-unproven-keys", tasks.give_up_on_unproven_keys)
@@ -26,4 +28,7 @@ class StripeKeysConfig(AppConfig):
         periodic.every(60, "tell-of-stand-ins", stand_ins.tell_ops_of_new_ones)
         periodic.every(3600, "mark-ledger", ledger.mark)
         periodic.every(60, "advance-vault-audit", audit.advance_nightly)
+        periodic.every(60, "list-partner-endpoints", upkeep.list_endpoints)
+        periodic.every(3600, "give-up-on-messages", upkeep.give_up)
+        periodic.every(24 * 3600, "forget-old-messages", upkeep.forget_old)
         checks.register_checks()

@@ -11,6 +11,7 @@ from django.core.checks import Warning as Caution
 from django.db import Error as DatabaseTrouble
 
 from stripe_keys import ledger, pace, permissions, vault
+from stripe_keys.outgoing import endpoints
 
 _LONGEST_WAIT_SECONDS = 20  # of a check's lease the rest is for Stripe's answers
 
@@ -19,6 +20,7 @@ def register_checks() -> None:
     """Add this app's checks to Django's."""
     register(check_manifest)
     register(check_pace)
+    register(check_partner_endpoints, Tags.security)
     register(check_key_material, Tags.security)
     register(check_ledger_is_named)
     register(check_ledger_agrees, Tags.security, deploy=True)
@@ -49,6 +51,12 @@ def check_pace(**_: Any) -> list[CheckMessage]:
         for name in ("live", "test")
         if (seconds := pace.seconds_for(requests, livemode=name == "live")) > _LONGEST_WAIT_SECONDS
     ]
+
+
+def check_partner_endpoints(**_: Any) -> list[CheckMessage]:
+    """Each endpoint of the partner's own systems has an address that may be sent to, and a secret to sign with."""
+    hint = "Write PARTNER_WEBHOOKS=name=https://… and PARTNER_WEBHOOK_SECRETS=name:whsec_…."
+    return [Error(refusal, hint=hint, id="stripe_keys.E009") for refusal in endpoints.refusals()]
 
 
 def check_key_material(**_: Any) -> list[CheckMessage]:

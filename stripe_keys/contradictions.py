@@ -31,5 +31,5 @@ def ended_as_put_back(key: RestrictedKey) -> bool:
     if not ledger_entries.was_erased(key):
         return False
     reason = "It had been erased before, and was put back by hand."
-    lifecycle.move(key, RestrictedKey.Status.REMOVED, actor="the site", reason=reason)
+    lifecycle.move(key, RestrictedKey.Status.REMOVED, actor="the site", reason=reason, code="erased_before")
     return True

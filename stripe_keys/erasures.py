@@ -23,7 +23,7 @@ def erase_merchant(*, merchant: Merchant, actor: str, reason: str, now: datetime
     list(installs.select_for_update(of=("self",)))
     kept = list(RestrictedKey.objects.kept().filter(merchant=merchant).locked_in_turn())
     for key in kept:
-        lifecycle.move(key, RestrictedKey.Status.REMOVED, actor=actor, reason=reason)
+        lifecycle.move(key, RestrictedKey.Status.REMOVED, actor=actor, reason=reason, code="account_closed")
     KeyEnvelope.objects.filter(key__merchant=merchant).delete()
     MerchantDataKey.objects.filter(merchant=merchant).delete()
     installs.update(status=StripeInstall.Status.UNINSTALLED, uninstalled_at=now)

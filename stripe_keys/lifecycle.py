@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 
 from accounts.models import User
-from stripe_keys import ledger_entries
+from stripe_keys import ledger_entries, outgoing
 from stripe_keys.models import KeyEnvelope, KeyUse, RestrictedKey, StatusChange, Validation
 from work import bell
 
@@ -48,9 +48,10 @@ def locked(key: RestrictedKey) -> RestrictedKey:
     return RestrictedKey.objects.select_for_update(of=("self",)).select_related("merchant").get(pk=key.pk)
 
 
-def move(key: RestrictedKey, to: str, *, actor: str, reason: str, **fields: object) -> None:
-    """Move `key` from the status it was read with to `to`, and write the history.
+def move(key: RestrictedKey, to: str, *, actor: str, reason: str, code: str = "", **fields: object) -> None:
+    """Move `key` from the status it was read with to `to`, write the history, and tell the partner's own systems.
 
+    They are told `code` in place of the reason; without it, the `last_problem` among `fields`, or the usual cause.
     Leaving the kept statuses erases the envelope and ends the checks that wait, in the same transaction.
 
     Raises:
@@ -62,15 +63,16 @@ def move(key: RestrictedKey, to: str, *, actor: str, reason: str, **fields: obje
     moved = RestrictedKey.objects.filter(pk=key.pk, status=key.status).update(status=to, **fields)
     if not moved:
         raise StatusMoved
-    record(key, actor=actor, reason=reason, to=to)
+    change = record(key, actor=actor, reason=reason, to=to)
     key.refresh_from_db()
+    outgoing.tell_move(key, change, code=code or str(fields.get("last_problem") or ""))
     if not key.is_kept:
         erase(key, reason=reason)
 
 
-def record(key: RestrictedKey, *, actor: str, reason: str, to: str = "") -> None:
+def record(key: RestrictedKey, *, actor: str, reason: str, to: str = "") -> StatusChange:
     """Add a line to the key's history; without `to`, one that does not move it."""
-    StatusChange.objects.create(
+    return StatusChange.objects.create(
         key=key, from_status=key.status, to_status=to or key.status, actor=actor[:200], reason=reason[:300]
     )
 

@@ -6,6 +6,7 @@ Every function here runs inside the transaction that settles a check, and its ca
 import logging
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from accounts.notices import tell_ops
 from stripe_keys import binding, catalogue, ledger_entries, lifecycle, takeover
@@ -109,7 +110,7 @@ def _settle_claim(key: RestrictedKey, inspection: Inspection, now: datetime) -> 
     return Standing.THEIRS
 
 
-def _reject(key: RestrictedKey, reason: str, problem: str, **fields: object) -> Standing:
+def _reject(key: RestrictedKey, reason: str, problem: str, **fields: Any) -> Standing:
     log.warning("key refused for its account", extra={**_about(key), "code": problem})
     lifecycle.move(key, Status.REJECTED, actor="the site", reason=reason, last_problem=problem, **fields)
     return Standing.REJECTED

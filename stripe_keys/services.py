@@ -177,7 +177,11 @@ def _give_way(key: RestrictedKey, user: User) -> None:
     )
     for pending in rivals:
         lifecycle.move(
-            pending, Status.REMOVED, actor=actor_name(user), reason="A newer key was pasted instead."
+            pending,
+            Status.REMOVED,
+            actor=actor_name(user),
+            reason="A newer key was pasted instead.",
+            code="newer_key",
         )
 
 
@@ -221,7 +225,9 @@ def remove(*, key: RestrictedKey, user: User, now: datetime) -> None:
     key = lifecycle.locked(key)
     if not key.is_kept:
         raise NotPossibleNow
-    lifecycle.move(key, Status.REMOVED, actor=actor_name(user), reason="The merchant removed it.")
+    lifecycle.move(
+        key, Status.REMOVED, actor=actor_name(user), reason="The merchant removed it.", code="by_merchant"
+    )
     account = key.stripe_account_id
     of_account = RestrictedKey.objects.kept().filter(
         merchant=key.merchant_id, stripe_account_id=account, livemode=key.livemode

@@ -8,7 +8,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from stripe_keys import brake, ledger, ledger_entries, lifecycle, surveys, sweeps, usage, validation
-from stripe_keys.models import KeySubmission, LedgerEntry, RestrictedKey, Validation
+from stripe_keys.models import KeySubmission, LedgerEntry, OutgoingMessage, RestrictedKey, Validation
+from stripe_keys.outgoing import delivery, messages
 from work import engine
 from work.engine import Queue
 
@@ -41,6 +42,17 @@ LEDGER = Queue(
     max_attempts=10_000,  # an erasure is never given up on
 )
 
+OUTGOING = Queue(
+    name=messages.QUEUE,
+    model=OutgoingMessage,
+    process=delivery.process,
+    task_name="stripe_keys.tasks.drain_outgoing",
+    lease=delivery.LEASE,
+    max_attempts=delivery.MOST_ATTEMPTS,
+    backoff=delivery.backoff,
+    on_dead=delivery.on_dead,
+)
+
 
 @shared_task
 def drain_validations(merchant_id: str) -> int:
@@ -52,6 +64,12 @@ def drain_validations(merchant_id: str) -> int:
 def drain_ledger() -> int:
     """Write what was erased into the deletion ledger; returns how many lines."""
     return engine.drain(LEDGER)
+
+
+@shared_task
+def drain_outgoing(lane: str) -> int:
+    """Send the due messages of one lane of an endpoint of the partner's, one after another; returns how many."""
+    return engine.drain(OUTGOING, lane=lane)
 
 
 def plan_due_checks() -> None:

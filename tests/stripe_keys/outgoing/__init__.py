@@ -1,0 +1,1 @@
+"""What the partner's own systems are told, over real HTTP to a little receiver."""

@@ -1,0 +1,116 @@
+"""One of the partner's own systems: a little HTTP server that takes signed messages, or does not."""
+
+import base64
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from standardwebhooks import Webhook
+
+
+def a_secret() -> str:
+    """A signing secret of Standard Webhooks, made now."""
+    return "whsec_" + base64.b64encode(os.urandom(32)).decode()
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A request as it came."""
+
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    def verified(self, secret: str) -> dict[str, Any]:
+        """The message, verified with the library; raises WebhookVerificationError."""
+        told: dict[str, Any] = Webhook(secret).verify(self.body, self.headers)
+        return told
+
+
+@dataclass
+class Receiver:
+    """What came, and what is answered: a status, or a way not to answer."""
+
+    port: int = 0
+    answers: list[int | str] = field(default_factory=list)
+    """Taken one by one, the last one for ever: a status, `trickle` or `hang`."""
+    arrivals: list[Arrival] = field(default_factory=list)
+    most_at_once: int = 0
+    released: threading.Event = field(default_factory=threading.Event)
+    _now: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.port}/from-ledgerline?token=of-the-address"
+
+    def come(self, arrival: Arrival) -> int | str:
+        """Note a request; what to answer."""
+        with self._lock:
+            self._now += 1
+            self.most_at_once = max(self.most_at_once, self._now)
+            self.arrivals.append(arrival)
+            if len(self.answers) > 1:
+                return self.answers.pop(0)
+            return self.answers[0] if self.answers else 204
+
+    def gone(self) -> None:
+        """A request was answered."""
+        with self._lock:
+            self._now -= 1
+
+
+@contextmanager
+def receiving() -> Iterator[Receiver]:
+    """A receiver that listens."""
+    receiver = Receiver()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            answer = receiver.come(Arrival(self.path, dict(self.headers), body))
+            try:
+                self._answer(answer)
+            except OSError:
+                pass  # whoever asked has hung up
+            finally:
+                receiver.gone()
+
+        do_GET = do_POST  # noqa: N815 # the base class's name, for whoever follows a redirect
+
+        def _answer(self, answer: int | str) -> None:
+            if answer == "trickle":
+                self.wfile.write(b"HTTP/1.1 200 OK\r\n")
+                while not receiver.released.wait(0.05):
+                    self.wfile.write(b"X")
+            elif answer == "hang":
+                receiver.released.wait(20)
+            else:
+                self.send_response(int(answer))
+                if 300 <= int(answer) < 400:
+                    self.send_header("Location", f"{receiver.url}&redirected=1")
+                self.send_header("Set-Cookie", "seen=1")
+                self.send_header("Content-Length", "17")
+                self.end_headers()
+                self.wfile.write(b"a text of theirs\n")
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 # the base class's name
+            """Nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    receiver.port = server.server_address[1]
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield receiver
+    finally:
+        receiver.released.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
