@@ -14,9 +14,13 @@ class WebhooksConfig(AppConfig):
         from django.core.checks import register
 
         from webhooks import pruning, secrets_in_use, signature, tasks
+        from webhooks.reconciling import accounts, runs
         from work import engine, periodic
 
         engine.register(tasks.EVENTS)
+        engine.register(tasks.RECONCILIATIONS)
+        periodic.every(runs.BEGUN_EVERY_SECONDS, "reconcile", runs.begin_regular_run)
+        register(accounts.check_setting)
         register(signature.check_secrets)
         register(pruning.check_ages)
         periodic.every(pruning.PRUNED_EVERY_SECONDS, "prune-events", pruning.prune_some)

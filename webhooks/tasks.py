@@ -1,11 +1,12 @@
-"""The events' queue and the task that answers its bell."""
+"""The queues of events and of searches for lost ones, and the tasks that answer their bells."""
 
 from datetime import timedelta
 
 from celery import shared_task
 
 from webhooks import handlers, inbox
-from webhooks.models import EventNotification
+from webhooks.models import EventNotification, Reconciliation
+from webhooks.reconciling import runs, turns
 from work import engine
 from work.engine import Queue
 
@@ -17,6 +18,20 @@ EVENTS = Queue(
     lease=timedelta(seconds=60),
     on_dead=handlers.gave_up,
 )
+RECONCILIATIONS = Queue(
+    name=runs.QUEUE,
+    model=Reconciliation,
+    process=runs.process,
+    task_name="webhooks.tasks.drain_reconciliations",
+    lease=turns.LEASE,
+    on_dead=runs.gave_up,
+)
+
+
+@shared_task
+def drain_reconciliations(lane: str = Reconciliation.LANE) -> int:
+    """Work on the present search for one turn or more; returns how many."""
+    return engine.drain(RECONCILIATIONS, lane=lane)
 
 
 @shared_task

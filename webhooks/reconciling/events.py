@@ -1,0 +1,168 @@
+"""The first phase: the events that Stripe lists for each account, page by page, several accounts at a time."""
+
+import time
+from collections import deque
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.utils import timezone
+
+from stripe_keys import gateway, listings
+from stripe_keys.listings import Ask, Page
+from webhooks.handlers import HANDLERS
+from webhooks.models import AccountCursor
+from webhooks.reconciling import accounts, found
+from webhooks.reconciling.turns import MOST_SILENT, Turn
+from work import engine
+
+TYPES = tuple(kind for kind in HANDLERS if kind.startswith("v2."))
+OVERLAP = timedelta(hours=1)
+KEPT_BY_STRIPE = timedelta(days=30)
+MOST_PAGES = 50
+MOST_PAGES_OF_ALL = 2000
+_A_MINUTE = timedelta(minutes=1)
+_PICKED_AT_ONCE = 200
+_WIDEST = 50
+_FEW = 3
+_SHARE_OF_AN_ACCOUNT = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """A list that has been begun: whose, at which page it goes on, and what its end will mean."""
+
+    cursor: int
+    account: str
+    livemode: bool
+    path: str
+    pages: int = 0
+    asked_at: str
+    moves: bool
+
+
+def modes() -> list[bool]:
+    """The modes in which Stripe can be asked at all."""
+    return [livemode for livemode in (True, False) if gateway.can_ask_as_app(livemode=livemode)]
+
+
+def search(turn: Turn) -> bool:
+    """Go on with the search; returns whether it is over."""
+    if not modes():
+        turn.note("events", "not_configured")
+        return True
+    picked: deque[AccountCursor] = deque()
+    while not turn.is_over():
+        readings = _fill(turn, picked)
+        if not readings:
+            return True
+        began = time.monotonic()
+        is_followed = any(reading.pages for reading in readings)
+        _round(turn, readings)
+        turn.pace(len(readings), began)
+        if is_followed:
+            turn.pause(began + _pause_of_an_account() - time.monotonic())
+    return False
+
+
+def _pause_of_an_account() -> float:
+    """How far apart two pages of one account are, so that its own checks are left most of what Stripe allows it."""
+    return 1 / (_SHARE_OF_AN_ACCOUNT * min(settings.STRIPE_RATE_LIVE, settings.STRIPE_RATE_TEST))
+
+
+def _fill(turn: Turn, picked: deque[AccountCursor]) -> list[Reading]:
+    """The lists that are open, and as many new ones as the next round has room for."""
+    readings = [Reading(**each) for each in turn.progress.get("open", [])]
+    row = turn.row
+    width = max(1, min(_WIDEST, int(settings.RECONCILE_REQUESTS_PER_SECOND)))
+    room = width - len(readings)
+    if turn.limit is not None:
+        room = min(room, turn.limit - row.accounts_done - row.accounts_failed - len(readings))
+    refused = turn.progress.get("modes_refused", [])
+    if room > len(picked):
+        askable = accounts.to_search(
+            modes=[mode for mode in modes() if mode not in refused], only=row.only_account
+        )
+        without = [reading.cursor for reading in readings]
+        picked.clear()
+        picked.extend(
+            accounts.next_ones(askable, began=row.created_at, without=without, limit=_PICKED_AT_ONCE)
+        )
+    now = timezone.now()
+    while picked and room > 0:
+        readings.append(_begun(turn, picked.popleft(), now))
+        room -= 1
+    return readings
+
+
+def _begun(turn: Turn, cursor: AccountCursor, now: datetime) -> Reading:
+    """Searched is from `since` on, or from an hour before where the last search ended.
+
+    One that begins later than that leaves a hole, so its end does not move the cursor.
+    """
+    until = cursor.listed_until or now - KEPT_BY_STRIPE
+    since = turn.row.since or until - OVERLAP
+    return Reading(
+        cursor=cursor.pk,
+        account="" if cursor.stripe_account_id == accounts.PLATFORM else cursor.stripe_account_id,
+        livemode=cursor.livemode,
+        path=listings.events_path(TYPES, since=max(since, now - KEPT_BY_STRIPE + _A_MINUTE)),
+        asked_at=now.isoformat(),
+        moves=since <= until,
+    )
+
+
+def _round(turn: Turn, readings: list[Reading]) -> None:
+    """Ask for a page of each list, and save what follows from all of them together."""
+    asks = [Ask(path=each.path, livemode=each.livemode, stripe_account_id=each.account) for each in readings]
+    pages = listings.events(asks)
+    turn.progress["open"] = [asdict(reading) for reading in readings]
+    if any(page.is_answer for page in pages):
+        turn.stripe_answered()
+    else:
+        is_few = len(readings) < _FEW
+        # One account that hangs must not hold up the others for ever; all of them together are Stripe's matter.
+        turn.stripe_was_silent(patience=2 if is_few and turn.row.accounts_done else MOST_SILENT)
+        if not is_few:
+            raise engine.GiveUp("StripeUnavailable")
+    with turn.save():
+        following = [_take(turn, reading, page) for reading, page in zip(readings, pages, strict=True)]
+        turn.progress["open"] = [asdict(reading) for reading in following if reading is not None]
+
+
+def _take(turn: Turn, reading: Reading, page: Page) -> Reading | None:
+    """Keep what the page brought; returns how the list goes on, or None at its end."""
+    if page.problem == "refused_401":  # the app's own key is dead: nobody else's list would fare better
+        turn.progress["modes_refused"] = [*turn.progress.get("modes_refused", []), reading.livemode]
+        turn.note("events", "own_key_refused")
+    if page.problem:
+        return _failed(turn, reading, page.problem)
+    kept = found.keep(
+        page.rows,
+        types=frozenset(TYPES),
+        stripe_account_id=reading.account,
+        livemode=reading.livemode,
+        now=timezone.now(),
+        is_dry=turn.is_dry,
+    )
+    turn.row.events_listed += kept.events
+    turn.row.events_missed += kept.missed
+    turn.progress["events_early"] = turn.progress.get("events_early", 0) + kept.early
+    if not page.next_path:
+        return _ended(turn, reading)
+    if page.next_path == reading.path:
+        return _failed(turn, reading, "endless_list")
+    if reading.pages + 1 >= (MOST_PAGES if reading.account else MOST_PAGES_OF_ALL):
+        return _failed(turn, reading, "too_many_pages")
+    return Reading(**{**asdict(reading), "path": page.next_path, "pages": reading.pages + 1})
+
+
+def _ended(turn: Turn, reading: Reading) -> None:
+    turn.row.accounts_done += 1
+    moves = reading.moves and not turn.is_dry
+    accounts.tried(reading.cursor, listed_until=datetime.fromisoformat(reading.asked_at) if moves else None)
+
+
+def _failed(turn: Turn, reading: Reading, problem: str) -> None:
+    turn.row.accounts_failed += 1
+    accounts.tried(reading.cursor, problem=problem)

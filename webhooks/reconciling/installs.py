@@ -1,0 +1,199 @@
+"""The second phase: the installs that Stripe lists, compared with ours.
+
+An install of ours that Stripe does not show is asked about once more by itself before it ends here, and none ends if
+Stripe shows none of ours at all (it may not list such apps), or lacks more than merchants end on their own.
+"""
+
+import logging
+import time
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from accounts.notices import tell_ops
+from stripe_keys import known_accounts, listings, reports
+from stripe_keys.gateway import StripeUnavailable
+from stripe_keys.listings import Ask, Page
+from webhooks.models import AccountCursor
+from webhooks.reconciling.events import modes
+from webhooks.reconciling.turns import Turn
+from work import engine
+
+log = logging.getLogger(__name__)
+MOST_PAGES = 5000
+_PRESENT = ("installed", "installing")
+_COUNTED_AT_ONCE, _ASKED_AT_ONCE = 500, 10
+
+
+def compare(turn: Turn) -> bool:
+    """Go on with the comparison; returns whether it is over."""
+    if not settings.STRIPE_APP_OBJECT_ID or not modes():
+        turn.note("installs", "not_configured")
+        return True
+    state = turn.progress.setdefault("installs", {"modes": modes()})
+    while state["modes"]:
+        if turn.is_over():
+            return False
+        livemode = state["modes"][0]
+        if turn.row.only_account:
+            _ask_about(turn, [turn.row.only_account], livemode=livemode)
+            _next_mode(turn, state)
+        else:
+            _STEPS[state.get("step", "list")](turn, state, livemode)
+    return True
+
+
+def _next_mode(turn: Turn, state: dict[str, Any], problem: str = "") -> None:
+    if problem:
+        turn.note(f"installs_{'live' if state['modes'][0] else 'test'}", problem)
+    left = state["modes"][1:]
+    state.clear()
+    state["modes"] = left
+    with turn.save():
+        pass
+
+
+# --- What Stripe lists -----------------------------------------------------------------------------------------------
+
+
+def _list(turn: Turn, state: dict[str, Any], livemode: bool) -> None:
+    began = time.monotonic()
+    path = state.get("path") or listings.installs_path()
+    page = listings.installs(Ask(path=path, livemode=livemode))
+    if not page.is_answer:
+        turn.stripe_was_silent()
+        raise engine.GiveUp("StripeUnavailable")
+    turn.stripe_answered()
+    state["pages"] = state.get("pages", 0) + 1
+    problem = page.problem or _is_endless(page, path, state["pages"])
+    if problem:
+        _next_mode(turn, state, problem)
+        return
+    state.setdefault("began", timezone.now().isoformat())
+    with turn.save():
+        _note_shown(turn, state, page, livemode=livemode)
+        state["path"] = page.next_path
+        if not page.next_path:
+            state["step"] = "count"
+    turn.pace(1, began)
+
+
+def _is_endless(page: Page, path: str, pages: int) -> str:
+    return "endless_list" if page.next_path == path or (page.next_path and pages >= MOST_PAGES) else ""
+
+
+def _note_shown(turn: Turn, state: dict[str, Any], page: Page, *, livemode: bool) -> None:
+    """Remember which of ours Stripe shows, and renew those that we call ended. Nobody new is bound."""
+    shown = {
+        str(row["account"])
+        for row in page.rows
+        if row.get("status") in _PRESENT
+        and row.get("livemode", livemode) == livemode
+        and row.get("app", settings.STRIPE_APP_OBJECT_ID) == settings.STRIPE_APP_OBJECT_ID
+        and "account" in row
+    }
+    ours = AccountCursor.objects.filter(stripe_account_id__in=shown, livemode=livemode)
+    state["shown"] = state.get("shown", 0) + ours.update(seen_installed_at=Now())
+    for account in sorted(known_accounts.uninstalled_among(list(shown), livemode=livemode)):
+        _renew(turn, account, livemode=livemode)
+
+
+def _renew(turn: Turn, account: str, *, livemode: bool) -> None:
+    if turn.is_dry:
+        turn.row.installs_mended += 1
+        return
+    now = timezone.now()
+    reports.app_installed(stripe_account_id=account, livemode=livemode, reported_at=now, now=now)
+    turn.row.installs_mended += bool(known_accounts.installed_among([account], livemode=livemode))
+
+
+# --- What Stripe does not list ---------------------------------------------------------------------------------------
+
+
+def _unseen(state: dict[str, Any], livemode: bool, limit: int) -> list[AccountCursor]:
+    """The next accounts that this list did not show, and may be believed not to."""
+    moment = parse_datetime(state["began"])
+    unseen = AccountCursor.objects.filter(livemode=livemode, pk__gt=state.get("cursor", 0))
+    unseen = unseen.filter(Q(seen_installed_at__isnull=True) | Q(seen_installed_at__lt=moment))
+    if not state.get("shown"):
+        unseen = unseen.exclude(seen_installed_at__isnull=True)
+    return list(unseen.order_by("pk")[:limit])
+
+
+def _gone(batch: list[AccountCursor], livemode: bool) -> list[str]:
+    accounts = [cursor.stripe_account_id for cursor in batch]
+    return sorted(known_accounts.installed_among(accounts, livemode=livemode))
+
+
+def _count(turn: Turn, state: dict[str, Any], livemode: bool) -> None:
+    batch = _unseen(state, livemode, _COUNTED_AT_ONCE)
+    state["gone"] = state.get("gone", 0) + len(_gone(batch, livemode))
+    if batch:
+        state["cursor"] = batch[-1].pk
+        with turn.save():
+            pass
+        return
+    ours = known_accounts.count_installed(livemode=livemode)
+    most = max(settings.KEY_BRAKE_ACCOUNTS - 1, settings.KEY_BRAKE_SHARE * ours)
+    if state["gone"] > most:
+        _hold(state["gone"], ours)
+        _next_mode(turn, state, "too_many_gone")
+        return
+    state.update(step="end", cursor=0)
+    with turn.save():
+        pass
+
+
+def _hold(gone: int, ours: int) -> None:
+    log.critical("Stripe's list of installs lacks %s of our %s; none was ended", gone, ours)
+    tell_ops(
+        subject="Stripe's list of installs lacks many of ours",
+        body=f"It lacks {gone} of {ours}, which is more than merchants uninstall on their own, so none of them was"
+        " ended here. If they are really gone, their keys die at their next check; one account is ended with"
+        " `manage.py reconcile --installs --account acct_…`.",
+        dedupe_key=f"installs-gone:{timezone.now():%Y-%m-%d}",
+    )
+
+
+def _end(turn: Turn, state: dict[str, Any], livemode: bool) -> None:
+    batch = _unseen(state, livemode, _ASKED_AT_ONCE)
+    if not batch:
+        _next_mode(turn, state)
+        return
+    _ask_about(turn, _gone(batch, livemode), livemode=livemode)
+    state["cursor"] = batch[-1].pk
+    with turn.save():
+        pass
+
+
+def _ask_about(turn: Turn, accounts: list[str], *, livemode: bool) -> None:
+    """Ask Stripe about each of these accounts by itself, and act on what it says of it."""
+    for account in accounts:
+        began, reported_at = time.monotonic(), timezone.now()
+        try:
+            is_there = reports.installed_at_stripe(account, livemode=livemode)
+        except StripeUnavailable:
+            turn.stripe_was_silent()
+            raise engine.GiveUp("StripeUnavailable") from None
+        turn.stripe_answered()
+        with turn.save():
+            if is_there is False and known_accounts.installed_among([account], livemode=livemode):
+                turn.row.installs_mended += 1
+                if not turn.is_dry:
+                    reports.app_uninstalled(
+                        stripe_account_id=account,
+                        livemode=livemode,
+                        reported_at=reported_at,
+                        still_installed=False,
+                        now=timezone.now(),
+                    )
+            elif is_there and known_accounts.uninstalled_among([account], livemode=livemode):
+                _renew(turn, account, livemode=livemode)
+        turn.pace(1, began)
+
+
+_STEPS = {"list": _list, "count": _count, "end": _end}
