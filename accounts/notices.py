@@ -1,10 +1,14 @@
 """What a merchant is told by mail. A notice is a row first: it waits until the mail server has taken it."""
 
 import smtplib
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from functools import reduce
+from operator import or_
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
+from django.db import connection
+from django.db.models import Q
 from django.template.loader import render_to_string
 from django.utils import timezone
 
@@ -15,15 +19,26 @@ from work.engine import GiveUp, Postpone, Queue, problem_of
 QUEUE_NAME = "notices"
 OPS_LANE = "ops"
 GIVE_UP_AFTER = timedelta(days=7)
+AT_MOST_EVERY = timedelta(days=1)
+_MOMENT = "%Y%m%dT%H%M%S"
 _SHORTEST_WAIT = timedelta(seconds=10)
 _LONGEST_WAIT = timedelta(minutes=10)
 
 
-def tell(*, merchant: Merchant, subject: str, body: str, dedupe_key: str) -> None:
+def tell(
+    *,
+    merchant: Merchant,
+    subject: str,
+    body: str,
+    dedupe_key: str,
+    now: datetime | None = None,
+    delay: timedelta = timedelta(),
+) -> None:
     """Mail everybody of `merchant`, once per `dedupe_key`, as part of the caller's transaction.
 
     `body` is plain text: paragraphs with an empty line between, addresses written out. Neither it nor the subject may
-    hold a secret. Nothing is sent here; the mail goes out after the commit, or once the mail server is back.
+    hold a secret. Nothing is sent here; the mail goes out after the commit, or once the mail server is back, and not
+    before `delay` has passed since `now`: until it is sent, `take_back` can stop it.
     """
     lane = str(merchant.pk)
     notice = Notice(
@@ -33,8 +48,44 @@ def tell(*, merchant: Merchant, subject: str, body: str, dedupe_key: str) -> Non
         body=body.strip(),
         dedupe_key=dedupe_key,
     )
+    if now is not None:
+        notice.created_at = now
+    if delay > timedelta():
+        notice.due_at = (now or timezone.now()) + delay
     Notice.objects.bulk_create([notice], ignore_conflicts=True)
     ring_on_commit(QUEUE_NAME, lane)
+
+
+def tell_at_most_daily(*, merchant: Merchant, subject: str, body: str, about: str, now: datetime) -> None:
+    """Mail as `tell` does; of the same thing, by what it is `about`, no second mail goes out within AT_MOST_EVERY.
+
+    What is told again sooner waits until then, as one mail however often it was told, and is not sent if it has been
+    taken back by then. So trouble that comes and goes makes one mail a day at most, trouble that stays is told, and
+    the same trouble weeks later is told again.
+    """
+    with connection.cursor() as cursor:  # two that tell the same take turns, until their transactions end
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [about])
+    about = f"{about[:180]}@"
+    told = Notice.objects.filter(dedupe_key__startswith=about)
+    moments = list(told.values_list("state", "dedupe_key"))
+    if any(state == Notice.State.WAITING for state, _ in moments):
+        return
+    sent = [datetime.strptime(mark.removeprefix(about), _MOMENT).replace(tzinfo=UTC) for _, mark in moments]
+    due_at = max([now, *(one + AT_MOST_EVERY for one in sent)]).astimezone(UTC)
+    tell(
+        merchant=merchant,
+        subject=subject,
+        body=body,
+        dedupe_key=f"{about}{due_at.strftime(_MOMENT)}",
+        now=now,
+        delay=due_at - now,
+    )
+
+
+def take_back(*beginnings: str) -> None:
+    """Drop what waits to be sent, by the beginnings of its dedupe keys: it is no longer true, or of no use any more."""
+    waiting = Notice.objects.filter(state=Notice.State.WAITING)
+    waiting.filter(reduce(or_, [Q(dedupe_key__startswith=one) for one in beginnings])).delete()
 
 
 def tell_ops(*, subject: str, body: str, dedupe_key: str) -> None:

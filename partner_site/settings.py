@@ -228,7 +228,7 @@ STRIPE_RATE_SHARE = env.float("STRIPE_RATE_SHARE", default=0.8)
 STRIPE_EVENTS_LISTED = env("STRIPE_EVENTS_LISTED", default="per_account")
 RECONCILE_REQUESTS_PER_SECOND = env.float("RECONCILE_REQUESTS_PER_SECOND", default=10.0)
 INSTALL_STATE_LIFETIME_SECONDS = env.int("INSTALL_STATE_LIFETIME_SECONDS", default=600)
-KEY_REMOVED_ON_UNINSTALL = env.bool("KEY_REMOVED_ON_UNINSTALL", default=True)
+KEY_ON_UNINSTALL = env("KEY_ON_UNINSTALL", default="remove")
 
 # --- The vault -------------------------------------------------------------------------------------------------------
 KEY_SERVICE = env("KEY_SERVICE", default="local")

@@ -11,7 +11,7 @@ class StripeKeysConfig(AppConfig):
 
     def ready(self) -> None:
         """Make the queue, the periodic jobs and the start-up checks known."""
-        from stripe_keys import audit, checks, ledger, stand_ins, surveys, sweeps, tasks
+        from stripe_keys import audit, checks, ledger, reminders, stand_ins, surveys, sweeps, tasks
         from stripe_keys.outgoing import upkeep
         from work import engine, periodic
 
@@ -26,6 +26,7 @@ class StripeKeysConfig(AppConfig):
         periodic.every(24 * 3600, "forget-old-usage", tasks.forget_old_usage)
         periodic.every(60, "watch-incidents", tasks.watch_incidents)
         periodic.every(60, "tell-of-stand-ins", stand_ins.tell_ops_of_new_ones)
+        periodic.every(reminders.SENT_EVERY_SECONDS, "remind-of-ending-keys", reminders.remind)
         periodic.every(3600, "mark-ledger", ledger.mark)
         periodic.every(60, "advance-vault-audit", audit.advance_nightly)
         periodic.every(60, "list-partner-endpoints", upkeep.list_endpoints)

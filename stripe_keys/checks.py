@@ -10,7 +10,7 @@ from django.core.checks import CheckMessage, Error, Info, Tags, register
 from django.core.checks import Warning as Caution
 from django.db import Error as DatabaseTrouble
 
-from stripe_keys import ledger, pace, permissions, vault
+from stripe_keys import ledger, pace, permissions, uninstalls, vault
 from stripe_keys.outgoing import endpoints
 
 _LONGEST_WAIT_SECONDS = 20  # of a check's lease the rest is for Stripe's answers
@@ -20,6 +20,7 @@ def register_checks() -> None:
     """Add this app's checks to Django's."""
     register(check_manifest)
     register(check_pace)
+    register(check_uninstall_policy)
     register(check_partner_endpoints, Tags.security)
     register(check_key_material, Tags.security)
     register(check_ledger_is_named)
@@ -57,6 +58,19 @@ def check_partner_endpoints(**_: Any) -> list[CheckMessage]:
     """Each endpoint of the partner's own systems has an address that may be sent to, and a secret to sign with."""
     hint = "Write PARTNER_WEBHOOKS=name=https://… and PARTNER_WEBHOOK_SECRETS=name:whsec_…."
     return [Error(refusal, hint=hint, id="stripe_keys.E009") for refusal in endpoints.refusals()]
+
+
+def check_uninstall_policy(**_: Any) -> list[CheckMessage]:
+    """KEY_ON_UNINSTALL is one of the policies that there are."""
+    if settings.KEY_ON_UNINSTALL in uninstalls.POLICIES:
+        return []
+    return [
+        Error(
+            "KEY_ON_UNINSTALL is neither remove nor keep.",
+            hint="remove erases the keys of a merchant who uninstalls the app; keep goes on with them.",
+            id="stripe_keys.E010",
+        )
+    ]
 
 
 def check_key_material(**_: Any) -> list[CheckMessage]:

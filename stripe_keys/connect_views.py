@@ -18,6 +18,7 @@ from accounts.services import MerchantIsClosed
 from accounts.tenancy import merchant_of, recently_authenticated
 from stripe_keys import installs, permissions, services
 from stripe_keys.account_names import short_account
+from stripe_keys.endings import countdown, written
 from stripe_keys.forms import PasteKeyForm
 from stripe_keys.installs import InstallRefused
 from stripe_keys.models import RestrictedKey
@@ -177,6 +178,14 @@ def _note_refusal(request: HttpRequest, form: PasteKeyForm) -> None:
         )
 
 
+def _end_of(replaces: RestrictedKey | None) -> dict[str, str]:
+    """When the key that is to be replaced ends, in words; empty where that is not known."""
+    end = replaces.expires_at if replaces is not None else None
+    if end is None:
+        return {}
+    return {"replaces_ends": countdown(end, timezone.now()), "replaces_ends_at": written(end)}
+
+
 def _paste_page(
     request: HttpRequest,
     form: PasteKeyForm,
@@ -190,6 +199,7 @@ def _paste_page(
         "mode": mode,
         "other_mode": _other(mode),
         "replaces": replaces,
+        **_end_of(replaces),
         "app_settings_url": installs.app_settings_url(livemode=mode == "live"),
     }
     return render(request, "stripe_keys/paste_key.html", context, status=status)

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from accounts.models import Merchant
 from accounts.notices import tell_ops
-from stripe_keys import lifecycle, takeover
+from stripe_keys import lifecycle, mails, takeover
 from stripe_keys.account_names import short_account
 from stripe_keys.models import RestrictedKey, StripeInstall
 
@@ -49,7 +49,7 @@ def end_claims(*, stripe_account_id: str, livemode: bool, signed_for: Merchant, 
     )
     for key in keys.kept().locked_in_turn():
         lifecycle.move(key, RestrictedKey.Status.REMOVED, actor="Stripe", reason=reason, last_problem=YIELDED)
-        takeover.tell_yielded(key)
+        mails.tell_yielded(key)
         takeover.let_the_next_try(key, now)
     install.status, install.uninstalled_at = StripeInstall.Status.UNINSTALLED, now
     install.save(update_fields=["status", "uninstalled_at"])

@@ -12,7 +12,7 @@ from django.db.models import Case, Q, QuerySet, Value, When
 from django.views.decorators.debug import sensitive_variables
 
 from accounts.models import Notice, User
-from stripe_keys import lifecycle, services, takeover, vault
+from stripe_keys import lifecycle, mails, services, vault
 from stripe_keys.leaked_text import Reading, read_leaked
 from stripe_keys.lifecycle import actor_name
 from stripe_keys.models import KeySubmission, RestrictedKey
@@ -79,7 +79,7 @@ def in_order(keys: QuerySet[RestrictedKey]) -> QuerySet[RestrictedKey]:
 
 def told(keys: Iterable[RestrictedKey]) -> set[UUID]:
     """Which of `keys` their merchants were told to have leaked, since they were suspended or after their end."""
-    marks = {takeover.mark_of_leak_notice(key): key.pk for key in keys}
+    marks = {mails.mark_of_leak_notice(key): key.pk for key in keys}
     notices = Notice.objects.filter(dedupe_key__in=marks)
     return {marks[mark] for mark in notices.values_list("dedupe_key", flat=True)}
 
@@ -114,5 +114,5 @@ def suspend_and_tell(*, key: RestrictedKey, actor: User, now: datetime) -> Fate:
         lifecycle.record(
             key, actor=actor_name(actor), reason="It was found leaked, and support told the merchant."
         )
-        takeover.tell_leaked(key)
+        mails.tell_leaked(key)
     return fate

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 
 from accounts.models import User
+from accounts.notices import take_back
 from stripe_keys import ledger_entries, outgoing
 from stripe_keys.models import KeyEnvelope, KeyUse, RestrictedKey, StatusChange, Validation
 from work import bell
@@ -15,6 +16,7 @@ from work import bell
 Status = RestrictedKey.Status
 QUEUE = "validations"
 URGENT, EVENTFUL, REGULAR, LEISURELY = 10, 30, 80, 90
+_OVER_WITH_THE_KEY = ("rotated", "ending", "limited", "unreadable", "uninstalled", "suspended", "resumed")
 END_ANNOUNCED = Validation.Reason.EXPIRY_EVENT
 _PRIORITIES = {
     Validation.Reason.ADDED: URGENT,
@@ -80,7 +82,8 @@ def record(key: RestrictedKey, *, actor: str, reason: str, to: str = "") -> Stat
 def erase(key: RestrictedKey, *, reason: str) -> None:
     """Delete the encrypted key; fingerprint and last four characters stay for history and leak look-ups.
 
-    The deletion ledger remembers it, so that no restore of the database brings the key back.
+    The deletion ledger remembers it, so that no restore of the database brings the key back. What its merchant has
+    yet to be told of it while it served is not told any more.
     """
     erased, _ = KeyEnvelope.objects.filter(key=key).delete()
     if erased:
@@ -90,6 +93,7 @@ def erase(key: RestrictedKey, *, reason: str) -> None:
     RestrictedKey.objects.filter(pk=key.pk).update(
         next_check_at=None, awaits_account_confirmation=False, awaits_account_id=False
     )
+    take_back(*(f"{trouble}:{key.pk}:" for trouble in _OVER_WITH_THE_KEY))
 
 
 def request_validation(

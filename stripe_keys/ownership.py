@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from accounts.notices import tell_ops
-from stripe_keys import binding, catalogue, ledger_entries, lifecycle, takeover
+from stripe_keys import binding, catalogue, ledger_entries, lifecycle, mails, takeover
 from stripe_keys.account_names import listed_accounts, short_account
 from stripe_keys.account_sentences import ANOTHER
 from stripe_keys.answers import Answer
@@ -183,7 +183,7 @@ def stop(key: RestrictedKey, inspection: Inspection, now: datetime) -> bool:
 def _remove(key: RestrictedKey, reason: str, now: datetime) -> None:
     lifecycle.move(key, Status.REMOVED, actor="Stripe", reason=reason, last_problem=ANOTHER)
     binding.end_if_unused(key, now)
-    takeover.tell_other_account(key)
+    mails.tell_other_account(key)
     takeover.let_the_next_try(key, now)
 
 
@@ -195,7 +195,7 @@ def _suspend(key: RestrictedKey, reason: str, now: datetime) -> None:
     key.save(update_fields=["suspended_at"])
     lifecycle.record(key, actor="the site", reason=f"{reason} It was suspended.")
     ledger_entries.note_key_suspended(key)
-    takeover.tell_other_account(key)
+    mails.tell_other_account(key)
 
 
 def wait_for_turn(row: Validation) -> None:

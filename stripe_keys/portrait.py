@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from accounts.models import User
-from stripe_keys import least_privilege, ledger, permissions, sentences, weather
+from stripe_keys import endings, least_privilege, ledger, permissions, sentences, weather
 from stripe_keys.models import PermissionCheck, RestrictedKey, StatusChange, Validation
 from stripe_keys.problems import GENERIC_REJECTION, PROBLEMS
 
@@ -93,6 +93,11 @@ class Portrait:
         return self.pace == "1s"
 
     @property
+    def waits(self) -> bool:
+        """Whether something is about to change by itself; a mere countdown is no such thing."""
+        return self.pace in ("1s", "5s")
+
+    @property
     def shows_permissions(self) -> bool:
         """Whether the list of permissions says anything: not for a key that was never let so far."""
         return any(line.outcome != "unchecked" for line in self.permissions)
@@ -143,7 +148,7 @@ def draw(key: RestrictedKey, *, viewer: User, now: datetime) -> Portrait:
 def _notices(key: RestrictedKey, is_open: bool, now: datetime) -> list[sentences.Notice]:
     if is_open and key.status == Status.PENDING and key.quarantined_at is None:
         return []
-    found = sentences.notices(key, now)
+    found = sentences.notices(key, now, endings.successor_of(key) if key.is_expiring else None)
     if key.is_asked_for_account:  # the page asks in a larger box
         found = [notice for notice in found if notice.title != PROBLEMS["account_unknown"][1]]
     restore = ledger.last_restore() if key.is_usable else None
@@ -205,11 +210,18 @@ def _draw_rejected(shown: RestrictedKey, viewer: User, now: datetime) -> Portrai
 
 
 def _pace(key: RestrictedKey, open_check: Validation | None, now: datetime) -> str:
-    if open_check is None or not key.is_kept:
+    if not key.is_kept:
         return ""
+    if open_check is None:
+        return _pace_of_countdown(key, now)
     if open_check.due_at <= now or open_check.is_withheld:
         return "1s"
-    return "5s" if open_check.due_at - now <= SOON else ""
+    return "5s" if open_check.due_at - now <= SOON else _pace_of_countdown(key, now)
+
+
+def _pace_of_countdown(key: RestrictedKey, now: datetime) -> str:
+    """How often "in 2 days" is looked at again, while it counts down."""
+    return "60s" if key.is_expiring and key.expires_at is not None and key.expires_at > now else ""
 
 
 def _version(key: RestrictedKey, check: Validation | None, lines: list[PermissionLine], pace: str) -> str:

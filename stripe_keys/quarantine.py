@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db import transaction
 
 from accounts.notices import tell_ops
-from stripe_keys import lifecycle, takeover
+from stripe_keys import lifecycle, mails
 from stripe_keys.models import (
     KekCanary,
     KeyEnvelope,
@@ -59,7 +59,7 @@ def quarantine(*, key: RestrictedKey, now: datetime, tell_support: bool = True) 
         return False
     RestrictedKey.objects.filter(pk=key.pk).update(quarantined_at=now, last_problem=PROBLEM)
     lifecycle.record(key, actor="the site", reason="Its stored form does not open; it must be pasted again.")
-    takeover.tell_unreadable(key, now)
+    mails.tell_unreadable(key, now)
     if tell_support:
         _tell_ops(key, now)
     log.critical("an envelope does not open; the key is quarantined", extra={"key": str(key.pk)})
@@ -71,7 +71,7 @@ def _tell_ops(key: RestrictedKey, now: datetime) -> None:
         subject="A stored key does not open",
         body=f"The envelope of key {key.pk} does not open. The key is quarantined and its merchant is asked to paste it"
         " again.\n\nRun `manage.py audit_vault` to see whether it is the only one.",
-        dedupe_key=f"quarantined:{key.pk}:{now:%Y%m%d%H%M%S}",
+        dedupe_key=f"quarantined:{key.pk}:{now:%Y%m%d}",
     )
 
 
@@ -81,4 +81,5 @@ def lift(key: RestrictedKey) -> None:
         return
     RestrictedKey.objects.filter(pk=key.pk).update(quarantined_at=None, last_problem="")
     key.quarantined_at = None
+    mails.take_back_unreadable(key)
     lifecycle.record(key, actor="the site", reason="Its stored form opens again.")

@@ -4,15 +4,15 @@ Each command finds our rows, notes what Stripe said and has them checked, so tha
 late or not at all. A report about an account or key that we do not hold changes nothing.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db import transaction
 
-from stripe_keys import gateway, lifecycle, survey_rows, takeover
+from stripe_keys import endings, gateway, lifecycle, mails, survey_rows, uninstalls
 from stripe_keys.models import RestrictedKey, StripeInstall, Validation
 
-Status = RestrictedKey.Status
+_FOR_EVER = "Stripe says that it has no date any more on which it expires."
 
 
 def has_account(stripe_account_id: str, *, livemode: bool) -> bool:
@@ -25,16 +25,32 @@ def has_account(stripe_account_id: str, *, livemode: bool) -> bool:
     return StripeInstall.objects.filter(**about).exists() or RestrictedKey.objects.filter(**about).exists()
 
 
-def end_of_overlap(stripe_key_id: str, *, context: str, livemode: bool) -> datetime | None:
-    """When a rotated key will stop working, if Stripe tells us; only apps with access to key details are told.
+def known_accounts(accounts: Iterable[tuple[str, bool]]) -> set[tuple[str, bool]]:
+    """Those of the accounts, each with its mode, for which `has_account` holds."""
+    asked = set(accounts)
+    about = {"stripe_account_id__in": {account for account, _ in asked}, "merchant__closed_at__isnull": True}
+    names = ("stripe_account_id", "livemode")
+    installed = StripeInstall.objects.filter(**about).values_list(*names)
+    return asked & set(installed.union(RestrictedKey.objects.filter(**about).values_list(*names)))
 
-    Raises:
-        StripeUnavailable: Stripe did not answer this time.
-    """
-    try:
-        return gateway.fetch_key_facts(stripe_key_id, context=context, livemode=livemode).expires_at
-    except gateway.StripeRefused:
-        return None
+
+def accounts_with_unnamed_keys(
+    accounts: Iterable[tuple[str, bool]],
+) -> tuple[set[tuple[str, bool]], set[str]]:
+    """Those of the accounts that have a kept key whose own id is not known, and the ids of their other kept keys."""
+    asked = set(accounts)
+    kept = RestrictedKey.objects.kept().filter(stripe_account_id__in={account for account, _ in asked})
+    rows = set(kept.values_list("stripe_account_id", "livemode", "stripe_key_id"))
+    unnamed = {(account, livemode) for account, livemode, key_id in rows if not key_id} & asked
+    return unnamed, {
+        key_id for account, livemode, key_id in rows if key_id and (account, livemode) in unnamed
+    }
+
+
+def has_key_without_id(stripe_account_id: str, *, livemode: bool) -> bool:
+    """Whether a kept key of that account is known without its own id, which Stripe names when it is checked."""
+    of_account = RestrictedKey.objects.kept().filter(stripe_account_id=stripe_account_id, livemode=livemode)
+    return of_account.filter(stripe_key_id="").exists()
 
 
 @transaction.atomic
@@ -50,8 +66,10 @@ def key_rotated(
 ) -> int:
     """Stripe replaced a key by another: tell the merchant to bring the new one, and check the old one.
 
+    Keys whose own id is not known are checked too, as it may be one of them; it is seen then, and told another time.
+
     Returns:
-        How many of our keys this concerned.
+        How many of our keys are of that id.
     """
     keys = _kept_keys(stripe_account_id, livemode, stripe_key_id)
     for key in keys:
@@ -64,10 +82,38 @@ def key_rotated(
             )
             key.refresh_from_db()
             lifecycle.record(key, actor="Stripe", reason="The key was rotated at Stripe.")
-            takeover.tell_rotated(key)
+            mails.tell_rotated(key, now)
         lifecycle.request_validation(key, reason=Validation.Reason.EVENT, now=now)
         if expires_at is not None and expires_at > now:
             RestrictedKey.objects.filter(pk=key.pk).update(next_check_at=expires_at + timedelta(seconds=1))
+    return sum(key.stripe_key_id == stripe_key_id for key in keys)
+
+
+@transaction.atomic
+def key_will_end(
+    *, stripe_account_id: str, livemode: bool, stripe_key_id: str, expires_at: datetime | None, now: datetime
+) -> int:
+    """Stripe says when a key will end, or that it will not: note it, for its page and the reminders.
+
+    Of a rotated key nothing is taken back: its end is only ever learned.
+
+    Returns:
+        How many of our keys this concerned.
+    """
+    keys = [
+        key
+        for key in _kept_keys(stripe_account_id, livemode, stripe_key_id)
+        if key.stripe_key_id == stripe_key_id and key.expires_at != expires_at
+        if expires_at is not None or key.rotated_at is None
+    ]
+    for key in keys:
+        RestrictedKey.objects.filter(pk=key.pk).update(expires_at=expires_at)
+        what = f"Stripe says that it expires on {endings.written(expires_at)}." if expires_at else _FOR_EVER
+        lifecycle.record(key, actor="Stripe", reason=what)
+        if expires_at is not None:
+            RestrictedKey.objects.filter(pk=key.pk, next_check_at__gt=expires_at).update(
+                next_check_at=expires_at + timedelta(seconds=1)
+            )
     return len(keys)
 
 
@@ -134,19 +180,25 @@ def installed_at_stripe(stripe_account_id: str, *, livemode: bool) -> bool | Non
 
 @transaction.atomic
 def app_installed(*, stripe_account_id: str, livemode: bool, reported_at: datetime, now: datetime) -> int:
-    """The app is (again) on an account: renew the install of the merchant who has a kept key of it; bind nobody new.
+    """The app is (again) on an account: renew the install of the merchant who has a proven key of it; bind nobody new.
+
+    A merchant whose keys ended with the last uninstall is asked to bring one.
 
     Returns:
         How many installs this concerned.
     """
-    concerned = 0
-    for install in _installs(stripe_account_id, livemode):
-        if install.status == StripeInstall.Status.INSTALLED and install.installed_at < reported_at:
+    installs = _installs(stripe_account_id, livemode)
+    present = [one for one in installs if one.status == StripeInstall.Status.INSTALLED]
+    for install in present:
+        if install.installed_at < reported_at:
             StripeInstall.objects.filter(pk=install.pk).update(installed_at=reported_at)
-        concerned += 1
-    for key in _kept_keys(stripe_account_id, livemode, ""):
+    last = max(installs, key=lambda one: one.installed_at, default=None)
+    if last is not None and not present and last.uninstalled_at and last.uninstalled_at < reported_at:
+        uninstalls.come_back(last, reported_at=reported_at, now=now)
+    kept = RestrictedKey.objects.kept().locked_in_turn()
+    for key in kept.filter(stripe_account_id=stripe_account_id, livemode=livemode):
         lifecycle.request_validation(key, reason=Validation.Reason.EVENT, now=now)
-    return concerned
+    return len(installs)
 
 
 @transaction.atomic
@@ -158,7 +210,7 @@ def app_uninstalled(
     still_installed: bool | None,
     now: datetime,
 ) -> int:
-    """The app left an account: end the install and, as configured, remove or re-check its keys.
+    """The app left an account: end the install, and remove or keep its keys (KEY_ON_UNINSTALL).
 
     A report older than the present install, or contradicted by Stripe's list of installs (`still_installed`), is stale.
 
@@ -177,26 +229,11 @@ def app_uninstalled(
             status=StripeInstall.Status.UNINSTALLED, uninstalled_at=reported_at
         )
         concerned += 1
-        keys = RestrictedKey.objects.kept().locked_in_turn().select_related("merchant")
-        for key in keys.filter(
-            merchant=install.merchant_id, stripe_account_id=stripe_account_id, livemode=livemode
-        ):
-            _end_after_uninstall(key, now)
+        uninstalls.follow(install, reported_at=reported_at, now=now)
     return concerned
 
 
-def _end_after_uninstall(key: RestrictedKey, now: datetime) -> None:
-    if settings.KEY_REMOVED_ON_UNINSTALL:
-        lifecycle.move(
-            key, Status.REMOVED, actor="Stripe", reason="The app was uninstalled from the Stripe account."
-        )
-        takeover.tell_removed_after_uninstall(key)
-    else:
-        lifecycle.record(key, actor="Stripe", reason="The app was uninstalled from the Stripe account.")
-        lifecycle.request_validation(key, reason=Validation.Reason.EVENT, now=now)
-
-
 def _installs(stripe_account_id: str, livemode: bool) -> list[StripeInstall]:
-    about = StripeInstall.objects.select_for_update(of=("self",))
+    about = StripeInstall.objects.select_for_update(of=("self",)).order_by("pk")
     about = about.filter(merchant__closed_at__isnull=True)
     return list(about.filter(stripe_account_id=stripe_account_id, livemode=livemode))

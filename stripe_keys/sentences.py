@@ -1,19 +1,16 @@
 """What the pages say about a key: its status, each problem, and always what to do next."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.conf import settings
 from django.urls import reverse
-from django.utils.formats import date_format
-from django.utils.timezone import localtime
 
-from stripe_keys import account_sentences, giving_way, permissions
+from stripe_keys import account_sentences, ending_sentences, giving_way, permissions, uninstalls
 from stripe_keys.models import RestrictedKey
 from stripe_keys.problems import PROBLEMS
 
 Status = RestrictedKey.Status
-LONGEST_OVERLAP = timedelta(days=7)  # Stripe lets a rotated key live no longer than this
 
 
 @dataclass(frozen=True)
@@ -33,11 +30,7 @@ class Link:
     address: str
     label: str
     leads_to_stripe: bool = False
-
-
-def written(moment: datetime) -> str:
-    """A moment in words, in the site's time zone, with its name."""
-    return f"{date_format(localtime(moment), 'j F Y, H:i')} {localtime(moment).tzname()}"
+    is_main: bool = False
 
 
 # --- Status ----------------------------------------------------------------------------------------------------------
@@ -49,7 +42,7 @@ def pill(key: RestrictedKey) -> tuple[str, str]:
         return "expired", "Unreadable"
     if key.status in key.USABLE and key.suspended_at:
         return "expiring", "Suspended"
-    if key.is_expiring and key.status == Status.ACTIVE:
+    if key.is_expiring:
         return "expiring", "Expiring"
     if key.status == Status.PENDING and (key.awaits_account_confirmation or key.awaits_account_id):
         return "limited", "Your answer needed"
@@ -81,19 +74,25 @@ def headline(key: RestrictedKey) -> str:
         Status.REJECTED: "This key is not in use, and it is not stored here.",
         Status.EXPIRED: "This key no longer works at Stripe. We have erased it.",
         Status.REPLACED: "A newer key took over. We have erased this one.",
-        Status.REMOVED: "This key was removed. We have erased it.",
+        Status.REMOVED: f"{_why_removed(key)} We have erased it.",
     }[Status(key.status)]
+
+
+def _why_removed(key: RestrictedKey) -> str:
+    ended_with_the_app = key.last_problem in (uninstalls.LEFT, uninstalls.CAME_BACK)
+    return "This key ended when the app was uninstalled." if ended_with_the_app else "This key was removed."
 
 
 # --- Notices ---------------------------------------------------------------------------------------------------------
 
 
-def notices(key: RestrictedKey, now: datetime) -> list[Notice]:
-    """Everything that somebody who looks at `key` has to know, the gravest first."""
+def notices(key: RestrictedKey, now: datetime, successor: RestrictedKey | None = None) -> list[Notice]:
+    """Everything that somebody who looks at `key` has to know, the gravest first; `successor` was pasted for it."""
     found = [
         _unreadable(key),
         _suspended(key),
-        _ending(key, now),
+        _ending(key, successor, now),
+        _without_the_app(key),
         _missing(key),
         _problem(key),
         _after_the_end(key),
@@ -101,9 +100,11 @@ def notices(key: RestrictedKey, now: datetime) -> list[Notice]:
     return [notice for notice in found if notice is not None]
 
 
-def needs_attention(key: RestrictedKey, now: datetime) -> Notice | None:
+def needs_attention(
+    key: RestrictedKey, now: datetime, successor: RestrictedKey | None = None
+) -> Notice | None:
     """The gravest thing to do about a key, for the list of keys and the banner; None if all is well."""
-    return next((one for one in notices(key, now) if one.tone in ("danger", "warning")), None)
+    return next((one for one in notices(key, now, successor) if one.tone in ("danger", "warning")), None)
 
 
 def being_checked_again() -> Notice:
@@ -140,30 +141,24 @@ def _suspended(key: RestrictedKey) -> Notice | None:
     return Notice("warning", "Support has suspended this key", words)
 
 
-def _ending(key: RestrictedKey, now: datetime) -> Notice | None:
-    if not key.is_expiring:
+def _ending(key: RestrictedKey, successor: RestrictedKey | None, now: datetime) -> Notice | None:
+    if not key.is_expiring or key.quarantined_at:
         return None
-    links = (_app_settings(key), _replace(key))
-    if key.rotated_at is None and key.expires_at is not None:
-        title = f"This key expires on {written(key.expires_at)}"
-        return Notice("warning", title, "Create a new key in Stripe and paste it here before that.", links)
-    if key.expires_at is not None:
-        ends = f"The old one stops working on {written(key.expires_at)}."
-    else:
-        latest = written((key.rotated_at or now) + LONGEST_OVERLAP)
-        ends = (
-            "Stripe did not say when the old one stops working; at most 7 days after the rotation, that is by "
-            f"{latest}."
-        )
-    return Notice(
-        "warning",
-        "This key was rotated in Stripe",
-        (
-            f"Stripe has made a new key in its place. {ends} Copy the new key from the app’s settings page in "
-            "Stripe and paste it here; until then we go on with the old one."
-        ),
-        links,
-    )
+    words = ending_sentences.of(key, successor, now)
+    if successor is not None:
+        return Notice(*words, (_page(successor),))
+    return Notice(*words, (_replace(key, is_main=True), _app_settings(key)))
+
+
+def _without_the_app(key: RestrictedKey) -> Notice | None:
+    words = ending_sentences.of_the_app(key)
+    if words is None:
+        return None
+    if key.is_kept:
+        return Notice(*words, (_install(key),))
+    if key.last_problem == uninstalls.CAME_BACK:
+        return Notice(*words, (_paste(key, is_main=True), _app_settings(key)))
+    return Notice(*words, (_install(key), _paste(key), _keys_in_stripe(key)))
 
 
 def _missing(key: RestrictedKey) -> Notice | None:
@@ -181,6 +176,8 @@ def _missing(key: RestrictedKey) -> Notice | None:
 
 
 def _after_the_end(key: RestrictedKey) -> Notice | None:
+    if key.last_problem in (uninstalls.LEFT, uninstalls.CAME_BACK):
+        return None
     if key.status == Status.EXPIRED:
         return Notice(
             "danger",
@@ -196,7 +193,7 @@ def _after_the_end(key: RestrictedKey) -> Notice | None:
             "info",
             "It may still work at Stripe",
             "We no longer have this key. To make sure that nobody can use it, expire it in Stripe as well.",
-            (Link(permissions.edit_key_link("", livemode=key.livemode), "Keys in Stripe", True),),
+            (_keys_in_stripe(key),),
         )
     return None
 
@@ -257,12 +254,26 @@ def _address_refused(key: RestrictedKey) -> Notice:
 # --- Ways out --------------------------------------------------------------------------------------------------------
 
 
-def _replace(key: RestrictedKey) -> Link:
-    return Link(reverse("stripe_keys:replace_key", args=[key.pk]), "Paste the new key")
+def _replace(key: RestrictedKey, *, is_main: bool = False) -> Link:
+    address = reverse("stripe_keys:replace_key", args=[key.pk])
+    return Link(address, "Paste the new key", is_main=is_main)
 
 
-def _paste(key: RestrictedKey, label: str = "Paste a key") -> Link:
-    return Link(reverse("stripe_keys:paste_key", args=[key.mode]), label)
+def _paste(key: RestrictedKey, label: str = "Paste a key", *, is_main: bool = False) -> Link:
+    return Link(reverse("stripe_keys:paste_key", args=[key.mode]), label, is_main=is_main)
+
+
+def _page(successor: RestrictedKey) -> Link:
+    address = reverse("stripe_keys:key_detail", args=[successor.pk])
+    return Link(address, f"The key ending in {successor.last4}")
+
+
+def _install(key: RestrictedKey) -> Link:
+    return Link(reverse("stripe_keys:connect", args=[key.mode]), "Install the app again", is_main=True)
+
+
+def _keys_in_stripe(key: RestrictedKey) -> Link:
+    return Link(permissions.edit_key_link("", livemode=key.livemode), "Keys in Stripe", True)
 
 
 def edit_link(key: RestrictedKey) -> str:

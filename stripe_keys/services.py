@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from accounts.models import Merchant, User
 from accounts.services import locked_while_open
-from stripe_keys import contradictions, ledger_entries, lifecycle, pace, stand_ins, takeover, vault
+from stripe_keys import contradictions, ledger_entries, lifecycle, mails, pace, stand_ins, vault
 from stripe_keys.lifecycle import actor_name
 from stripe_keys.models import (
     DEFAULT_PURPOSE,
@@ -152,6 +152,7 @@ def _heal(key: RestrictedKey, secret: Secret, user: User, now: datetime) -> bool
         raise _cannot_store(problem) from None
     key.quarantined_at, key.last_problem = None, ""
     key.save(update_fields=["quarantined_at", "last_problem"])
+    mails.take_back_unreadable(key)
     lifecycle.record(key, actor=actor_name(user), reason="The key was pasted again and stored afresh.")
     pace.forget_troubles(merchant_id=key.merchant_id, livemode=key.livemode)
     lifecycle.request_validation(key, reason=Validation.Reason.ADDED, now=now, requested_by=user)
@@ -266,9 +267,9 @@ def suspend(*, key: RestrictedKey, actor: User, now: datetime, is_leaked: bool =
     lifecycle.record(key, actor=actor_name(actor), reason=reason)
     ledger_entries.note_key_suspended(key)
     if is_leaked:
-        takeover.tell_leaked(key)
+        mails.tell_leaked(key)
     else:
-        takeover.tell_suspended(key)
+        mails.tell_suspended(key)
 
 
 @transaction.atomic
@@ -283,5 +284,6 @@ def resume(*, key: RestrictedKey, actor: User, now: datetime) -> None:
         raise NotPossibleNow
     RestrictedKey.objects.filter(pk=key.pk).update(suspended_at=None)
     lifecycle.record(key, actor=actor_name(actor), reason="Support lifted the suspension.")
+    mails.tell_resumed(key, key.suspended_at)
     ledger_entries.note_key_resumed(key)
     lifecycle.request_validation(key, reason=Validation.Reason.OPS, now=now, requested_by=actor)

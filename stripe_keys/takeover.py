@@ -3,19 +3,16 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.conf import settings
-from django.template.loader import render_to_string
-from django.urls import reverse
-
-from accounts.notices import tell
-from stripe_keys import lifecycle, permissions
+from stripe_keys import endings, lifecycle, mails, permissions, uninstalls
 from stripe_keys.account_names import short_account
-from stripe_keys.models import PermissionCheck, RestrictedKey, Validation
+from stripe_keys.models import RestrictedKey, Validation
 
 Status = RestrictedKey.Status
 
 
-def settle_status(key: RestrictedKey, *, missing: list[str], unclear: Sequence[str] = ()) -> str:
+def settle_status(
+    key: RestrictedKey, *, missing: list[str], now: datetime, unclear: Sequence[str] = ()
+) -> str:
     """Move `key`, which Stripe accepts, to what its permissions allow; the caller holds its lock.
 
     A pending key takes over from the usable key of the same merchant, mode and purpose, which serves until then. A new
@@ -42,7 +39,9 @@ def settle_status(key: RestrictedKey, *, missing: list[str], unclear: Sequence[s
         was_active = key.status == Status.ACTIVE
         lifecycle.move(key, to, actor="Stripe", reason=reason)
         if was_active:
-            _tell_limited(key, missing)
+            mails.tell_limited(key, missing, now)
+        else:
+            mails.take_back_limited(key)
     return to
 
 
@@ -77,7 +76,10 @@ def _take_over(key: RestrictedKey, to: str, reason: str) -> str:
 
 def after_the_end(key: RestrictedKey, now: datetime) -> None:
     """Tell the merchant that `key` is dead, and give a waiting successor its chance."""
-    _tell(key, "expired", f"expired:{key.pk}")
+    is_uninstalled = uninstalls.has_left(key)
+    if is_uninstalled:
+        uninstalls.mark(key)
+    mails.tell_expired(key, successor=endings.successor_of(key), is_uninstalled=is_uninstalled)
     let_the_next_try(key, now)
 
 
@@ -87,72 +89,3 @@ def let_the_next_try(key: RestrictedKey, now: datetime) -> None:
         merchant=key.merchant_id, livemode=key.livemode, purpose=key.purpose, status=Status.PENDING
     ):
         lifecycle.request_validation(waiting, reason=Validation.Reason.EVENT, now=now)
-
-
-def tell_other_account(key: RestrictedKey) -> None:
-    """Tell the merchant that Stripe names another account for `key`, and that nobody uses it for now or any more."""
-    _tell(key, "other_account", f"other_account:{key.pk}:{key.status}")
-
-
-def tell_yielded(key: RestrictedKey) -> None:
-    """Tell the merchant that the account that they had named for `key` is connected elsewhere, by Stripe's own word."""
-    _tell(key, "yielded", f"yielded:{key.pk}")
-
-
-def tell_rotated(key: RestrictedKey) -> None:
-    """Tell the merchant that `key` was rotated at Stripe, when it dies as far as is known, and how to go on."""
-    _tell(key, "rotated", f"rotated:{key.pk}:{key.successor_stripe_key_id}")
-
-
-def tell_removed_after_uninstall(key: RestrictedKey) -> None:
-    """Tell the merchant that the app was uninstalled and that we no longer hold the key."""
-    _tell(key, "uninstalled", f"uninstalled:{key.pk}")
-
-
-def tell_suspended(key: RestrictedKey) -> None:
-    """Tell the merchant that support has suspended `key`."""
-    _tell(key, "suspended", f"suspended:{key.pk}:{key.suspended_at:%Y%m%d%H%M%S}")
-
-
-def tell_leaked(key: RestrictedKey) -> None:
-    """Tell the merchant that a copy of `key` was found in the open; once per suspension, and once after the end."""
-    _tell(key, "leaked", mark_of_leak_notice(key))
-
-
-def mark_of_leak_notice(key: RestrictedKey) -> str:
-    """By what the notice of `tell_leaked` is known."""
-    is_suspended = key.is_kept and key.suspended_at
-    return f"leaked:{key.pk}:{f'{key.suspended_at:%Y%m%d%H%M%S}' if is_suspended else key.status}"
-
-
-def tell_unreadable(key: RestrictedKey, now: datetime) -> None:
-    """Tell the merchant that we can no longer read `key`, and that pasting it again helps."""
-    _tell(key, "unreadable", f"unreadable:{key.pk}:{now:%Y%m%d%H%M%S}")
-
-
-def _tell_limited(key: RestrictedKey, missing: list[str]) -> None:
-    granted = PermissionCheck.objects.filter(key=key, outcome=PermissionCheck.Outcome.GRANTED)
-    there = set(granted.values_list("permission", flat=True)) - set(missing)
-    required = permissions.required()
-    _tell(
-        key,
-        "limited",
-        f"limited:{key.pk}:{'+'.join(missing)}"[:200],
-        missing=[one for one in required if one.permission in missing],
-        works=[one for one in required if one.permission in there],
-        edit_url=permissions.edit_key_link(
-            key.stripe_key_id, livemode=key.livemode, stripe_account_id=key.stripe_account_id
-        ),
-    )
-
-
-def _tell(key: RestrictedKey, what: str, dedupe_key: str, **context: object) -> None:
-    context |= {
-        "key": key,
-        "site_name": settings.SITE_NAME,
-        "key_url": settings.SITE_URL + reverse("stripe_keys:key_detail", args=[key.pk]),
-        "replace_url": settings.SITE_URL + reverse("stripe_keys:paste_key", args=[key.mode]),
-    }
-    subject = render_to_string(f"stripe_keys/mail/{what}_subject.txt", context).strip()
-    body = render_to_string(f"stripe_keys/mail/{what}.txt", context)
-    tell(merchant=key.merchant, subject=subject, body=body, dedupe_key=dedupe_key)

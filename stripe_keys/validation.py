@@ -271,7 +271,7 @@ def _accepted(row: Validation, key: RestrictedKey, inspection: Inspection, now: 
         _no_answer(row, key, inspection, now)
     if is_ok and (inspection.is_complete or inspection.missing):
         # Written with the end: nothing counts good verdicts before that.
-        row.verdict = takeover.settle_status(key, missing=inspection.missing, unclear=unclear)
+        row.verdict = takeover.settle_status(key, missing=inspection.missing, unclear=unclear, now=now)
     if inspection.has_changed:
         survey_rows.permissions_changed(key, now)
     if row.reason == Validation.Reason.EXPIRY_EVENT:

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.models import User
 from accounts.tenancy import merchant_of, recently_authenticated
-from stripe_keys import installs, portrait, sentences, services, weather
+from stripe_keys import installs, portrait, sentences, services, uninstalls, weather
 from stripe_keys.account_names import listed_accounts, short_account
 from stripe_keys.models import RestrictedKey
 
@@ -77,11 +77,11 @@ def _mode_section(mode: str, keys: list[RestrictedKey], now: Any) -> dict[str, A
     """One mode's part of the list: keys in use or on trial first, then those that have ended."""
     current = [key for key in keys if key.is_kept]
     ended = [key for key in keys if key not in current]
-    if not current and ended and ended[0].status in (Status.EXPIRED, Status.REJECTED):
+    if not current and ended and _stays_in_the_open(ended[0]):
         current, ended = ended[:1], ended[1:]
     return {
         "mode": mode,
-        "cards": [_card(key, now) for key in current],
+        "cards": [_card(key, now, _successor(key, current)) for key in current],
         "ended": [_card(key, now) for key in ended[:HISTORY_LENGTH]],
         "rejected": _rejected_lately(current, ended),
     }
@@ -94,11 +94,23 @@ def _rejected_lately(current: list[RestrictedKey], ended: list[RestrictedKey]) -
     return ended[0] if is_newest and in_use and ended[0].status == Status.REJECTED else None
 
 
-def _card(key: RestrictedKey, now: Any) -> dict[str, Any]:
+def _stays_in_the_open(key: RestrictedKey) -> bool:
+    """Whether this key, the last of its mode, has ended in a way that asks for another."""
+    ended_with_the_app = key.last_problem in (uninstalls.LEFT, uninstalls.CAME_BACK)
+    return key.status in (Status.EXPIRED, Status.REJECTED) or ended_with_the_app
+
+
+def _successor(key: RestrictedKey, current: list[RestrictedKey]) -> RestrictedKey | None:
+    """The key among those of the same mode that was pasted in place of `key`."""
+    pending = (one for one in current if one.status == Status.PENDING and one.purpose == key.purpose)
+    return next((one for one in pending if one.pk != key.pk), None) if key.is_expiring else None
+
+
+def _card(key: RestrictedKey, now: Any, successor: RestrictedKey | None = None) -> dict[str, Any]:
     return {
         "key": key,
         "pill": sentences.pill(key),
-        "notice": sentences.needs_attention(key, now),
+        "notice": sentences.needs_attention(key, now, successor),
         "is_anonymous": portrait.is_anonymous(key),
     }
 

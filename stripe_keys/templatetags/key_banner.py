@@ -8,7 +8,7 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.http import HttpRequest
 from django.utils import timezone
 
-from stripe_keys import sentences
+from stripe_keys import endings, sentences
 from stripe_keys.models import RestrictedKey
 
 register = template.Library()
@@ -39,6 +39,7 @@ def _ending_keys(user: Any, now: Any) -> Any:
         merchant=OuterRef("merchant"), livemode=OuterRef("livemode"), purpose=OuterRef("purpose")
     )
     ending = Q(status__in=RestrictedKey.USABLE) & (Q(rotated_at__isnull=False) | Q(expires_at__isnull=False))
+    ending &= ~Exists(endings.successors_on_their_way())
     dead = Q(status=Status.EXPIRED, last_checked_at__gt=now - REMINDED_FOR) & ~Exists(newer)
     unreadable = Q(status__in=RestrictedKey.KEPT, quarantined_at__isnull=False)
     keys = RestrictedKey.objects.visible_to(user).filter(unreadable | ending | dead)

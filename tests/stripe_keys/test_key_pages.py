@@ -15,6 +15,7 @@ from pytest_django import Settings
 import stripe_keys
 from accounts.models import User
 from stripe_keys import sentences
+from stripe_keys.endings import written
 from stripe_keys.models import StatusChange
 from stripe_keys.problems import GENERIC_REJECTION
 from tests.stripe_keys.rows import ACCOUNT, ALL_GRANTED, a_check, a_key, page_of
@@ -129,7 +130,7 @@ def test_a_rotated_key_names_the_moment_when_stripe_said_it(adas_browser: Client
 
     page = page_of(adas_browser, key)
 
-    assert f"stops working on {sentences.written(end)}" in page
+    assert f"stops working on {written(end)}" in page
     assert reverse("stripe_keys:replace_key", args=[key.pk]) in page
 
 

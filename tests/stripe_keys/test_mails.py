@@ -91,7 +91,7 @@ def test_a_key_that_loses_a_permission_is_told_of_with_what_is_left(ada: User) -
     a_check(key, ALL_GRANTED | {"payout_read": "missing", "plan_read": "unknown"})
 
     with transaction.atomic():
-        takeover.settle_status(lifecycle.locked(key), missing=["payout_read"])
+        takeover.settle_status(lifecycle.locked(key), missing=["payout_read"], now=timezone.now())
 
     broken, works = Notice.objects.get().body.split("This goes on working:")
     assert "Payouts: read" in broken

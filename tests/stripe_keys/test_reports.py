@@ -80,7 +80,8 @@ def test_rotation_without_overlap_ends_the_old_key(
     rotated(stripe_key, new["id"])
 
     assert checked(key).status == Status.EXPIRED
-    assert Notice.objects.count() == 2
+    told = Notice.objects.get()
+    assert "which was rotated in Stripe, no longer works" in told.body, "the end, not that it may come"
 
 
 def test_end_of_overlap_is_asked_for_and_may_be_unknown(
@@ -246,7 +247,7 @@ def test_uninstalled_app_ends_install_and_key(key: RestrictedKey, stripe_key: St
 def test_uninstalled_app_may_leave_the_key_where_configured(
     key: RestrictedKey, stripe_key: StripeKey, settings: Settings
 ) -> None:
-    settings.KEY_REMOVED_ON_UNINSTALL = False
+    settings.KEY_ON_UNINSTALL = "keep"
 
     uninstalled(stripe_key)
 

@@ -61,7 +61,7 @@ def test_uninstall_ends_install_and_key(key: RestrictedKey, theirs: StripeKey, a
 def test_uninstall_leaves_the_key_to_be_checked_where_so_configured(
     key: RestrictedKey, theirs: StripeKey, arrivals: Arrivals, settings: Settings
 ) -> None:
-    settings.KEY_REMOVED_ON_UNINSTALL = False
+    settings.KEY_ON_UNINSTALL = "keep"
     arrivals.admin.uninstall(install_at_stripe(arrivals, theirs.account), expire_keys=False)
 
     arrivals.all_of(theirs.account)

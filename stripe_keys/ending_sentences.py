@@ -1,0 +1,82 @@
+"""What the pages say of a key that will end, or that ended with the app: the other words are in `sentences`."""
+
+from datetime import datetime
+
+from stripe_keys import endings, uninstalls
+from stripe_keys.endings import countdown, written
+from stripe_keys.models import RestrictedKey
+
+Words = tuple[str, str, str]
+_COPY = (
+    "Copy the new key on the app’s settings page in Stripe and paste it here; until then the old one serves."
+)
+
+
+def of(key: RestrictedKey, successor: RestrictedKey | None, now: datetime) -> Words:
+    """Tone, title and text of the end of `key` that Stripe has announced."""
+    tone, title = "warning", "This key was rotated in Stripe"
+    if key.rotated_at is None:
+        title = "This key expires"
+    if key.expires_at is not None:
+        title += (
+            f" and stops working {countdown(key.expires_at, now)}"
+            if key.rotated_at
+            else (f" {countdown(key.expires_at, now)}")
+        )
+    ends = _when(key, now)
+    if successor is None:
+        if key.rotated_at is None:
+            return (
+                tone,
+                title,
+                f"{ends} Rotate it in Stripe, or create a new key, and paste that here before.",
+            )
+        return tone, title, f"Stripe has made a new key in its place. {ends} {_COPY}"
+    name = f"The key ending in {successor.last4}"
+    if endings.takes_over_at_the_end(successor):
+        return "info", title, f"{ends} {name} takes over then. It can do less: its page says what is missing."
+    if endings.asks_its_merchant(successor):
+        return tone, title, f"{ends} {name} was pasted, but is not in use yet: something about it needs you."
+    return "info", title, f"{ends} {name} is being checked, and takes over as soon as it is proven."
+
+
+def _when(key: RestrictedKey, now: datetime) -> str:
+    old = "The old one" if key.rotated_at else "It"
+    if key.expires_at is not None:
+        return f"{old} stops working on {written(key.expires_at)}."
+    latest = written((key.rotated_at or now) + endings.LONGEST_OVERLAP)
+    return (
+        "Stripe did not say when the old one stops working; at most 7 days after the rotation, that is by "
+        f"{latest}."
+    )
+
+
+def of_the_app(key: RestrictedKey) -> Words | None:
+    """Tone, title and text where the app was uninstalled, of a key that serves on or has ended with it."""
+    if uninstalls.is_kept_without_the_app(key):
+        return (
+            "warning",
+            "The app was uninstalled in Stripe",
+            (
+                "Stripe still accepts this key, so we go on with it. Install the app again if that was a mistake: the "
+                "key stays the same. If you meant it, remove the key here and expire it in Stripe."
+            ),
+        )
+    if key.is_kept or key.last_problem not in (uninstalls.LEFT, uninstalls.CAME_BACK):
+        return None
+    if key.last_problem == uninstalls.CAME_BACK:
+        return (
+            "warning",
+            "The app is installed again",
+            "This key ended when it was uninstalled. Copy its key from the app’s settings page in Stripe and paste it.",
+        )
+    erased = (
+        "Stripe has confirmed that the key no longer works, and we have erased it."
+        if key.status == RestrictedKey.Status.EXPIRED
+        else "So we have erased this key. Should you have kept it in Stripe, it works there until you expire it."
+    )
+    return (
+        "warning",
+        "The app was uninstalled in Stripe",
+        f"{erased} To go on, install the app again first, then paste its key. If you meant it, nothing is left to do.",
+    )

@@ -1,0 +1,101 @@
+"""The app leaves a Stripe account, or comes back to it: what becomes of the keys, as KEY_ON_UNINSTALL says.
+
+`remove` ends and erases them at once. `keep` goes on with them for as long as Stripe accepts them: at the uninstall
+merchants choose in Stripe whether keys of the app stay.
+"""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from stripe_keys import lifecycle, mails
+from stripe_keys.models import RestrictedKey, RestrictedKeyQuerySet, StripeInstall, Validation
+
+REMOVE, KEEP = "remove", "keep"
+POLICIES = (REMOVE, KEEP)
+# What an ended key says of the app: that it has left, or that it has come back since.
+LEFT, CAME_BACK = "app_uninstalled", "app_installed_again"
+_REASON = "The app was uninstalled from the Stripe account."
+_ONE_EVENT = timedelta(
+    days=1
+)  # Stripe's report of an uninstall may come this long after what it did to the key
+Status = RestrictedKey.Status
+
+
+def follow(install: StripeInstall, *, reported_at: datetime, now: datetime) -> None:
+    """Do with the keys of `install`, which has just ended, what is configured, and tell their merchant."""
+    keys = _keys_of(install)
+    kept = list(keys.kept().locked_in_turn().select_related("merchant"))
+    for key in kept:
+        if settings.KEY_ON_UNINSTALL == REMOVE:
+            lifecycle.move(key, Status.REMOVED, actor="Stripe", reason=_REASON, last_problem=LEFT)
+            mails.tell_removed_after_uninstall(key)
+            continue
+        lifecycle.record(key, actor="Stripe", reason=_REASON)
+        lifecycle.request_validation(key, reason=Validation.Reason.EVENT, now=now)
+        if key.status in RestrictedKey.USABLE:
+            mails.tell_kept_after_uninstall(key, reported_at, now)
+    if not kept:
+        _explain_the_last(keys, now)
+
+
+def _explain_the_last(keys: RestrictedKeyQuerySet, now: datetime) -> None:
+    """A check may have found the key dead before the uninstall was reported: say on its page why it ended."""
+    last = (
+        keys.filter(status=Status.EXPIRED, last_checked_at__gt=now - _ONE_EVENT)
+        .order_by("-created_at")
+        .first()
+    )
+    if last is not None and last.last_problem != LEFT:
+        mark(last)
+        lifecycle.record(last, actor="Stripe", reason=_REASON)
+
+
+def mark(key: RestrictedKey) -> None:
+    """Let `key`, which has ended, say that this is because the app was uninstalled."""
+    RestrictedKey.objects.filter(pk=key.pk).update(last_problem=LEFT)
+    key.last_problem = LEFT
+
+
+def has_left(key: RestrictedKey) -> bool:
+    """Whether the app has been uninstalled from the account of `key`, since the key is here, and not come back."""
+    installs = StripeInstall.objects.filter(
+        merchant=key.merchant_id, stripe_account_id=key.stripe_account_id, livemode=key.livemode
+    )
+    last = installs.order_by("-installed_at", "-pk").first()
+    return last is not None and last.uninstalled_at is not None and last.uninstalled_at > key.created_at
+
+
+def is_kept_without_the_app(key: RestrictedKey) -> bool:
+    """Whether `key` serves though the app was uninstalled; only where such keys are kept is the database asked."""
+    return settings.KEY_ON_UNINSTALL == KEEP and key.status in RestrictedKey.USABLE and has_left(key)
+
+
+def come_back(install: StripeInstall, *, reported_at: datetime, now: datetime) -> None:
+    """The app is on the account of `install` again, which had ended, and which nobody else has.
+
+    A merchant with a proven key of the account is connected as before. One whose keys are gone is asked for a new one;
+    that key, or their signed way through Stripe's install page, connects them again.
+    """
+    keys = _keys_of(install)
+    serving = list(keys.usable().filter(account_is_claimed=False).locked_in_turn())
+    for key in serving:
+        lifecycle.record(key, actor="Stripe", reason="The app was installed again.")
+    if serving:
+        StripeInstall.objects.filter(pk=install.pk).update(
+            status=StripeInstall.Status.INSTALLED, installed_at=reported_at, uninstalled_at=None
+        )
+        return
+    last = keys.filter(last_problem=LEFT).select_related("merchant").order_by("-created_at").first()
+    others = RestrictedKey.objects.kept().filter(merchant=install.merchant_id, livemode=install.livemode)
+    if last is None or others.exists():
+        return
+    RestrictedKey.objects.filter(pk=last.pk).update(last_problem=CAME_BACK)
+    lifecycle.record(last, actor="Stripe", reason="The app was installed again.")
+    mails.tell_installed_again(last, now)
+
+
+def _keys_of(install: StripeInstall) -> RestrictedKeyQuerySet:
+    return RestrictedKey.objects.filter(
+        merchant=install.merchant_id, stripe_account_id=install.stripe_account_id, livemode=install.livemode
+    )
