@@ -63,7 +63,7 @@ restore-drill: venv ## dump a database, erase, restore it here, and prove that w
 	$(PYTHON_IN_VENV) -m pytest tests/journeys/test_a_restore.py $(ARGS)
 
 .PHONY: drills
-drills: venv ## break workers, Redis, PostgreSQL and Stripe while keys are checked, and count what became of them
+drills: venv ## break everything while keys are checked and events arrive, and count what became of them
 	$(PYTHON_IN_VENV) -m pytest tests/drills -o python_files='drill_*.py' -o python_functions='drill_*' -p no:randomly $(ARGS)
 
 .PHONY: bench-vault

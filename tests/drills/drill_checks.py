@@ -11,6 +11,7 @@ import redis
 
 from tests.browser.stage import stack_in_a_folder_of_its_own
 from tests.drills.ground import LEASE_SECONDS, Count, Ground
+from tests.drills.tally import tally
 from tests.waiting import eventually
 
 KEYS = 40
@@ -45,7 +46,8 @@ def calm_at_stripe(ground: Ground) -> Iterator[None]:
 def expect_all_right(counted: Count, capsys: pytest.CaptureFixture[str]) -> None:
     """Print what was counted; fail unless every key ended right, once, and no lane was held beyond its lease."""
     with capsys.disabled():
-        print(f"\n{counted}", end="")  # noqa: T201 - what a drill is for
+        print(f"\n{counted}", end="", flush=True)  # noqa: T201 - what a drill is for
+    tally.add(lost=len(counted.wrong), applied_twice=len(counted.moved_more_than_once))
     assert counted.wrong == {}
     assert counted.moved_more_than_once == []
     assert counted.longest_hold <= LEASE_SECONDS + 5

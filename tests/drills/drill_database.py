@@ -1,0 +1,92 @@
+"""PostgreSQL crashing, slow, locked, or short of connections: nothing acknowledged is lost, nobody waits for ever."""
+
+import signal
+import threading
+import time
+
+import psycopg
+
+from tests.drills.conftest import Judge
+from tests.drills.inbox_ground import Inbox
+from tests.drills.proxy import Proxy
+from tests.drills.sender import Sender
+
+HANGS_NEVER = 3.0
+LOCKED_SECONDS = 5.0
+
+
+def drill_postgresql_crashes_under_load(inbox: Inbox, judge: Judge) -> None:
+    merchants = inbox.merchants(10)
+    sending = inbox.sender.send(inbox.publish(inbox.mixed(merchants, 600)), per_second=40)
+
+    for how in (signal.SIGKILL, signal.SIGQUIT, signal.SIGKILL):
+        time.sleep(3)
+        inbox.crash("postgres", how)
+    found = inbox.count("PostgreSQL crashed three times under load (F10)", sending, merchants=merchants)
+
+    judge(found)
+    assert sending.statuses <= {200, 503}
+    assert all(attempt.retry_after for attempt in sending.answers if attempt.status == 503)
+    assert found.slowest <= HANGS_NEVER
+
+
+def drill_pool_exhausted(inbox: Inbox, judge: Judge) -> None:
+    merchants = inbox.merchants(10)
+    letters = inbox.publish(inbox.ordinary(merchants, 400))
+    with Proxy(inbox.stack.servers.database_url) as network:
+        _, address = inbox.crew.web(
+            DATABASE_URL=network.url, DATABASE_POOL_MAX="2", WEB_WORKERS="1", WEB_THREADS="40"
+        )
+        network.delay = 0.2
+        sender = Sender(f"{address}/webhooks/stripe/", at_once=60)
+        sending = sender.send(letters)
+        time.sleep(12)
+        network.delay = 0.0
+        found = inbox.count("40 threads, 2 slow connections (F11)", sending)
+        sender.close()
+        inbox.crew.dismiss()
+
+    judge(found)
+    full = [attempt for attempt in sending.answers if attempt.status == 503]
+    judge.say(f"drill: {len(full)} answers were 503, each with Retry-After")
+    assert full
+    assert all(attempt.retry_after for attempt in full)
+    assert sending.statuses == {200, 503}
+    assert found.slowest <= HANGS_NEVER
+
+
+def drill_slow_database(inbox: Inbox, judge: Judge) -> None:
+    merchants = inbox.merchants(10)
+    with Proxy(inbox.stack.servers.database_url) as network:
+        _, address = inbox.crew.web(DATABASE_URL=network.url)
+        network.delay = 0.2
+        sender = Sender(f"{address}/webhooks/stripe/")
+        sending = sender.send(inbox.publish(inbox.ordinary(merchants, 200)), per_second=15)
+        found = inbox.count("each message to and from the database takes 200 ms (F12)", sending)
+        sender.close()
+        inbox.crew.dismiss()
+
+    judge(found)
+    assert found.p99 <= 2.0
+
+
+def drill_locked_table(inbox: Inbox, judge: Judge) -> None:
+    merchants = inbox.merchants(10)
+    sending = inbox.sender.send(inbox.publish(inbox.ordinary(merchants, 200)), per_second=15)
+    time.sleep(2)
+
+    locker = threading.Thread(target=_lock, args=[inbox.stack.servers.database_url])
+    locker.start()
+    locker.join()
+    found = inbox.count(f"the table of events locked for {LOCKED_SECONDS:.0f} s (F12)", sending)
+
+    judge(found)
+    assert sending.statuses <= {200, 503}
+    assert found.slowest <= HANGS_NEVER
+
+
+def _lock(database_url: str) -> None:
+    """What a careless migration does."""
+    with psycopg.connect(database_url) as connection:
+        connection.execute("LOCK TABLE webhooks_eventnotification IN ACCESS EXCLUSIVE MODE")
+        time.sleep(LOCKED_SECONDS)
