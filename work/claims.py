@@ -8,6 +8,11 @@ from django.db import connection
 from work.models import DueRow, WorkerHeartbeat
 from work.queues import Queue
 
+# The `problem` of a suspect: its worker has died with it, and more than once. It may be what killed it.
+LOST = "WorkerLost"
+_LOST_TIMES = 2
+_WAITS_KNOWN = 16
+
 # A loose index scan: one index probe per lane, however many rows the lane holds.
 _EVERY_LANE = """
     lanes (lane) AS (
@@ -26,6 +31,7 @@ _HEADS = """
         FROM lanes CROSS JOIN LATERAL (
             SELECT t.id, t.priority, t.due_at FROM {table} t
             WHERE t.state = 'waiting' AND t.lane = lanes.lane AND t.due_at <= statement_timestamp()
+              AND t.problem <> %(suspect)s
             ORDER BY t.priority, t.due_at, t.id LIMIT 1
         ) head
         WHERE NOT EXISTS (SELECT FROM {table} busy WHERE busy.state = 'claimed' AND busy.lane = lanes.lane)
@@ -34,27 +40,50 @@ _HEADS = """
         WHERE t.state = 'claimed' AND t.lease_until <= statement_timestamp() {only_lane}
     )"""
 
+# Suspects of every lane. They are few, and no index is kept for them.
+_SUSPECTS = """
+    heads (id, lane, priority, ready_at) AS (
+        SELECT t.id, t.lane, t.priority, t.due_at FROM {table} t
+        WHERE t.state = 'waiting' AND t.problem = %(suspect)s AND t.due_at <= statement_timestamp()
+          AND NOT EXISTS (SELECT FROM {table} busy WHERE busy.state = 'claimed' AND busy.lane = t.lane)
+    )"""
+
+# A row whose worker is gone is taken over at once the first time. Later it is set aside as a suspect: it waits, so that
+# others of its lane go first, and is then worked on alone. Only a suspect that was lost too often is claimed beyond the
+# ceiling, to be buried: whoever was merely beside it has another try.
+#
 # The conditions are repeated beside the lock: a row that changed under us is looked at again, and let go.
 _CLAIM = """
     candidates AS (SELECT id, priority, random() AS turn FROM heads ORDER BY priority, turn LIMIT 100),
     picked AS (
-        SELECT t.id FROM candidates JOIN {table} t ON t.id = candidates.id
+        SELECT t.id, t.state = 'claimed' AND t.attempts >= least({lost_times}, %(ceiling)s)
+            AND (t.attempts < %(ceiling)s OR t.problem <> %(suspect)s) AS set_aside
+        FROM candidates JOIN {table} t ON t.id = candidates.id
         WHERE (t.state = 'waiting' AND t.due_at <= statement_timestamp())
            OR (t.state = 'claimed' AND t.lease_until <= statement_timestamp())
         ORDER BY candidates.priority, candidates.turn LIMIT 1
         FOR UPDATE OF t SKIP LOCKED
     )
     UPDATE {table} t SET
-        state = 'claimed',
-        attempts = t.attempts + 1,
+        state = CASE WHEN set_aside THEN 'waiting' ELSE 'claimed' END,
+        attempts = CASE WHEN set_aside THEN least(t.attempts, %(ceiling)s - 1) ELSE t.attempts + 1 END,
         fence = t.fence + 1,
-        lease_until = statement_timestamp() + %(lease)s,
-        claimed_by = %(claimed_by)s
+        lease_until = CASE WHEN set_aside THEN NULL ELSE statement_timestamp() + %(lease)s END,
+        claimed_by = CASE WHEN set_aside THEN t.claimed_by ELSE %(claimed_by)s END,
+        problem = CASE WHEN set_aside THEN %(suspect)s ELSE t.problem END,
+        due_at = CASE WHEN set_aside THEN statement_timestamp() + make_interval(
+            secs => (CAST(%(waits)s AS float8[]))[least(t.attempts, cardinality(CAST(%(waits)s AS float8[])))]
+        ) ELSE t.due_at END
     FROM picked WHERE t.id = picked.id
     RETURNING {columns}"""
 
 _IS_DUE = """
-    SELECT FROM {table} WHERE state = 'waiting' AND lane = %(lane)s AND due_at <= statement_timestamp() LIMIT 1"""
+    SELECT FROM {table} WHERE state = 'waiting' AND lane = %(lane)s AND due_at <= statement_timestamp()
+      AND problem <> %(suspect)s
+    LIMIT 1"""
+
+_SUSPECT_IS_DUE = """
+    SELECT FROM {table} WHERE state = 'waiting' AND problem = %(suspect)s AND due_at <= statement_timestamp() LIMIT 1"""
 
 _WAITING = """
     SELECT lane, priority, EXTRACT(EPOCH FROM statement_timestamp() - ready_at)::float8
@@ -87,23 +116,42 @@ class WaitingLane:
     waited: float
 
 
-def _sql(model: type[DueRow], tail: str, one_lane: bool) -> str:
+def _sql(model: type[DueRow], tail: str, *, heads: str = _HEADS, one_lane: bool = False) -> str:
     quote = connection.ops.quote_name
-    lanes = _ONE_LANE if one_lane else _EVERY_LANE
-    return f"WITH RECURSIVE {lanes}, {_HEADS}{',' if tail is _CLAIM else ''} {tail}".format(
+    lanes = f"{_ONE_LANE if one_lane else _EVERY_LANE}, " if heads is _HEADS else ""
+    return f"WITH RECURSIVE {lanes}{heads}{',' if tail is _CLAIM else ''} {tail}".format(
         table=quote(model._meta.db_table),
         columns=", ".join(f"t.{quote(each.column)}" for each in model._meta.concrete_fields if each.column),
         only_lane="AND t.lane = %(lane)s" if one_lane else "",
+        lost_times=_LOST_TIMES,
     )
 
 
 def claim_one(queue: Queue[Any], lane: str | None, *, claimed_by: str) -> DueRow | None:
-    """Claim the head of one lane; None when no lane has a head to claim.
+    """Claim the head of one lane, suspects apart; None when no lane has a head to claim.
 
+    A row that comes back `waiting` was lost by its worker and has been set aside as a suspect.
     Raises IntegrityError when somebody else claimed another row of the same lane at the same moment.
     """
-    parameters = {"lane": lane, "lease": queue.lease, "claimed_by": claimed_by[:100]}
-    rows = queue.model._base_manager.raw(_sql(queue.model, _CLAIM, lane is not None), parameters)
+    return _claim(queue, _sql(queue.model, _CLAIM, one_lane=lane is not None), lane, claimed_by)
+
+
+def claim_suspect(queue: Queue[Any], *, claimed_by: str) -> DueRow | None:
+    """Claim a suspect that is due, of whatever lane; None when there is none. Raises what `claim_one` raises."""
+    return _claim(queue, _sql(queue.model, _CLAIM, heads=_SUSPECTS), None, claimed_by)
+
+
+def _claim(queue: Queue[Any], statement: str, lane: str | None, claimed_by: str) -> DueRow | None:
+    known = range(1, min(queue.max_attempts, _WAITS_KNOWN) + 1)
+    parameters = {
+        "lane": lane,
+        "lease": queue.lease,
+        "claimed_by": claimed_by[:100],
+        "suspect": LOST,
+        "ceiling": queue.max_attempts,
+        "waits": [queue.backoff(attempts).total_seconds() for attempts in known],
+    }
+    rows = queue.model._base_manager.raw(statement, parameters)
     return next(iter(rows), None)
 
 
@@ -116,17 +164,26 @@ def lock(row: DueRow) -> bool:
 
 
 def is_due(queue: Queue[Any], lane: str) -> bool:
-    """Whether a row of that lane waits and is due, whoever may be working on another one."""
+    """Whether a row of that lane waits and is due, suspects apart, whoever may be working on another one."""
+    return _is_there(queue, _IS_DUE, lane=lane)
+
+
+def has_suspects(queue: Queue[Any]) -> bool:
+    """Whether a suspect is due in any lane."""
+    return _is_there(queue, _SUSPECT_IS_DUE)
+
+
+def _is_there(queue: Queue[Any], statement: str, **parameters: str) -> bool:
     table = connection.ops.quote_name(queue.model._meta.db_table)
     with connection.cursor() as cursor:
-        cursor.execute(_IS_DUE.format(table=table), {"lane": lane})
+        cursor.execute(statement.format(table=table), {"suspect": LOST, **parameters})
         return cursor.fetchone() is not None
 
 
 def waiting_lanes(queue: Queue[Any]) -> list[WaitingLane]:
     """Every lane with a head that could be claimed now: most urgent first, equals in random order."""
     with connection.cursor() as cursor:
-        cursor.execute(_sql(queue.model, _WAITING, one_lane=False))
+        cursor.execute(_sql(queue.model, _WAITING), {"suspect": LOST})
         return [WaitingLane(*row) for row in cursor.fetchall()]
 
 

@@ -26,6 +26,7 @@ from django.db import (
 
 from work import bell, claims
 from work.activity import activity
+from work.company import company
 from work.ends import bury, fail, hold, postpone, problem_of, revive, settle
 from work.models import DueRow
 from work.queues import GiveUp, LostLease, Postpone, Queue, queue_named, queues, register
@@ -38,6 +39,7 @@ __all__ = [
     "bury",
     "claim",
     "drain",
+    "drain_suspects",
     "drain_waiting",
     "fail",
     "hold",
@@ -61,15 +63,19 @@ _MORE_HANDS = threading.BoundedSemaphore(7)  # for the whole process: each needs
 def claim(queue: Queue[RowT] | str, lane: str | None = None, limit: int = 1) -> list[RowT]:
     """Claim up to `limit` due rows, of `lane` or fairly over all lanes; at most one per lane is ever held.
 
-    Each row is claimed by a statement of its own. Rows that were taken over too often are buried on the way.
+    Each row is claimed by a statement of its own. Rows whose workers died with them are set aside or buried on the way.
     """
     queue = queue_named(queue)
     claimed: list[RowT] = []
     while len(claimed) < limit:
-        row = _claim_one(queue, lane)
+        row = _claim_one(partial(claims.claim_one, queue, lane))
         if row is None:
             break
-        if row.attempts <= queue.max_attempts:
+        if row.state != DueRow.State.CLAIMED:
+            logger.warning(
+                "queue %s: row %s was lost by its worker again; it waits apart", queue.name, row.pk
+            )
+        elif row.attempts <= queue.max_attempts:
             claimed.append(row)
         else:
             # Whoever held it never came back, time and again: such a row kills its workers.
@@ -78,7 +84,7 @@ def claim(queue: Queue[RowT] | str, lane: str | None = None, limit: int = 1) -> 
     return claimed
 
 
-def _claim_one(queue: Queue[Any], lane: str | None) -> Any:
+def _claim_one(claim_it: Callable[..., DueRow | None]) -> Any:
     """One claimed row; None if there is nothing to claim.
 
     The statement commits by itself: a worker that is frozen between two round trips holds no lock that others wait for.
@@ -87,7 +93,7 @@ def _claim_one(queue: Queue[Any], lane: str | None) -> Any:
     for _ in range(_CONTESTED_TRIES):
         try:
             with transaction.atomic() if connection.in_atomic_block else nullcontext():
-                return claims.claim_one(queue, lane, claimed_by=worker)
+                return claim_it(claimed_by=worker)
         except IntegrityError:
             # Another worker took a different row of this lane at this very moment; the constraint let one of us win.
             continue
@@ -119,6 +125,23 @@ def drain_waiting(queue: Queue[Any] | str, *, by_bell: bool = True) -> int:
     return worked
 
 
+def drain_suspects(queue: Queue[Any] | str) -> int:
+    """Work on rows whose workers died with them, each while this process does nothing else; returns how many it were.
+
+    Ends early, for another time, where the process does not fall quiet.
+    """
+    queue = queue_named(queue)
+    worked = 0
+    while not activity.closing.is_set() and claims.has_suspects(queue):
+        with company.alone(queue.lease) as alone:
+            row = _claim_one(partial(claims.claim_suspect, queue)) if alone else None
+            if row is None:
+                break
+            _work_on(queue, row)
+            worked += 1
+    return worked
+
+
 def _begin(queue: Queue[Any] | str, lane: str | None, by_bell: bool) -> Queue[Any]:
     queue = queue_named(queue)
     if connection.in_atomic_block:
@@ -134,10 +157,11 @@ def _drain(queue: Queue[Any], lane: str | None, until: float = float("inf")) -> 
     worked = 0
     try:
         while not activity.closing.is_set() and time.monotonic() < until:
-            rows = claim(queue, lane)
-            if not rows:
-                break
-            _work_on(queue, rows[0])
+            with company.beside_others(queue.lease):
+                rows = claim(queue, lane)
+                if not rows:
+                    break
+                _work_on(queue, rows[0])
             worked += 1
             if connection.errors_occurred:
                 close_old_connections()

@@ -5,6 +5,7 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from django.db.models.functions import Now
 
 from work import bell, claims, periodic
 from work.activity import activity
-from work.engine import drain_waiting, problem_of
+from work.engine import drain_suspects, drain_waiting, problem_of
 from work.models import WorkerHeartbeat
 from work.queues import Queue, queues
 
@@ -99,6 +100,8 @@ class Pulse:
         """Ring for the lanes that wait, and work on them here when no bell is heard; returns the longest wait."""
         if queue.takes_over_early and self._may_judge_others():
             claims.release_rows_of_silent_workers(queue, silent_for=self.thresholds.silent)
+        if claims.has_suspects(queue):
+            self._lend_a_hand(queue, drain_suspects)
         waiting = claims.waiting_lanes(queue)
         if not waiting:
             return 0.0
@@ -106,19 +109,20 @@ class Pulse:
         for each in most_urgent:
             bell.ring(queue.name, each.lane if queue.per_lane else None, priority=each.priority)
         if activity.seconds_since_bell(queue.name) > self.thresholds.bell_lost:
-            self._lend_a_hand(queue)
+            self._lend_a_hand(queue, _drain_without_bell)
         return max(each.waited for each in waiting)
 
     def _may_judge_others(self) -> bool:
         """After an outage or a sleep everybody's beats are old: others get the time that we had to beat again."""
         return time.monotonic() - self._awake_since > self.thresholds.silent
 
-    def _lend_a_hand(self, queue: Queue[Any]) -> None:
-        """Drain the queue in a thread of this process, one thread per queue at most."""
-        hand = self._hands.get(queue.name)
+    def _lend_a_hand(self, queue: Queue[Any], drain: Callable[[Queue[Any]], int]) -> None:
+        """Drain the queue in a thread of this process, one thread per queue and way at most."""
+        name = f"{drain.__name__} {queue.name}"
+        hand = self._hands.get(name)
         if hand is None or not hand.is_alive():
-            hand = threading.Thread(target=_drain_here, args=[queue], name=f"drain {queue.name}", daemon=True)
-            self._hands[queue.name] = hand
+            hand = threading.Thread(target=_drain_here, args=[queue, drain], name=name, daemon=True)
+            self._hands[name] = hand
             hand.start()
 
     def _notice_sleep(self) -> None:
@@ -144,9 +148,13 @@ class Pulse:
         os._exit(EXIT_FOR_RESTART)
 
 
-def _drain_here(queue: Queue[Any]) -> None:
+def _drain_without_bell(queue: Queue[Any]) -> int:
+    return drain_waiting(queue, by_bell=False)
+
+
+def _drain_here(queue: Queue[Any], drain: Callable[[Queue[Any]], int]) -> None:
     try:
-        drain_waiting(queue, by_bell=False)
+        drain(queue)
     except Exception as problem:
         logger.error("queue %s: draining without a bell failed (%s)", queue.name, problem_of(problem))  # noqa: TRY400
     finally:

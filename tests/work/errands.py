@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from django.db import connection, models
+from django.db.models.functions import Now
 
 from work.engine import GiveUp, Postpone, Queue, settle
 from work.models import DueRow
@@ -91,8 +92,23 @@ def _hang(errand: Errand) -> None:
     threading.Event().wait()
 
 
-def _die(errand: Errand) -> None:
+def _be_beside(errand: Errand) -> None:
+    """Wait to be killed by another, the first two times."""
     leave_effect(errand, "begun")
+    if errand.attempts <= 2:
+        threading.Event().wait(10)
+    with settle(errand):
+        leave_effect(errand, "written")
+
+
+def _die(errand: Errand) -> None:
+    """Die: the first two times among as many others as there are."""
+    leave_effect(errand, "begun")
+    others = Errand.objects.filter(kind="be beside")
+    here = Effect.objects.filter(pid=os.getpid(), what="begun", errand__in=others.values("pk"))
+    end = time.monotonic() + 10
+    while errand.attempts <= 2 and here.count() < others.count() and time.monotonic() < end:
+        time.sleep(0.02)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -121,6 +137,7 @@ _KINDS = {
     "write": _write,
     "wait": _wait,
     "hang": _hang,
+    "be beside": _be_beside,
     "die": _die,
     "fail": _fail,
     "postpone": _postpone,
@@ -153,6 +170,11 @@ def put(lane: str = "lane", **values: Any) -> Errand:
     errand = Errand.objects.create(lane=lane, **values)
     errand.refresh_from_db()
     return errand
+
+
+def let_wait_end(errand: Errand) -> None:
+    """Make an errand due that waits for a later moment."""
+    Errand.objects.filter(pk=errand.pk).update(due_at=Now())
 
 
 def let_lease_end(errand: Errand) -> None:

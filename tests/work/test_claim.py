@@ -134,23 +134,6 @@ def test_database_refuses_a_second_claim_in_a_lane(errands: "Queue[Errand]") -> 
         put("a", state="claimed", lease_until=timezone.now())
 
 
-def test_row_that_kills_its_workers_is_parked_and_its_lane_goes_on(errands: "Queue[Errand]") -> None:
-    poison = put("a")
-    put("a")
-    for _ in range(errands.max_attempts):
-        row = claim(errands)[0]
-        assert row.pk == poison.pk
-        let_lease_end(row)
-
-    following = claim(errands)[0]
-
-    poison.refresh_from_db()
-    assert following.pk != poison.pk
-    assert (poison.state, poison.problem) == ("dead", "TakenOverTooOften")
-    assert poison.finished_at is not None
-    assert Effect.objects.filter(errand=poison.pk, what="buried").count() == 1
-
-
 def somebody_waits_for_a_lock() -> bool:
     """Whether a session of the test database is blocked by another one."""
     with connection.cursor() as cursor:

@@ -1,18 +1,21 @@
-"""Claims in concurrent transactions, in any order: a lane has one holder, and a lost row stays lost."""
+"""Claims in concurrent transactions, in any order: a lane has one holder, a lost row stays lost, and none is buried
+that was not lost by somebody who had nothing else in hand."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from concurrent.futures import TimeoutError as StillWaitingError
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.work.conftest import COMMITTING
-from tests.work.errands import Errand, put
+from tests.work.errands import Errand, errand_queue, put
+from work import claims
 from work.engine import LostLease, Queue, claim, settle
 
 pytestmark = COMMITTING
@@ -24,10 +27,12 @@ steps = st.lists(
         st.tuples(st.just("claim"), st.integers(0, HANDS - 1), st.sampled_from([*LANES, None])),
         st.tuples(st.just("commit"), st.integers(0, HANDS - 1), st.none()),
         st.tuples(st.just("settle"), st.integers(0, HANDS - 1), st.none()),
+        st.tuples(st.just("claim a suspect"), st.integers(0, HANDS - 1), st.none()),
         st.tuples(st.just("lease ends"), st.sampled_from(LANES), st.none()),
+        st.tuples(st.just("is lost"), st.sampled_from(LANES), st.integers(0, HANDS - 1)),
     ),
     min_size=4,
-    max_size=20,
+    max_size=30,
 )
 
 
@@ -40,6 +45,7 @@ class Hand:
     transaction: Any = None
     holds: list[Errand] = field(default_factory=list)
     settled: list[tuple[int, int]] = field(default_factory=list)
+    held_alone: list[int] = field(default_factory=list)
 
     def do(self, what: Callable[[], None]) -> None:
         """Have it done in the hand's thread; skipped while the hand waits for another's transaction."""
@@ -63,6 +69,16 @@ class Hand:
         self.transaction = transaction.atomic()
         self.transaction.__enter__()
         self.holds += claim(queue, lane)
+
+    def claim_suspect(self, queue: "Queue[Errand]") -> None:
+        """Claim a suspect in a transaction that stays open, after committing the one before."""
+        self.commit()
+        self.transaction = transaction.atomic()
+        self.transaction.__enter__()
+        row = suspect_of(queue)
+        if row is not None:
+            self.holds.append(row)
+            self.held_alone.append(row.pk)
 
     def commit(self) -> None:
         """Commit the open transaction, if there is one."""
@@ -111,13 +127,14 @@ def some_hands() -> Iterator[list[Hand]]:
 def test_whatever_the_order_each_row_is_settled_once_by_its_last_holder(
     errands: "Queue[Errand]", schedule: list[tuple[str, Any, Any]]
 ) -> None:
+    queue = errand_queue(backoff=lambda attempts: timedelta(0))
     Errand.objects.all().delete()
     for lane in LANES:
         put(lane)
 
     with some_hands() as workers:
         for verb, whom, detail in schedule:
-            take_step(errands, workers, verb, whom, detail)
+            take_step(queue, workers, verb, whom, detail)
             claimed = list(Errand.objects.filter(state="claimed").values_list("lane", flat=True))
             assert len(claimed) == len(set(claimed))
 
@@ -126,6 +143,8 @@ def test_whatever_the_order_each_row_is_settled_once_by_its_last_holder(
     for pk, fence in settled:
         row = Errand.objects.get(pk=pk)
         assert (row.state, row.fence) == ("done", fence)
+    held_alone = {pk for hand in workers for pk in hand.held_alone}
+    assert set(Errand.objects.filter(state="dead").values_list("pk", flat=True)) <= held_alone
 
 
 def take_step(queue: "Queue[Errand]", workers: list[Hand], verb: str, whom: Any, detail: Any) -> None:
@@ -139,8 +158,25 @@ def take_step(queue: "Queue[Errand]", workers: list[Hand], verb: str, whom: Any,
             workers[whom].do(workers[whom].commit)
         case "settle":
             workers[whom].do(workers[whom].settle)
+        case "claim a suspect":
+            workers[whom].do(lambda: workers[whom].claim_suspect(queue))
         case "lease ends":
             let_leases_end(whom)
+        case "is lost":
+            workers[detail].do(lambda: workers[detail].claim(queue, whom))
+            workers[detail].do(workers[detail].commit)
+            let_leases_end(whom)
+
+
+def suspect_of(queue: "Queue[Errand]") -> Errand | None:
+    """A claimed suspect, if one is due and nobody took its lane at the same moment."""
+    try:
+        with transaction.atomic():
+            row = claims.claim_suspect(queue, claimed_by="somebody")
+    except IntegrityError:
+        return None
+    assert row is None or isinstance(row, Errand)
+    return row
 
 
 def let_leases_end(lane: str) -> None:

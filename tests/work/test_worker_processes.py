@@ -86,19 +86,22 @@ def test_row_of_a_killed_worker_is_taken_over(workers: Workers) -> None:
     assert len(written(errand)) == 1
 
 
-def test_row_that_kills_its_workers_is_parked_and_its_lane_goes_on(workers: Workers) -> None:
+def test_row_that_kills_its_workers_is_parked_and_takes_nobody_along(workers: Workers) -> None:
     poison = put("lane", kind="die")
     following = put("lane")
-    workers.keep_one_running(ERRAND_LEASE="0.5")
+    neighbours = [put(f"beside {n}", kind="be beside") for n in range(3)]
+    workers.keep_one_running(ERRAND_LEASE="2")
 
     def is_dead() -> bool:
         workers.restart_what_ended()
         return Errand.objects.filter(pk=poison.pk, state="dead", problem="TakenOverTooOften").exists()
 
-    eventually(is_dead, timeout=30)
-    eventually(lambda: is_done(following))
+    eventually(is_dead, timeout=60)
+    eventually(lambda: all(is_done(errand) for errand in [following, *neighbours]))
 
     assert len(begun_by(poison)) == 3
+    assert all(len(begun_by(errand)) == 3 for errand in neighbours), "each was beside it twice when it died"
+    assert all(len(written(errand)) == 1 for errand in neighbours)
 
 
 def test_stalled_worker_ends_for_a_restart_and_its_successor_does_the_work(workers: Workers) -> None:

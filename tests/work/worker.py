@@ -28,7 +28,12 @@ class QuickHeartbeat(Heartbeat):
     )
 
 
-register(errand_queue(lease=timedelta(seconds=float(os.environ.get("ERRAND_LEASE", "30")))))
+register(
+    errand_queue(
+        lease=timedelta(seconds=float(os.environ.get("ERRAND_LEASE", "30"))),
+        backoff=lambda attempts: timedelta(seconds=0.2 * attempts),
+    )
+)
 app = Celery("tests.work.worker", set_as_current=False)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 broker.configure(app)

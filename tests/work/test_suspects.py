@@ -1,0 +1,232 @@
+"""A row whose worker died with it twice is a suspect: it waits, lets others go first, and is then tried alone."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db.models.functions import Now
+
+from tests.waiting import eventually
+from tests.work.conftest import COMMITTING
+from tests.work.errands import Effect, Errand, errand_queue, let_lease_end, let_wait_end, put
+from work import claims
+from work.company import Company
+from work.engine import LostLease, Queue, claim, drain, drain_suspects, drain_waiting, fail, revive, settle
+
+pytestmark = COMMITTING
+LEASE = timedelta(seconds=30)
+
+
+def lose(queue: "Queue[Errand]", lane: str, times: int) -> Errand:
+    """Claim the head of a lane as often, without ever coming back; the row as it was claimed last."""
+    for _ in range(times):
+        row = claim(queue, lane)[0]
+        let_lease_end(row)
+    return row
+
+
+def lose_alone(queue: "Queue[Errand]") -> None:
+    """Claim the one suspect as a worker that dies with it."""
+    row = claims.claim_suspect(queue, claimed_by="gone:7")
+    assert isinstance(row, Errand)
+    let_lease_end(row)
+
+
+def test_row_lost_twice_waits_and_its_lane_goes_on(errands: "Queue[Errand]") -> None:
+    suspect, following = put("a"), put("a")
+    lost = lose(errands, "a", 2)
+
+    assert [row.pk for row in claim(errands, "a")] == [following.pk]
+
+    suspect.refresh_from_db()
+    assert (suspect.state, suspect.attempts, suspect.problem) == ("waiting", 2, "WorkerLost")
+    assert suspect.lease_until is None
+    wait = errands.backoff(2)
+    assert Errand.objects.filter(pk=suspect.pk, due_at__gt=Now() + wait / 4).exists()
+    with pytest.raises(LostLease), settle(lost):
+        pass
+
+
+def test_suspect_that_is_due_is_left_to_those_who_try_it_alone(errands: "Queue[Errand]") -> None:
+    suspect = put("a")
+    lose(errands, "a", 2)
+    claim(errands)
+    let_wait_end(suspect)
+
+    assert drain(errands) == drain(errands, "a") == drain_waiting(errands) == 0
+    assert claims.waiting_lanes(errands) == []
+
+    assert drain_suspects(errands) == 1
+    suspect.refresh_from_db()
+    assert (suspect.state, suspect.attempts, suspect.problem) == ("done", 3, "")
+
+
+def test_suspect_that_is_not_due_is_not_tried(errands: "Queue[Errand]") -> None:
+    put("a")
+    lose(errands, "a", 2)
+    claim(errands)
+
+    assert drain_suspects(errands) == 0
+
+
+def test_suspect_waits_while_another_row_of_its_lane_is_in_hand(errands: "Queue[Errand]") -> None:
+    suspect = put("a")
+    lose(errands, "a", 2)
+    put("a")
+    claim(errands)
+    let_wait_end(suspect)
+
+    assert claims.claim_suspect(errands, claimed_by="me") is None
+
+
+def test_suspect_lost_up_to_the_ceiling_is_buried(errands: "Queue[Errand]") -> None:
+    queue = errand_queue(max_attempts=5)
+    suspect = put("a")
+    lose(queue, "a", 2)
+    for attempts in (2, 3, 4):
+        assert claim(queue) == []
+        suspect.refresh_from_db()
+        assert (suspect.state, suspect.attempts) == ("waiting", attempts)
+        let_wait_end(suspect)
+        lose_alone(queue)
+
+    assert claim(queue) == []
+
+    suspect.refresh_from_db()
+    assert (suspect.state, suspect.problem) == ("dead", "TakenOverTooOften")
+    assert suspect.finished_at is not None
+    assert Effect.objects.filter(errand=suspect.pk, what="buried").count() == 1
+
+
+@pytest.mark.parametrize("ceiling", [1, 2, 3])
+def test_row_lost_at_its_last_try_beside_others_has_one_more_alone(
+    errands: "Queue[Errand]", ceiling: int
+) -> None:
+    queue = errand_queue(max_attempts=ceiling, backoff=lambda attempts: timedelta(0))
+    row = put("a")
+    for _ in range(ceiling - 1):
+        fail(queue, claim(queue)[0], "Trouble")
+    lose(queue, "a", 1)
+
+    assert claim(queue) == []
+    assert drain_suspects(queue) == 1
+
+    row.refresh_from_db()
+    assert (row.state, row.attempts) == ("done", ceiling)
+
+
+def test_suspect_that_fails_is_a_suspect_no_more(errands: "Queue[Errand]") -> None:
+    queue = errand_queue(max_attempts=5, backoff=lambda attempts: timedelta(0))
+    put("a", kind="fail")
+    lose(queue, "a", 2)
+    claim(queue)
+
+    drain_suspects(queue)
+
+    assert [row.attempts for row in claim(queue)] == [4]
+
+
+def test_revived_row_begins_anew(errands: "Queue[Errand]") -> None:
+    row = put("a")
+    lose(errands, "a", 2)
+    claim(errands)
+    let_wait_end(row)
+    lose_alone(errands)
+    claim(errands)
+
+    assert revive(row)
+
+    assert [each.attempts for each in claim(errands)] == [1]
+
+
+def test_longest_waits_are_known_for_queues_that_never_give_up(errands: "Queue[Errand]") -> None:
+    put("a", attempts=400)
+    queue = errand_queue(max_attempts=10_000)
+    lose(queue, "a", 1)
+
+    assert claim(queue) == []
+    assert Errand.objects.filter(due_at__lte=Now() + timedelta(hours=1), attempts=401).exists()
+
+
+def test_whoever_is_alone_is_not_joined_before_the_end() -> None:
+    company, order = Company(), list[str]()
+    with company.alone(LEASE) as alone:
+        assert alone
+        other = in_thread(company, order)
+        other.join(0.05)
+        order.append("alone")
+    other.join(10)
+
+    assert order == ["alone", "beside others"]
+
+
+def test_whoever_wants_to_be_alone_waits_for_those_at_work() -> None:
+    company, order = Company(), list[str]()
+    begun, end = threading.Event(), threading.Event()
+
+    def work() -> None:
+        with company.beside_others(LEASE):
+            begun.set()
+            end.wait(10)
+            order.append("beside others")
+
+    other = threading.Thread(target=work)
+    other.start()
+    assert begun.wait(10)
+    threading.Timer(0.05, end.set).start()
+    with company.alone(LEASE) as alone:
+        assert alone
+        order.append("alone")
+    other.join(10)
+
+    assert order == ["beside others", "alone"]
+
+
+def test_process_that_does_not_fall_quiet_rests_and_lets_others_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("work.company._FIRST_PATIENCE", 0.02)
+    company = Company()
+    with company.beside_others(LEASE):
+        with company.alone(LEASE) as alone:
+            assert not alone
+        with company.beside_others(LEASE):
+            pass
+    with company.alone(LEASE) as alone:
+        assert not alone  # it rests
+
+
+def test_nobody_waits_for_work_that_has_outlived_its_lease() -> None:
+    company = Company()
+
+    with company.beside_others(timedelta(0)), company.alone(LEASE) as alone:
+        assert alone
+
+
+def test_only_one_is_alone() -> None:
+    company = Company()
+
+    with company.alone(LEASE) as first, company.alone(LEASE) as second:
+        assert (first, second) == (True, False)
+    with company.alone(LEASE) as third:
+        assert third
+
+
+def test_long_suspect_does_not_keep_others_out_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("work.company.LONGEST_ALONE", 0.05)
+    company, order = Company(), list[str]()
+
+    with company.alone(LEASE):
+        other = in_thread(company, order)
+        eventually(lambda: order == ["beside others"])
+    other.join(10)
+
+
+def in_thread(company: Company, order: list[str]) -> threading.Thread:
+    """Somebody who works beside others and writes that down."""
+
+    def work() -> None:
+        with company.beside_others(LEASE):
+            order.append("beside others")
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    return thread
