@@ -5,13 +5,11 @@ answer means is decided in `stripe_keys.answers`.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from http.cookiejar import Cookie, DefaultCookiePolicy
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 from urllib.request import Request
 
 import requests
@@ -20,43 +18,26 @@ from django.conf import settings
 from requests.adapters import HTTPAdapter
 from stripe import StripeClient
 
+from stripe_keys import app_answers
 from stripe_keys.answers import Finding
+from stripe_keys.app_answers import FetchedEvent, KeyFacts, StripeRefused, StripeThrottled, StripeUnavailable
 from stripe_keys.catalogue import Probe
 from stripe_keys.questions import finding_of, question_of
 from stripe_keys.secret import Secret
-from stripe_keys.wire import Wire
+from stripe_keys.wire import Question, Wire
 
-__all__ = ["StripeClient"]
+__all__ = [
+    "FetchedEvent",
+    "KeyFacts",
+    "StripeClient",
+    "StripeRefused",
+    "StripeThrottled",
+    "StripeUnavailable",
+]
 
 CONNECTIONS_KEPT = 128
 CONNECT_SECONDS = 3.0
 _HEADERS = {"Stripe-Version": stripe.api_version, "User-Agent": f"partner-site stripe/{stripe.VERSION}"}
-
-
-@dataclass(frozen=True)
-class FetchedEvent:
-    """An event as Stripe holds it now."""
-
-    event_id: str
-    type: str
-    stripe_key_id: str
-    new_stripe_key_id: str
-
-
-@dataclass(frozen=True)
-class KeyFacts:
-    """What Stripe's key endpoint says of a key; moments are None where it does not."""
-
-    is_active: bool
-    expires_at: datetime | None
-
-
-class StripeUnavailable(Exception):
-    """Stripe did not answer the question this time; ask again later. Nothing follows from it."""
-
-
-class StripeRefused(Exception):
-    """Stripe will not answer this question to us (no such thing, or not permitted); asking again does not help."""
 
 
 class _NoCookies(DefaultCookiePolicy):
@@ -190,54 +171,61 @@ def _ask_as_app(path: str, *, livemode: bool, context: str = "", preview: bool =
 
     Raises:
         StripeRefused: no key is configured, or Stripe answered 400, 401, 403 or 404.
+        StripeThrottled: Stripe was asked too often.
         StripeUnavailable: anything else that is not an object.
     """
+    (answer,) = _ask_all_as_app([(path, context)], livemode=livemode, preview=preview)
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def _ask_all_as_app(
+    asked: Sequence[tuple[str, str]], *, livemode: bool, preview: bool = False
+) -> list[dict[str, Any] | StripeRefused | StripeUnavailable]:
+    """GET each path, in its context, with the app's own key, all at the same time; trouble is returned, not raised."""
     if not can_ask_as_app(livemode=livemode):
-        raise StripeRefused("The app's own key of this mode is not configured.")
-    options: dict[str, Any] = {"stripe_context": context} if context else {}
+        return [StripeRefused("The app's own key of this mode is not configured.") for _ in asked]
+    headers = {"Authorization": f"Bearer {_platform_key(livemode)}", **_HEADERS}
     if preview:
-        options["stripe_version"] = settings.STRIPE_PREVIEW_VERSION
-    client = client_for(Secret(_platform_key(livemode)))
-    try:
-        body = client.raw_request("get", path, **options).data
-    except (stripe.InvalidRequestError, stripe.AuthenticationError, stripe.PermissionError) as error:
-        raise StripeRefused(f"Stripe answered {error.http_status}.") from None
-    except Exception:  # its text may quote a key
-        raise StripeUnavailable("Stripe did not answer.") from None
-    if not isinstance(body, dict):
-        raise StripeUnavailable("Stripe's answer was not an object.")
-    return body
+        headers["Stripe-Version"] = settings.STRIPE_PREVIEW_VERSION
+    questions = [
+        Question("GET", path, {"Stripe-Context": context} if context else {}) for path, context in asked
+    ]
+    replies = dict(_wire().ask(questions, headers))
+    return [app_answers.read(replies[number]) for number in range(len(asked))]
 
 
-def fetch_event(event_id: str, *, context: str, livemode: bool) -> FetchedEvent:
-    """The whole event behind a thin notification, as Stripe holds it now, seen in the merchant's `context`.
+def fetch_events(
+    asked: Sequence[tuple[str, str]], *, livemode: bool
+) -> list[FetchedEvent | StripeRefused | StripeUnavailable]:
+    """The whole events behind thin notifications, as Stripe holds them now; all are asked for at the same time.
 
+    Each is asked for by its id, in the merchant's context. One that Stripe does not show is returned as the reason.
     Source: https://docs.stripe.com/api/v2/core/events/retrieve.
-
-    Raises:
-        StripeRefused, StripeUnavailable: see `_ask_as_app`.
     """
-    body = _ask_as_app(f"/v2/core/events/{event_id}", livemode=livemode, context=context, preview=True)
-    data = body.get("data")
-    details: dict[str, Any] = data if isinstance(data, dict) else {}
-    return FetchedEvent(
-        event_id=str(body.get("id", "")),
-        type=str(body.get("type", "")),
-        stripe_key_id=str(details.get("api_key") or ""),
-        new_stripe_key_id=str(details.get("new_api_key") or ""),
-    )
+    paths = [(f"/v2/core/events/{quote(event_id, safe='')}", context) for event_id, context in asked]
+    answers = _ask_all_as_app(paths, livemode=livemode, preview=True)
+    return [
+        answer if isinstance(answer, Exception) else app_answers.event_in(answer, event_id)
+        for answer, (event_id, _) in zip(answers, asked, strict=True)
+    ]
 
 
-def fetch_key_facts(stripe_key_id: str, *, context: str, livemode: bool) -> KeyFacts:
-    """What Stripe says of the key `stripe_key_id`; needs an app that Stripe has approved for `api_key_write`.
+def fetch_facts_of_keys(
+    asked: Sequence[tuple[str, str]], *, livemode: bool
+) -> list[KeyFacts | StripeRefused | StripeUnavailable]:
+    """What Stripe says of keys, each by its `mk_` id and context; only an app approved for `api_key_write` is told.
 
-    The answer may hold a token in test mode, so two fields are copied and the rest is dropped here.
-
-    Raises:
-        StripeRefused, StripeUnavailable: see `_ask_as_app`.
+    One that Stripe says nothing of is returned as the reason. An answer may hold a token in test mode, so two fields
+    are copied and the rest is dropped here.
     """
-    body = _ask_as_app(f"/v2/iam/api_keys/{stripe_key_id}", livemode=livemode, context=context, preview=True)
-    return KeyFacts(is_active=body.get("status") == "active", expires_at=_moment(body.get("expires_at")))
+    paths = [(f"/v2/iam/api_keys/{quote(key_id, safe='')}", context) for key_id, context in asked]
+    answers = _ask_all_as_app(paths, livemode=livemode, preview=True)
+    return [
+        answer if isinstance(answer, Exception) else app_answers.facts_in(answer, key_id)
+        for answer, (key_id, _) in zip(answers, asked, strict=True)
+    ]
 
 
 def is_installed(stripe_account_id: str, *, livemode: bool) -> bool:
@@ -256,15 +244,3 @@ def is_installed(stripe_account_id: str, *, livemode: bool) -> bool:
     if not isinstance(rows, list):
         raise StripeUnavailable("Stripe's answer was not a list.")
     return any(isinstance(row, dict) and row.get("status") in ("installed", "installing") for row in rows)
-
-
-def _moment(value: object) -> datetime | None:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return datetime.fromtimestamp(value, UTC)
-    if isinstance(value, str) and value:
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            return None
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return None

@@ -13,12 +13,13 @@ class WebhooksConfig(AppConfig):
         """Make the queue, the periodic jobs and the checks known."""
         from django.core.checks import register
 
-        from webhooks import pruning, secrets_in_use, signature, tasks
+        from webhooks import parking, pruning, secrets_in_use, signature, tasks
         from webhooks.reconciling import accounts, runs
         from work import engine, periodic
 
         engine.register(tasks.EVENTS)
         engine.register(tasks.RECONCILIATIONS)
+        periodic.every(parking.SECONDS, "take-up-parked-events", parking.take_up)
         periodic.every(runs.BEGUN_EVERY_SECONDS, "reconcile", runs.begin_regular_run)
         register(accounts.check_setting)
         register(signature.check_secrets)

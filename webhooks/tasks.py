@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from celery import shared_task
 
-from webhooks import handlers, inbox
+from webhooks import inbox, processing
 from webhooks.models import EventNotification, Reconciliation
 from webhooks.reconciling import runs, turns
 from work import engine
@@ -13,10 +13,10 @@ from work.engine import Queue
 EVENTS = Queue(
     name=inbox.QUEUE,
     model=EventNotification,
-    process=handlers.process,
+    process=processing.process,
     task_name="webhooks.tasks.drain_events",
     lease=timedelta(seconds=60),
-    on_dead=handlers.gave_up,
+    on_dead=processing.gave_up,
 )
 RECONCILIATIONS = Queue(
     name=runs.QUEUE,

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from stripe_keys import catalogue, gateway, permissions
+from stripe_keys import app_answers, catalogue, gateway, permissions
 from stripe_keys.answers import Answer, Finding
+from stripe_keys.app_answers import FetchedEvent, KeyFacts
 from stripe_keys.catalogue import Probe
 from stripe_keys.gateway import StripeRefused
 from stripe_keys.secret import Secret
@@ -124,13 +125,19 @@ def test_each_missing_permission_is_found(at_stripe: AtStripe) -> None:
     assert missing == {"payout_read", "plan_read"}
 
 
-def test_fetched_event_names_the_keys(at_stripe: AtStripe, key: StripeKey) -> None:
+def test_fetched_events_name_the_keys(at_stripe: AtStripe, key: StripeKey) -> None:
     new = at_stripe.admin.rotate_key(key.id, overlap=3600)
-    event = at_stripe.admin.events(account=key.account, kind="v2.iam.api_key.rotated")[0]
+    made, rotated = (
+        at_stripe.admin.events(account=key.account, kind=f"v2.iam.api_key.{kind}")[0]["id"]
+        for kind in ("created", "rotated")
+    )
 
-    fetched = gateway.fetch_event(event["id"], context=key.account, livemode=False)
+    fetched = gateway.fetch_events([(rotated, key.account), (made, key.account)], livemode=False)
 
-    assert (fetched.stripe_key_id, fetched.new_stripe_key_id) == (key.id, new["id"])
+    assert fetched == [
+        FetchedEvent(rotated, "v2.iam.api_key.rotated", key.id, new["id"]),
+        FetchedEvent(made, "v2.iam.api_key.created", key.id, ""),
+    ]
 
 
 def test_key_facts_say_when_a_rotated_key_ends(
@@ -138,8 +145,9 @@ def test_key_facts_say_when_a_rotated_key_ends(
 ) -> None:
     at_stripe.admin.rotate_key(key.id, overlap=3600)
 
-    facts = gateway.fetch_key_facts(key.id, context=key.account, livemode=False)
+    (facts,) = gateway.fetch_facts_of_keys([(key.id, key.account)], livemode=False)
 
+    assert isinstance(facts, KeyFacts)
     assert facts.expires_at is not None
     assert timedelta(minutes=55) < facts.expires_at - datetime.now(UTC) < timedelta(minutes=65)
 
@@ -147,22 +155,54 @@ def test_key_facts_say_when_a_rotated_key_ends(
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda key: gateway.fetch_event("evt_unknown", context=key.account, livemode=False),
-        lambda key: gateway.fetch_key_facts("mk_unknown", context=key.account, livemode=False),
-        lambda key: gateway.fetch_key_facts(key.id, context="acct_1Somebody0Else0", livemode=False),
-        lambda key: gateway.fetch_event("evt_unknown", context=key.account, livemode=True),
+        lambda key: gateway.fetch_events([("evt_unknown", key.account)], livemode=False),
+        lambda key: gateway.fetch_facts_of_keys([("mk_unknown", key.account)], livemode=False),
+        lambda key: gateway.fetch_facts_of_keys([(key.id, "acct_1Somebody0Else0")], livemode=False),
+        lambda key: gateway.fetch_events([("evt_unknown", key.account)], livemode=True),
     ],
+    ids=["unknown event", "unknown key", "another account", "another mode"],
 )
-def test_what_stripe_will_not_tell_us_is_refused(key: StripeKey, ask: Callable[[StripeKey], object]) -> None:
-    with pytest.raises(StripeRefused):
-        ask(key)
+def test_what_stripe_will_not_tell_us_is_refused(
+    key: StripeKey, ask: Callable[[StripeKey], list[object]]
+) -> None:
+    (answer,) = ask(key)
+
+    assert isinstance(answer, StripeRefused)
+    assert "sk_" not in repr(answer)
 
 
-def test_outage_is_told_from_a_refusal(at_stripe: AtStripe, key: StripeKey) -> None:
-    at_stripe.admin.add_fault("error", path="/v2/", status=500)
+@pytest.mark.parametrize(
+    ("kind", "rule", "expected"),
+    [
+        ("error", {"status": 500}, gateway.StripeUnavailable),
+        ("rate_limit", {}, gateway.StripeThrottled),
+        ("html", {}, gateway.StripeUnavailable),
+        ("html", {"status": 404}, gateway.StripeUnavailable),
+        ("redirect", {}, gateway.StripeUnavailable),
+        ("truncated", {}, gateway.StripeUnavailable),
+        ("reset", {"times": None}, gateway.StripeUnavailable),
+    ],
+    ids=["500", "429", "a page", "a page with 404", "redirect", "truncated", "reset"],
+)
+def test_trouble_is_told_from_a_refusal_for_each_question_alone(
+    at_stripe: AtStripe, key: StripeKey, kind: str, rule: dict[str, object], expected: type[Exception]
+) -> None:
+    event = at_stripe.admin.events(account=key.account, kind="v2.iam.api_key.created")[0]["id"]
+    at_stripe.admin.add_fault(kind, path="/v2/core/events/evt_unknown", **rule)
 
-    with pytest.raises(gateway.StripeUnavailable):
-        gateway.fetch_key_facts(key.id, context=key.account, livemode=False)
+    harmed, whole = gateway.fetch_events([("evt_unknown", key.account), (event, key.account)], livemode=False)
+
+    assert type(harmed) is expected
+    assert isinstance(whole, FetchedEvent)
+
+
+def test_answer_about_another_event_is_no_answer() -> None:
+    body = {"id": "evt_2", "type": "v2.iam.api_key.expired", "data": {"api_key": "mk_1"}}
+
+    assert isinstance(app_answers.event_in(body, "evt_1"), gateway.StripeUnavailable)
+    assert isinstance(
+        app_answers.facts_in({"id": "mk_2", "status": "active"}, "mk_1"), gateway.StripeUnavailable
+    )
 
 
 def test_install_list_tells_installed_from_gone(
@@ -170,15 +210,3 @@ def test_install_list_tells_installed_from_gone(
 ) -> None:
     assert gateway.is_installed(key.account, livemode=False)
     assert not gateway.is_installed(at_stripe.admin.create_account(), livemode=False)
-
-
-def test_no_exception_of_the_gateway_quotes_a_key(at_stripe: AtStripe, key: StripeKey) -> None:
-    with pytest.raises(StripeRefused) as refusal:
-        gateway.fetch_event("evt_unknown", context=key.account, livemode=False)
-
-    shown, seen = "", refusal.value
-    while seen is not None:
-        shown += repr(seen)
-        seen = seen.__cause__  # type: ignore[assignment]
-    assert "sk_" not in shown
-    assert refusal.value.__suppress_context__

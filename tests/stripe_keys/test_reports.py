@@ -84,16 +84,6 @@ def test_rotation_without_overlap_ends_the_old_key(
     assert "which was rotated in Stripe, no longer works" in told.body, "the end, not that it may come"
 
 
-def test_end_of_overlap_is_asked_for_and_may_be_unknown(
-    stripe_key: StripeKey, at_stripe: AtStripe, key: RestrictedKey
-) -> None:
-    at_stripe.admin.rotate_key(stripe_key.id, overlap=3600)
-    assert reports.end_of_overlap(stripe_key.id, context=stripe_key.account, livemode=False) is None
-
-    at_stripe.admin.switch(api_key_write_approved=True)
-    assert reports.end_of_overlap(stripe_key.id, context=stripe_key.account, livemode=False) is not None
-
-
 def test_expiry_is_confirmed_before_it_is_believed(
     key: RestrictedKey, stripe_key: StripeKey, at_stripe: AtStripe
 ) -> None:
@@ -182,10 +172,12 @@ def test_report_about_a_key_whose_id_is_not_known_leads_to_a_look(
 ) -> None:
     RestrictedKey.objects.filter(pk=key.pk).update(stripe_key_id="")
 
-    assert rotated(stripe_key, "mk_new") == 1
+    assert rotated(stripe_key, "mk_new") == 0
+    assert reports.has_key_without_id(stripe_key.account, livemode=False)
 
     key = checked(key)
     assert key.stripe_key_id == stripe_key.id
+    assert not reports.has_key_without_id(stripe_key.account, livemode=False)
     assert not key.is_expiring, "nobody said that this was the key"
 
 

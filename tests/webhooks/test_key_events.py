@@ -288,6 +288,7 @@ def test_event_waits_while_stripe_does_not_answer(
 def test_event_that_stripe_has_not_shown_for_days_is_given_up_and_the_keys_looked_at(
     key: RestrictedKey, theirs: StripeKey, arrivals: Arrivals
 ) -> None:
+    engine.drain("events")
     arrivals.admin.add_fault("error", path="/v2/core/events", times=None)
     told = a_notification(context=theirs.account)
     deliver_event(told)

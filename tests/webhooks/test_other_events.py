@@ -121,7 +121,7 @@ def test_install_has_the_accounts_install_renewed(
 def test_unknown_account_binds_nobody(transactional_db: None) -> None:
     event = processed(a_snapshot(type="account.application.authorized"))
 
-    assert (event.outcome, event.outcome_note) == ("unmatched", "unknown_account")
+    assert (event.outcome, event.outcome_note) == ("parked", "unknown_account")
     assert not StripeInstall.objects.exists()
 
 
@@ -143,10 +143,10 @@ def test_unknown_type_is_kept_and_marked(transactional_db: None) -> None:
     assert (event.state, event.outcome) == ("done", "unknown_type")
 
 
-def test_other_mode_of_a_known_account_is_unmatched(key: RestrictedKey, theirs: StripeKey) -> None:
+def test_other_mode_of_a_known_account_is_parked(key: RestrictedKey, theirs: StripeKey) -> None:
     event = processed(a_notification(context=theirs.account, livemode=True))
 
-    assert (event.outcome, event.outcome_note) == ("unmatched", "unknown_account")
+    assert (event.outcome, event.outcome_note) == ("parked", "unknown_account")
 
 
 def test_event_without_a_mode_is_unmatched(key: RestrictedKey, theirs: StripeKey) -> None:

@@ -1,6 +1,6 @@
 """What Stripe has told us: one row per event, from the moment its signature was verified."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Q
@@ -99,3 +99,8 @@ class EventNotification(DueRow):
 
     def __str__(self) -> str:
         return f"{self.type} ({self.event_id})"
+
+    def last_words(self) -> dict[str, Any]:
+        """What became of it is written with its good end."""
+        words = ("outcome", "outcome_note", "stripe_key_id", "new_stripe_key_id")
+        return {word: getattr(self, word) for word in words}

@@ -1,0 +1,99 @@
+"""What Stripe's answers to the app's own questions mean: an object, a refusal, or nothing yet."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from stripe_keys.wire import Reply
+
+_REFUSALS = (400, 401, 403, 404)
+
+
+class StripeUnavailable(Exception):
+    """Stripe did not answer the question this time; ask again later. Nothing follows from it."""
+
+
+class StripeThrottled(StripeUnavailable):
+    """Stripe has been asked too often: ask less for a while."""
+
+
+class StripeRefused(Exception):
+    """Stripe will not answer this question to us (no such thing, or not permitted); asking again does not help."""
+
+
+@dataclass(frozen=True)
+class FetchedEvent:
+    """An event as Stripe holds it now."""
+
+    event_id: str
+    type: str
+    stripe_key_id: str
+    new_stripe_key_id: str
+
+
+@dataclass(frozen=True)
+class KeyFacts:
+    """What Stripe's key endpoint says of a key; moments are None where it does not."""
+
+    is_active: bool
+    expires_at: datetime | None
+
+
+def read(reply: Reply) -> dict[str, Any] | StripeRefused | StripeUnavailable:
+    """The object that Stripe answered with; else why there is none, in our own words: Stripe's may quote a key."""
+    body = None if reply.trouble else _object_in(reply.body)
+    if reply.status == 429 or (reply.status == 400 and _code_in(body) == "rate_limit"):
+        return StripeThrottled("Stripe was asked too often.")
+    # Whatever stands between Stripe and us may refuse as well, but not in Stripe's form.
+    if reply.status in _REFUSALS and body is not None and "error" in body:
+        return StripeRefused(f"Stripe answered {reply.status}.")
+    if reply.trouble or not 200 <= reply.status < 300:
+        return StripeUnavailable("Stripe did not answer.")
+    return StripeUnavailable("Stripe's answer was not an object.") if body is None else body
+
+
+def _object_in(text: bytes) -> dict[str, Any] | None:
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def _code_in(body: dict[str, Any] | None) -> object:
+    error = body.get("error") if body else None
+    return error.get("code") if isinstance(error, dict) else None
+
+
+def event_in(body: dict[str, Any], event_id: str) -> FetchedEvent | StripeUnavailable:
+    """The event of that id, if the object is it."""
+    if body.get("id") != event_id:
+        return StripeUnavailable("Stripe answered another question.")
+    data = body.get("data")
+    details: dict[str, Any] = data if isinstance(data, dict) else {}
+    return FetchedEvent(
+        event_id=event_id,
+        type=str(body.get("type", "")),
+        stripe_key_id=str(details.get("api_key") or ""),
+        new_stripe_key_id=str(details.get("new_api_key") or ""),
+    )
+
+
+def facts_in(body: dict[str, Any], stripe_key_id: str) -> KeyFacts | StripeUnavailable:
+    """The facts of the key of that id, if the object is it."""
+    if body.get("id") != stripe_key_id:
+        return StripeUnavailable("Stripe answered another question.")
+    return KeyFacts(is_active=body.get("status") == "active", expires_at=_moment(body.get("expires_at")))
+
+
+def _moment(value: object) -> datetime | None:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return datetime.fromtimestamp(value, UTC)
+    if isinstance(value, str) and value:
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            return None
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return None

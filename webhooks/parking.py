@@ -1,0 +1,106 @@
+"""Events that came too early: parked until somebody connects their account, or until their key is known by its id.
+
+A periodic job looks, again and again, at what is parked. So it makes no difference whether an account is connected long
+after its event was parked or at that very moment.
+"""
+
+import threading
+
+from django.db import connection
+
+from stripe_keys import reports
+from webhooks import inbox
+from webhooks.handlers import UNKNOWN_ACCOUNT, UNKNOWN_KEY
+from webhooks.models import EventNotification
+from work import bell
+
+SECONDS = 5
+ACCOUNTS_AT_ONCE = 2000
+EVENTS_AT_ONCE = 5000
+
+# A loose index scan: one index probe per account and mode, however many events of it are parked.
+_PARKED = """
+    WITH RECURSIVE parked (account, livemode) AS (
+        ({next_one})
+        UNION ALL
+        SELECT one.* FROM parked, LATERAL ({next_after_it}) one
+    )
+    SELECT account, livemode FROM parked LIMIT %(limit)s"""
+_NEXT = """
+    SELECT stripe_account_id, livemode FROM {table}
+    WHERE outcome = 'parked' AND (stripe_account_id, livemode) > ({account}, {livemode})
+    ORDER BY stripe_account_id, livemode LIMIT 1"""
+
+# What waits for its account is done now; what waits for its key only if that is known by its id, or no key lacks one.
+_TAKE_UP = """
+    UPDATE {table} t SET state = 'waiting', attempts = 0, due_at = statement_timestamp(), finished_at = NULL,
+        outcome = '', outcome_note = ''
+    FROM (
+        SELECT id FROM {table} JOIN unnest(%(accounts)s::text[], %(modes)s::bool[]) AS known (account, mode)
+            ON stripe_account_id = known.account AND livemode = known.mode
+        WHERE outcome = 'parked' AND state = 'done' AND (outcome_note = ANY(%(notes)s) OR stripe_key_id = ANY(%(keys)s))
+        LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+    ) early
+    WHERE t.id = early.id
+    RETURNING t.lane"""
+
+Account = tuple[str, bool]
+_BEGIN: Account = ("", False)
+
+
+class _Position:
+    """Where this process goes on: the accounts after the last one that it looked at."""
+
+    def __init__(self) -> None:
+        self.after = _BEGIN
+        self.lock = threading.Lock()
+
+
+_position = _Position()
+
+
+def take_up() -> int:
+    """Let the next parked events whose time has come be processed; returns how many.
+
+    Looks at ACCOUNTS_AT_ONCE accounts, and goes on behind them the next time.
+    """
+    with _position.lock:
+        accounts = _parked_accounts(_position.after)
+        _position.after = accounts[-1] if len(accounts) == ACCOUNTS_AT_ONCE else _BEGIN
+    known = reports.known_accounts(accounts)
+    if not known:
+        return 0
+    unnamed, key_ids = reports.accounts_with_unnamed_keys(known)
+    lanes = _taken_up(known - unnamed, [UNKNOWN_ACCOUNT, UNKNOWN_KEY], [])
+    lanes += _taken_up(unnamed, [UNKNOWN_ACCOUNT], sorted(key_ids))
+    for lane in set(lanes):
+        bell.ring_on_commit(inbox.QUEUE, lane)
+    return len(lanes)
+
+
+def _parked_accounts(after: Account) -> list[Account]:
+    table = connection.ops.quote_name(EventNotification._meta.db_table)
+    statement = _PARKED.format(
+        next_one=_NEXT.format(table=table, account="%(account)s", livemode="%(livemode)s"),
+        next_after_it=_NEXT.format(table=table, account="parked.account", livemode="parked.livemode"),
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(statement, {"account": after[0], "livemode": after[1], "limit": ACCOUNTS_AT_ONCE})
+        return [(account, livemode) for account, livemode in cursor.fetchall()]
+
+
+def _taken_up(accounts: set[Account], notes: list[str], key_ids: list[str]) -> list[str]:
+    """Let those of the accounts' parked events wait that have such a note or are about such a key; their lanes."""
+    if not accounts:
+        return []
+    values = {
+        "accounts": [account for account, _ in accounts],
+        "modes": [livemode for _, livemode in accounts],
+        "notes": notes,
+        "keys": key_ids,
+        "limit": EVENTS_AT_ONCE,
+    }
+    table = connection.ops.quote_name(EventNotification._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE_UP.format(table=table), values)
+        return [lane for (lane,) in cursor.fetchall()]

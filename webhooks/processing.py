@@ -1,0 +1,152 @@
+"""How events are worked on: one at a time, or a backlog of one account along with its eldest event.
+
+Stripe is asked outside any transaction; what follows is written in the one that settles the row, under its fence.
+"""
+
+import random
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from django.utils import timezone
+
+from stripe_keys import app_pace, gateway, reports
+from webhooks import asking, handlers
+from webhooks.handlers import HANDLERS, KEY_TYPES, Named, Plan, Told
+from webhooks.models import EventNotification
+from work import bundles, engine
+
+LARGEST_BUNDLE = 100
+WAITS_FOR_STRIPE = timedelta(days=3)
+_FIRST_DELAY, _LONGEST_DELAY = 2.0, 600.0
+_PARKED = Plan(outcome=EventNotification.Outcome.PARKED, note=handlers.UNKNOWN_ACCOUNT)
+
+
+def process(event: EventNotification) -> None:
+    """Act on one event and settle it: the engine calls this outside any transaction, under a lease.
+
+    Raises:
+        engine.Postpone: Stripe does not answer at the moment, or may not be asked.
+        engine.GiveUp: Stripe has not answered for days.
+    """
+    plan = handlers.at_sight(event)
+    livemode = bool(event.livemode)
+    if plan is None and not reports.has_account(event.stripe_account_id, livemode=livemode):
+        plan = _PARKED
+    if plan is None and event.type in KEY_TYPES:
+        _process_key_events(event, livemode=livemode)
+        return
+    if plan is None:
+        try:
+            plan = HANDLERS[event.type](_told(event))
+        except gateway.StripeUnavailable:
+            raise _later(event) from None
+    with engine.settle(event):
+        _end(event, plan, plan.do(now=timezone.now()) if plan.do else 0)
+
+
+def gave_up(event: EventNotification) -> None:
+    """An event that could not be processed still says that something changed: have the account's keys looked at."""
+    if event.livemode is not None and event.stripe_account_id:
+        reports.account_changed(
+            stripe_account_id=event.stripe_account_id, livemode=event.livemode, now=timezone.now()
+        )
+
+
+def _process_key_events(head: EventNotification, *, livemode: bool) -> None:
+    """Act on a key's event, and on others of its account along with it unless it has been tried before."""
+    others = _taken_along(head, livemode=livemode)
+    answers = asking.keys_of([head, *others], livemode=livemode)
+    answered = [event for event in others if event.pk in answers]
+    unanswered = [event for event in others if event.pk not in answers]
+    is_head_answered = head.pk in answers
+    later = None if is_head_answered else _later(head)
+    if unanswered:
+        bundles.put_back(unanswered, delay=_delay(head), problem="StripeUnavailable")
+    if not answered and isinstance(later, engine.Postpone) and others:
+        bundles.put_off(head, delay=later.delay, problem=later.problem)
+    if is_head_answered or answered:
+        whole: Callable[[EventNotification], AbstractContextManager[None]]
+        whole = engine.settle if is_head_answered else engine.hold
+        with whole(head):
+            ours = [head] if is_head_answered else []
+            _apply(head, [*ours, *bundles.lock_taken(answered)], answers)
+    if later is not None:
+        raise later
+
+
+def _taken_along(head: EventNotification, *, livemode: bool) -> list[EventNotification]:
+    """The events to be processed along with `head`, as many as the app may ask Stripe about now.
+
+    Raises:
+        app_pace.NotNow: not even about `head`; what else is due in its lane has been put off.
+    """
+    wanted = LARGEST_BUNDLE if head.attempts == 1 else 1
+    alike = {"type": list(KEY_TYPES), "livemode": [livemode]}
+    if not gateway.can_ask_as_app(livemode=livemode):
+        return bundles.take_along(head, limit=wanted - 1, **alike)
+    pace = app_pace.pace_of(livemode=livemode)
+    try:
+        allowed = pace.take(wanted)
+    except app_pace.NotNow as not_now:
+        later = partial(bundles.put_off, head, delay=not_now.delay, problem=not_now.problem)
+        pace.line_up(later(spacing=pace.spacing))
+        raise
+    others = bundles.take_along(head, limit=allowed - 1, **alike)
+    pace.spend(1 + len(others) - allowed)
+    return others
+
+
+def _apply(
+    head: EventNotification, events: Sequence[EventNotification], answers: Mapping[int, Named]
+) -> None:
+    """Do what follows from the events, once where the same follows from several, and write down what became of each."""
+    now = timezone.now()
+    done: dict[Hashable, int] = {}
+    ends = []
+    for event in events:
+        plan = HANDLERS[event.type](_told(event, answers[event.pk]))
+        what = _sameness(plan.do)
+        if what not in done:
+            done[what] = plan.do(now=now) if plan.do else 0
+        if event is head:
+            _end(event, plan, done[what])
+        else:
+            ends.append((event, plan.end(done[what])))
+    bundles.finish_taken(ends)
+
+
+def _sameness(do: Any) -> Hashable:
+    """Equal for commands that do the same."""
+    return (do.func, *sorted(do.keywords.items(), key=lambda each: str(each[0]))) if do else None
+
+
+def _end(event: EventNotification, plan: Plan, concerned: int) -> None:
+    """Note what became of the event; the engine writes it with the row's end."""
+    for field, value in plan.end(concerned).items():
+        setattr(event, field, value)
+
+
+def _told(event: EventNotification, named: Named | None = None) -> Told:
+    return Told(
+        event=event,
+        stripe_account_id=event.stripe_account_id,
+        livemode=bool(event.livemode),
+        reported_at=event.stripe_created_at or event.created_at,
+        body=asking.body_of(event) if named is None else {},  # what Stripe has shown says more
+        named=named or Named(),
+    )
+
+
+def _later(event: EventNotification) -> engine.Postpone | engine.GiveUp:
+    """Wait for Stripe, longer each time and never in step with others; after days somebody must look."""
+    if timezone.now() - event.created_at > WAITS_FOR_STRIPE:
+        return engine.GiveUp("StripeUnavailable")
+    return engine.Postpone(_delay(event), "StripeUnavailable")
+
+
+def _delay(event: EventNotification) -> timedelta:
+    longest = min(_FIRST_DELAY * 2 ** min(event.fence, 12), _LONGEST_DELAY)
+    return timedelta(seconds=random.uniform(longest / 2, longest))  # noqa: S311 # jitter
