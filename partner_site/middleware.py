@@ -14,7 +14,7 @@ from partner_site.log import holds_a_key, scrub
 _NO_FEATURES = "camera=(), microphone=(), geolocation=(), payment=(), usb=(), clipboard-read=()"
 _CHARSET = re.compile(r';\s*charset\s*\*?\s*=\s*("[^"]*"|[^;]*)', re.ASCII | re.IGNORECASE)
 _ASKED_IN = frozenset({"PATH_INFO", "QUERY_STRING", "RAW_URI", "REQUEST_URI", "CONTENT_TYPE"})
-_ASKED_BY_MACHINES = frozenset({"/healthz", "/readyz", "/metrics"})
+_ASKED_BY_MACHINES = frozenset({"/healthz", "/readyz", "/metrics", "/webhooks/stripe", "/webhooks/stripe/"})
 _SIGN_OUT_VIEWS = frozenset({"account_logout", "admin:logout"})
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -109,15 +109,18 @@ def private_pages(get_response: GetResponse) -> GetResponse:
 
 
 def machines_have_no_session(get_response: GetResponse) -> GetResponse:
-    """Leave the session out of what machines ask, so that whether the process answers never waits for the database.
+    """Leave the session out of what machines ask, so that their answers never wait for it in the database.
 
     A browser sends its cookie there too, and whose session it is would be looked up before the page is reached.
     """
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        if request.path in _ASKED_BY_MACHINES:
-            request.COOKIES.pop(settings.SESSION_COOKIE_NAME, None)
-        return get_response(request)
+        if request.path not in _ASKED_BY_MACHINES:
+            return get_response(request)
+        request.COOKIES.pop(settings.SESSION_COOKIE_NAME, None)
+        response = get_response(request)
+        response.headers.pop("Vary", None)  # a session was looked for, and there is none
+        return response
 
     return middleware
 

@@ -3,17 +3,21 @@
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.urls import reverse
 
+from accounts.models import Notice
 from tests.people import a_signing_secret
 from tests.webhooks.deliveries import (
     ADDRESS,
+    JSON,
     a_notification,
     a_snapshot,
     an_event_id,
     deliver,
     deliver_event,
     encoded,
+    header_for,
     now,
     signature,
     the_secret,
@@ -76,6 +80,25 @@ def test_one_statement_and_neither_session_nor_cookie(django_assert_num_queries:
     assert (answer.status_code, dict(answer.cookies)) == (200, {})
 
 
+@pytest.mark.parametrize("method", ["post", "get"])
+@pytest.mark.parametrize("status", [200, 400])
+def test_answer_says_nothing_and_knows_nobody(
+    adas_browser: Client, django_assert_num_queries: Any, method: str, status: int
+) -> None:
+    body = encoded(a_notification())
+    header = header_for(body) if status == 200 else "garbage"
+
+    with django_assert_num_queries(1 if (method, status) == ("post", 200) else 0):
+        answer = adas_browser.generic(
+            method.upper(), ADDRESS, body, content_type=JSON, headers={"Stripe-Signature": header}
+        )
+
+    assert (answer.status_code, answer.content) == (status if method == "post" else 405, b"")
+    assert dict(answer.cookies) == {}
+    assert {"Vary", "Set-Cookie", "Location"} & set(answer.headers) == set()
+    assert answer.headers["Cache-Control"] == "no-store, private"
+
+
 @pytest.mark.parametrize(
     "content_type", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain", ""]
 )
@@ -121,6 +144,7 @@ def test_odd_context_is_kept_in_the_body_alone(caplog: pytest.LogCaptureFixture)
     row = EventNotification.objects.get()
     assert (row.context, row.stripe_account_id, row.lane) == ("", "", "platform")
     assert "no path of ids" in caplog.text
+    assert row.event_id in Notice.objects.get().body
 
 
 def test_event_without_a_context_member_is_kept() -> None:

@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
+from accounts.models import Notice
 from tests.people import a_signing_secret
 from tests.webhooks.deliveries import (
     ADDRESS,
@@ -33,11 +34,59 @@ def deliver_with_moment(moment: str) -> int:
     return int(deliver(body, header=f"t={moment},v1={signature(body, moment=moment)}").status_code)
 
 
+class _Counting(io.RawIOBase):
+    """A body without an end; `given` says how many bytes of it were taken."""
+
+    given = 0
+
+    def read(self, size: int = -1, /) -> bytes:
+        assert size >= 0, "The whole body was read."
+        self.given += size
+        return b"x" * size
+
+
 class _NotRead(io.BytesIO):
     """A body that must not be read."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         raise AssertionError("The body was read.")
+
+
+# --- Unread ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("header", ["", "garbage", "t=1,v1=" + "0" * 64, f"t={now()},v1=short"], ids=range(4))
+def test_what_the_header_gives_away_is_refused_unread(header: str) -> None:
+    assert deliver(b"", header=header, CONTENT_LENGTH="1000000", stream=_NotRead()).status_code == 400
+
+
+def test_unsigned_bodies_of_two_megabytes_are_refused_unread_however_many() -> None:
+    plain = Client().post  # as `deliver` does, but without signing each
+    answers = {
+        plain(
+            ADDRESS,
+            data=b"",
+            content_type=JSON,
+            HTTP_STRIPE_SIGNATURE=f"t={now()},v1={'0' * 64}",
+            CONTENT_LENGTH="2097152",
+            **{"wsgi.input": _NotRead()},
+        ).status_code
+        for _ in range(500)
+    }
+
+    assert answers == {413}
+    assert not EventNotification.objects.exists()
+
+
+@pytest.mark.parametrize("length", [1_048_576, 1_048_577])
+def test_no_more_is_read_than_a_megabyte_and_a_byte(length: int) -> None:
+    stream = _Counting()
+
+    answer = deliver(b"", header=f"t={now()},v1={'0' * 64}", CONTENT_LENGTH=str(length), stream=stream)
+
+    assert answer.status_code == (400 if length == 1_048_576 else 413)
+    assert stream.given <= 1_048_577
+    assert not EventNotification.objects.exists()
 
 
 # --- Signatures ----------------------------------------------------------------------------------------------------
@@ -113,9 +162,9 @@ def test_old_secret_is_taken_by_its_name_during_the_overlap_and_refused_after(se
 
     settings.STRIPE_WEBHOOK_SECRETS = [f"current:{new}"]
     assert deliver(body, header=header).status_code == 400
-    settings.STRIPE_WEBHOOK_SECRETS = [f"current:{new}", f"previous:{old}"]
+    settings.STRIPE_WEBHOOK_SECRETS = [f"current:{new}", f"current.previous:{old}"]
     assert deliver(body, header=header).status_code == 200
-    assert EventNotification.objects.get().secret_name == "previous"
+    assert EventNotification.objects.get().secret_name == "current.previous"
 
 
 @pytest.mark.parametrize("entry", ["", ":", "empty:", "whsec_", "short:whsec_"])
@@ -168,6 +217,7 @@ def test_signed_body_that_is_no_event_is_refused_and_somebody_is_told(
 
     assert (answer.status_code, answer.content) == (400, b"")
     assert "a signed body is not an event" in caplog.text
+    assert "body is no event" in Notice.objects.get().body
     assert not EventNotification.objects.exists()
 
 
