@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -25,6 +25,7 @@ _A_MINUTE = timedelta(minutes=1)
 _PICKED_AT_ONCE = 200
 _WIDEST = 50
 _FEW = 3
+_MOST_TRIES = 3
 _SHARE_OF_AN_ACCOUNT = 0.1
 
 
@@ -37,6 +38,7 @@ class Reading:
     livemode: bool
     path: str
     pages: int = 0
+    unanswered: int = 0
     asked_at: str
     moves: bool
 
@@ -52,22 +54,25 @@ def search(turn: Turn) -> bool:
         turn.note("events", "not_configured")
         return True
     picked: deque[AccountCursor] = deque()
-    while not turn.is_over():
-        readings = _fill(turn, picked)
-        if not readings:
-            return True
+    while readings := _fill(turn, picked):
         began = time.monotonic()
+        refused = len(turn.progress.get("modes_refused", []))
         is_followed = any(reading.pages for reading in readings)
         _round(turn, readings)
+        if len(turn.progress.get("modes_refused", [])) > refused:
+            picked.clear()
         turn.pace(len(readings), began)
         if is_followed:
             turn.pause(began + _pause_of_an_account() - time.monotonic())
-    return False
+        if turn.is_over():
+            return False
+    return True
 
 
 def _pause_of_an_account() -> float:
     """How far apart two pages of one account are, so that its own checks are left most of what Stripe allows it."""
-    return 1 / (_SHARE_OF_AN_ACCOUNT * min(settings.STRIPE_RATE_LIVE, settings.STRIPE_RATE_TEST))
+    allowed = min(float(settings.STRIPE_RATE_LIVE), float(settings.STRIPE_RATE_TEST))
+    return 1 / (_SHARE_OF_AN_ACCOUNT * allowed)
 
 
 def _fill(turn: Turn, picked: deque[AccountCursor]) -> list[Reading]:
@@ -78,21 +83,23 @@ def _fill(turn: Turn, picked: deque[AccountCursor]) -> list[Reading]:
     room = width - len(readings)
     if turn.limit is not None:
         room = min(room, turn.limit - row.accounts_done - row.accounts_failed - len(readings))
-    refused = turn.progress.get("modes_refused", [])
     if room > len(picked):
-        askable = accounts.to_search(
-            modes=[mode for mode in modes() if mode not in refused], only=row.only_account
-        )
-        without = [reading.cursor for reading in readings]
         picked.clear()
-        picked.extend(
-            accounts.next_ones(askable, began=row.created_at, without=without, limit=_PICKED_AT_ONCE)
-        )
+        picked.extend(_pick(turn, readings))
     now = timezone.now()
     while picked and room > 0:
         readings.append(_begun(turn, picked.popleft(), now))
         room -= 1
     return readings
+
+
+def _pick(turn: Turn, readings: list[Reading]) -> list[AccountCursor]:
+    refused = turn.progress.get("modes_refused", [])
+    askable = accounts.to_search(
+        modes=[mode for mode in modes() if mode not in refused], only=turn.row.only_account
+    )
+    without = [reading.cursor for reading in readings]
+    return accounts.next_ones(askable, began=turn.row.created_at, without=without, limit=_PICKED_AT_ONCE)
 
 
 def _begun(turn: Turn, cursor: AccountCursor, now: datetime) -> Reading:
@@ -135,8 +142,11 @@ def _take(turn: Turn, reading: Reading, page: Page) -> Reading | None:
     if page.problem == "refused_401":  # the app's own key is dead: nobody else's list would fare better
         turn.progress["modes_refused"] = [*turn.progress.get("modes_refused", []), reading.livemode]
         turn.note("events", "own_key_refused")
+    if not page.is_answer and reading.unanswered + 1 < _MOST_TRIES:
+        return replace(reading, unanswered=reading.unanswered + 1)
     if page.problem:
-        return _failed(turn, reading, page.problem)
+        _failed(turn, reading, page.problem)
+        return None
     kept = found.keep(
         page.rows,
         types=frozenset(TYPES),
@@ -149,12 +159,19 @@ def _take(turn: Turn, reading: Reading, page: Page) -> Reading | None:
     turn.row.events_missed += kept.missed
     turn.progress["events_early"] = turn.progress.get("events_early", 0) + kept.early
     if not page.next_path:
-        return _ended(turn, reading)
+        _ended(turn, reading)
+        return None
+    if problem := _is_endless(reading, page):
+        _failed(turn, reading, problem)
+        return None
+    return replace(reading, path=page.next_path, pages=reading.pages + 1, unanswered=0)
+
+
+def _is_endless(reading: Reading, page: Page) -> str:
     if page.next_path == reading.path:
-        return _failed(turn, reading, "endless_list")
-    if reading.pages + 1 >= (MOST_PAGES if reading.account else MOST_PAGES_OF_ALL):
-        return _failed(turn, reading, "too_many_pages")
-    return Reading(**{**asdict(reading), "path": page.next_path, "pages": reading.pages + 1})
+        return "endless_list"
+    most = MOST_PAGES if reading.account else MOST_PAGES_OF_ALL
+    return "too_many_pages" if reading.pages + 1 >= most else ""
 
 
 def _ended(turn: Turn, reading: Reading) -> None:

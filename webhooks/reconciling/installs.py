@@ -36,14 +36,14 @@ def compare(turn: Turn) -> bool:
         return True
     state = turn.progress.setdefault("installs", {"modes": modes()})
     while state["modes"]:
-        if turn.is_over():
-            return False
         livemode = state["modes"][0]
         if turn.row.only_account:
             _ask_about(turn, [turn.row.only_account], livemode=livemode)
             _next_mode(turn, state)
         else:
             _STEPS[state.get("step", "list")](turn, state, livemode)
+        if turn.is_over() and state["modes"]:
+            return False
     return True
 
 

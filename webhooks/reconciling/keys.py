@@ -21,7 +21,7 @@ def look_again(turn: Turn) -> bool:
     if turn.is_dry:
         turn.note("keys", "dry_run")
         return True
-    while not turn.is_over():
+    while True:
         after = turn.progress.get("key")
         with turn.save():
             ids = sweeps.bring_forward(
@@ -37,7 +37,8 @@ def look_again(turn: Turn) -> bool:
         if len(ids) < _AT_ONCE:
             sweeps.plan(timezone.now())
             return True
-    return False
+        if turn.is_over():
+            return False
 
 
 def _end_of_the_search_before(row: Reconciliation) -> datetime | None:
