@@ -28,6 +28,7 @@ from stripe_keys.models import (
     StripeIncident,
     VaultAudit,
 )
+from stripe_keys.outgoing import upkeep
 from work.engine import queues
 from work.models import DueRow
 
@@ -71,6 +72,7 @@ class FromTheDatabase(Collector):
         yield from _restricted_keys()
         yield from _due_rows()
         yield from _stripe()
+        yield from _partner()
 
 
 def _gauge(name: str, words: str, labels: Iterable[str], values: Iterable[tuple[list[str], float]]) -> Metric:
@@ -169,6 +171,19 @@ def _stripe() -> Iterator[Metric]:
     words = "For how long the most overdue regular check has been due; 0 when none is."
     age = (now - oldest).total_seconds() if oldest else 0.0
     yield _gauge("checks_most_overdue_seconds", words, [], [([], age)])
+
+
+def _partner() -> Iterator[Metric]:
+    """Absent where nobody is to be told."""
+    counts = upkeep.counts(timezone.now())
+    for name, count, words in (
+        ("partner_messages_waiting", "waiting", "Messages that an endpoint of the partner's has yet to take."),
+        ("partner_messages_oldest_age_seconds", "oldest_age_seconds", "How old the oldest of them is."),
+        ("partner_messages_dead", "dead", "Messages that it has not taken, and that are tried no more."),
+        ("partner_endpoints_left_alone", "left_alone", "1 while it is sent nothing because it took nothing."),
+    ):
+        if counts:
+            yield _gauge(name, words, ["endpoint"], [([each], of[count]) for each, of in counts.items()])
 
 
 def _of_queue(model: type[DueRow], now: Any) -> dict[str, float]:

@@ -51,6 +51,15 @@ def tell_move(key: RestrictedKey, change: StatusChange, *, code: str = "") -> No
     )
 
 
+def tell_ending(key: RestrictedKey, *, code: str) -> None:
+    """Tell every endpoint what Stripe has said of the end of `key`, which still serves: when, if that is known.
+
+    `code` says what was said: rotated, expiry_announced or expiry_withdrawn. Of keys that do not serve nothing is told.
+    """
+    if key.status in key.USABLE:
+        tell(key, EXPIRING, reason_code=code, successor_stripe_key_id=key.successor_stripe_key_id)
+
+
 def tell(
     key: RestrictedKey,
     type_: str,

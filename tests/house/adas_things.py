@@ -12,7 +12,14 @@ from accounts.models import Merchant, User
 from accounts.notices import tell
 from accounts.second_factors import set_up_totp
 from stripe_keys import installs, ledger_entries, lifecycle, services
-from stripe_keys.models import AccountPace, PermissionCheck, RestrictedKey, StripeInstall, Validation
+from stripe_keys.models import (
+    AccountPace,
+    OutgoingMessage,
+    PermissionCheck,
+    RestrictedKey,
+    StripeInstall,
+    Validation,
+)
 from stripe_keys.secret import Secret
 from tests import people
 from webhooks.models import EventNotification
@@ -56,6 +63,10 @@ def bring_adas_things(ada: User) -> AdasThings:
     _an_event(ACCOUNTS[False])
     tell(merchant=merchant, subject="For Ada alone", body="For Ada alone.", dedupe_key="walk")
     ledger_entries.note_key_erased(keys[0], status="removed", reason="The merchant removed it.")
+    body = f'{{"data":{{"merchant_id":"{merchant.pk}"}}}}'
+    OutgoingMessage.objects.create(
+        message_id="msg_OfAda", endpoint="ledger", type="restricted_key.active", body=body, lane="ledger/0"
+    )
     own = [str(key.pk) for key in (*keys, asked)]
     marks = [ada.email, merchant.name, str(merchant.pk), *own, *ACCOUNTS.values(), "acct_1OfAdaUnconfirmed"]
     marks += ["For Ada alone", *(key.display for key in (*keys, asked))]

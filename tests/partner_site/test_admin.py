@@ -19,6 +19,8 @@ from stripe_keys.models import (
     AccountPace,
     DatabaseRestore,
     KeyUse,
+    OutgoingMessage,
+    PartnerEndpoint,
     PermissionCheck,
     RestrictedKey,
     StripeIncident,
@@ -45,6 +47,8 @@ OPS_MODELS = {
         "vaultaudit",
         "stripeincident",
         "accountpace",
+        "outgoingmessage",
+        "partnerendpoint",
     },
     "webhooks": {"conflictingdelivery", "eventnotification", "signingsecretuse"},
     "work": {"periodicslot", "workerheartbeat"},
@@ -78,6 +82,10 @@ def full_desk(ada: User, token: str) -> RestrictedKey:
     ledger_entries.note_key_erased(key, status="removed", reason="The merchant removed it.")
     DatabaseRestore.objects.create(keys_erased=1)
     StripeIncident.objects.create(kind="refusals", evidence="3 of 3")
+    OutgoingMessage.objects.create(
+        message_id="msg_1", endpoint="ledger", type="endpoint.test", body="{}", lane="ledger/0"
+    )
+    PartnerEndpoint.objects.create(name="ledger", failures=3, failing_since=timezone.now())
     AccountPace.objects.create(merchant=key.merchant, livemode=True, troubles=3)
     WorkerHeartbeat.objects.create(name="celery@here:1", host="here", pid=1, beat_at=timezone.now())
     return key

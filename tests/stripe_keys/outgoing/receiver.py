@@ -65,46 +65,60 @@ class Receiver:
             self._now -= 1
 
 
+class _Server(ThreadingHTTPServer):
+    """Listens for one receiver."""
+
+    daemon_threads = True
+
+    def __init__(self, receiver: Receiver) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.receiver = receiver
+        receiver.port = self.server_address[1]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+
+    def do_POST(self) -> None:
+        """Take a message, or not."""
+        receiver = self.server.receiver
+        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        answer = receiver.come(Arrival(self.path, dict(self.headers), body))
+        try:
+            self._answer(receiver, answer)
+        except OSError:
+            pass  # whoever asked has hung up
+        finally:
+            receiver.gone()
+
+    do_GET = do_POST  # noqa: N815 # the base class's name, for whoever follows a redirect
+
+    def _answer(self, receiver: Receiver, answer: int | str) -> None:
+        if answer == "trickle":
+            self.wfile.write(b"HTTP/1.1 200 OK\r\n")
+            while not receiver.released.wait(0.05):
+                self.wfile.write(b"X")
+            return
+        if answer == "hang":
+            receiver.released.wait(20)
+            return
+        self.send_response(int(answer))
+        if 300 <= int(answer) < 400:
+            self.send_header("Location", f"{receiver.url}&redirected=1")
+        self.send_header("Set-Cookie", "seen=1")
+        self.send_header("Content-Length", "17")
+        self.end_headers()
+        self.wfile.write(b"a text of theirs\n")
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 # the base class's name
+        """Nothing."""
+
+
 @contextmanager
 def receiving() -> Iterator[Receiver]:
     """A receiver that listens."""
     receiver = Receiver()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            answer = receiver.come(Arrival(self.path, dict(self.headers), body))
-            try:
-                self._answer(answer)
-            except OSError:
-                pass  # whoever asked has hung up
-            finally:
-                receiver.gone()
-
-        do_GET = do_POST  # noqa: N815 # the base class's name, for whoever follows a redirect
-
-        def _answer(self, answer: int | str) -> None:
-            if answer == "trickle":
-                self.wfile.write(b"HTTP/1.1 200 OK\r\n")
-                while not receiver.released.wait(0.05):
-                    self.wfile.write(b"X")
-            elif answer == "hang":
-                receiver.released.wait(20)
-            else:
-                self.send_response(int(answer))
-                if 300 <= int(answer) < 400:
-                    self.send_header("Location", f"{receiver.url}&redirected=1")
-                self.send_header("Set-Cookie", "seen=1")
-                self.send_header("Content-Length", "17")
-                self.end_headers()
-                self.wfile.write(b"a text of theirs\n")
-
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 # the base class's name
-            """Nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    receiver.port = server.server_address[1]
+    server = _Server(receiver)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
