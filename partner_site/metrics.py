@@ -29,6 +29,8 @@ from stripe_keys.models import (
     VaultAudit,
 )
 from stripe_keys.outgoing import upkeep
+from webhooks import secrets_in_use
+from webhooks.models import SigningSecretUse
 from work.engine import queues
 from work.models import DueRow
 
@@ -73,6 +75,7 @@ class FromTheDatabase(Collector):
         yield from _due_rows()
         yield from _stripe()
         yield from _partner()
+        yield from _signing_secrets()
 
 
 def _gauge(name: str, words: str, labels: Iterable[str], values: Iterable[tuple[list[str], float]]) -> Metric:
@@ -171,6 +174,22 @@ def _stripe() -> Iterator[Metric]:
     words = "For how long the most overdue regular check has been due; 0 when none is."
     age = (now - oldest).total_seconds() if oldest else 0.0
     yield _gauge("checks_most_overdue_seconds", words, [], [([], age)])
+
+
+def _signing_secrets() -> Iterator[Metric]:
+    """By name; one that is configured and was never seen is 0, and a previous one says whether it may go."""
+    uses = secrets_in_use.with_successors(SigningSecretUse.objects.order_by("name"))
+    now = timezone.now()
+    seen, may_go = [], []
+    for use in uses:
+        told = secrets_in_use.standing(use, current_seen_at=use.current_seen_at, now=now)
+        seen.append(([use.name, told.role], use.last_seen_at.timestamp() if use.last_seen_at else 0.0))
+        if told.is_previous:
+            may_go.append(([use.name], float(told.may_go)))
+    words = "When a delivery signed with that webhook secret came last; 0 when none ever did."
+    yield _gauge("webhook_secret_last_seen_timestamp_seconds", words, ["secret", "role"], seen)
+    words = "1 once a previous webhook secret may be removed from the settings."
+    yield _gauge("webhook_secret_may_go", words, ["secret"], may_go)
 
 
 def _partner() -> Iterator[Metric]:

@@ -11,10 +11,11 @@ from django.utils.html import format_html
 
 from webhooks import (
     admin_conflicts,  # noqa: F401  # registers its page
+    admin_replays,  # noqa: F401  # registers its page
     admin_secrets,  # noqa: F401  # registers its page
     handlers,
-    inbox,
     reading,
+    replays,
     signature,
 )
 from webhooks.models import EventNotification
@@ -97,7 +98,7 @@ class EventNotificationPage(DueRowPage):
     fieldsets = (
         (None, {"fields": ("event_id", "type", "mode", "stripe_account_id", "context", "payload")}),
         ("What became of it", {"fields": ("state", "outcome", "outcome_note", "stripe_key_id", "new_stripe_key_id",
-                                          "attempts", "problem", "due_at", "finished_at")}),
+                                          "attempts", "problem", "due_at", "finished_at", "replays")}),
         ("How it came", {"fields": ("stripe_created_at", "created_at", "secret_name", "other_bodies", "digest",
                                     "told")}),
     )  # fmt: skip
@@ -132,6 +133,8 @@ class EventNotificationPage(DueRowPage):
     @admin.display(description="Body")
     def told(self, event: EventNotification) -> str:
         """The body in lines; as it came where it does not read."""
+        if event.body_forgotten_at:
+            return f"Forgotten on {event.body_forgotten_at:%d %b %Y}: it was too old to be kept."
         try:
             text = json.dumps(reading.parse(event.body), indent=2)
         except reading.UnreadableBody:
@@ -139,17 +142,41 @@ class EventNotificationPage(DueRowPage):
         return format_html("<pre>{}</pre>", text)
 
     def offers(self, row: EventNotification) -> set[str]:
-        """To process it again, once it has come to an end."""
-        return {"process_again"} if row.state in (row.State.DONE, row.State.DEAD) else set()
+        """To process it again, once it has come to an end and while it can still be read."""
+        can = replays.replayable(EventNotification.objects.filter(pk=row.pk)).exists()
+        return {"process_again"} if can else set()
 
     @admin.action(description="Process again", permissions=["act"])
     def process_again(
         self, request: HttpRequest, queryset: QuerySet[EventNotification]
     ) -> HttpResponse | None:
-        """Have events that are done or dead processed from the beginning."""
-        events = list(queryset)
-        again = [event for event in events if inbox.process_again(event)]
-        for event in again:
+        """Have the chosen events, or all that match the filters, processed from the beginning; asks first for all."""
+        if request.POST.get("select_across") == "1":
+            return self._process_all_again(request, queryset)
+        total = queryset.count()
+        ids = list(queryset.order_by("pk").values_list("event_id", flat=True))
+        events = list(replays.replayable(queryset))
+        done = replays.replay(queryset, by=str(request.user), chosen={"ids": ids})
+        for event in events:
             self.note(request, event, "Had it processed again.")
-        self.tell(request, len(again), len(events), "will be processed again")
+        self.tell(request, done, total, "will be processed again")
+        return self.back(request)
+
+    def _process_all_again(
+        self, request: HttpRequest, queryset: QuerySet[EventNotification]
+    ) -> HttpResponse | None:
+        can = replays.replayable(queryset)
+        total = queryset.count()
+        question = self.ask_first(
+            request,
+            can,
+            title="Process all of these again",
+            consequence=f"{can.count()} of the {total} events that match will be processed from the beginning, oldest"
+            " first. The others are not at an end yet, or too old to be read.",
+        )
+        if question is not None:
+            return question
+        filters = {name: request.GET.getlist(name) for name in request.GET if name not in ("p", "o")}
+        done = replays.replay(queryset, by=str(request.user), chosen={"filters": filters or "none"})
+        self.tell(request, done, total, "will be processed again")
         return self.back(request)

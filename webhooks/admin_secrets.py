@@ -23,7 +23,7 @@ class SigningSecretPage(ReadOnlyAdmin):
     fields = ("name", "role", "advice", "first_seen_at", "last_seen_at", "configured_since")
     readonly_fields = ("role", "advice")
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[SigningSecretUse]:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Each with when its successor was last seen."""
         return secrets_in_use.with_successors(super().get_queryset(request))
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import Max, Min, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Now, Replace
@@ -16,6 +17,7 @@ LOOKED_EVERY_SECONDS = 60
 # As long as Stripe lets an old secret live at most, when one is rolled (docs/stripe-assumptions.md).
 OVERLAP = timedelta(hours=24)
 KEPT = timedelta(days=400)
+_PREVIOUS = "previous"
 _FIRST_LOOK_BACK = timedelta(days=30)
 _LATE_COMMITS = timedelta(seconds=60)
 # Processes that have not read the new settings yet know the old secret by the new one's name.
@@ -29,6 +31,11 @@ class Standing:
     role: str
     advice: str = ""
     may_go: bool = False
+
+    @property
+    def is_previous(self) -> bool:
+        """Whether another secret replaces it."""
+        return self.role == _PREVIOUS
 
 
 def look() -> None:
@@ -62,7 +69,7 @@ def _note_configured(names: set[str]) -> None:
     gone.filter(last_seen_at__lt=timezone.now() - KEPT).delete()
 
 
-def with_successors(uses: QuerySet[SigningSecretUse]) -> QuerySet[SigningSecretUse]:
+def with_successors(uses: QuerySet[SigningSecretUse]) -> QuerySet[Any]:
     """The same rows, each with `current_seen_at`: when the secret that replaces a previous one was last seen."""
     name = Replace(OuterRef("name"), Value(signature.PREVIOUS), Value(""))
     current = SigningSecretUse.objects.filter(name=name)
@@ -87,7 +94,7 @@ def _of_unconfigured(use: SigningSecretUse, now: datetime) -> str:
 
 def _of_previous(use: SigningSecretUse, current_seen_at: datetime | None, now: datetime) -> Standing:
     """Safe to remove: the new secret is at work, and for a day nothing has needed the old one."""
-    role = "previous"
+    role = _PREVIOUS
     since = use.configured_since
     if since is None:
         return Standing(role, "Not yet safe to remove: it was configured only just now.")

@@ -16,6 +16,8 @@ from stripe_keys.models import AccountPace, LedgerEntry, RestrictedKey, StripeIn
 from tests import people, production
 from tests.people import a_restricted_key
 from tests.stripe_keys.audit.damage import a_kept_key, audited, damage
+from webhooks import secrets_in_use
+from webhooks.models import SigningSecretUse
 
 TOKEN = people.some_letters(40)
 
@@ -124,6 +126,21 @@ def test_trouble_at_stripe_is_told(client: Client, ada: User, eve: User) -> None
     assert (told["stripe_breakers_open"], told["stripe_slow_accounts"]) == ({(): 1}, {(): 1})
     assert told["restricted_keys_refused"] == {(): 1}
     assert 90 <= told["checks_most_overdue_seconds"][()] < 120
+
+
+@pytest.mark.django_db
+def test_signing_secrets_are_told_by_name_with_when_they_were_seen(client: Client, settings: Settings) -> None:
+    names = ("live", "live.previous")
+    settings.STRIPE_WEBHOOK_SECRETS = [f"{name}:{people.a_signing_secret()}" for name in names]
+    secrets_in_use.look()
+    SigningSecretUse.objects.filter(name="live").update(last_seen_at=timezone.now())
+
+    told = scrape(client)
+
+    seen = told["webhook_secret_last_seen_timestamp_seconds"]
+    assert seen["current", "live"] == pytest.approx(timezone.now().timestamp(), abs=60)
+    assert seen["previous", "live.previous"] == 0
+    assert told["webhook_secret_may_go"] == {("live.previous",): 0}
 
 
 def test_what_only_the_merchant_can_go_on_with_is_not_overdue(client: Client, ada: User) -> None:
