@@ -12,7 +12,7 @@ from django.utils import timezone
 from webhooks import hiding, oddities, sightings
 from webhooks.models import ConflictingDelivery, EventNotification
 from webhooks.reading import Reading
-from work import bell
+from work import bell, ringer
 
 log = logging.getLogger(__name__)
 QUEUE = "events"
@@ -78,7 +78,7 @@ def store(reading: Reading, body: bytes, *, secret_name: str, source: str = Sour
     if reading.has_odd_context:
         log.warning("event %s has a context that is no path of ids", reading.event_id)
         oddities.tell_of_odd_context(reading)
-    bell.ring_on_commit(QUEUE, _lane(reading))
+    ringer.ring_soon_after_commit(QUEUE, _lane(reading))
     return True
 
 

@@ -11,7 +11,7 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from tests.work.errands import Effect, Errand, errand_queue
 from tests.work.processes import Workers
-from work import bell
+from work import bell, ringer
 from work.queues import Queue, _queues
 
 # Only this app's tables are emptied after each test: emptying all of them takes longer than the test.
@@ -52,9 +52,11 @@ def errands(committing_database: None, monkeypatch: pytest.MonkeyPatch) -> "Queu
 def broker() -> Iterator["redis.Redis"]:
     """The test run's Redis, empty before and after, with no bell silenced."""
     client = redis.Redis.from_url(settings.REDIS_URL)
+    assert ringer.ringer.is_quiet.wait(10)  # what an earlier test had noted
     client.flushdb()
     bell.silence.end()
     yield client
+    assert ringer.ringer.is_quiet.wait(10)
     client.flushdb()
     bell.silence.end()
     client.close()
