@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from stripe_keys import endings, gateway, lifecycle, mails, survey_rows, uninstalls
+from stripe_keys import endings, gateway, lifecycle, mails, outgoing, survey_rows, uninstalls
 from stripe_keys.models import RestrictedKey, StripeInstall, Validation
 
 _FOR_EVER = "Stripe says that it has no date any more on which it expires."
@@ -82,6 +82,7 @@ def key_rotated(
             )
             key.refresh_from_db()
             lifecycle.record(key, actor="Stripe", reason="The key was rotated at Stripe.")
+            outgoing.tell_ending(key, code="rotated")
             mails.tell_rotated(key, now)
         lifecycle.request_validation(key, reason=Validation.Reason.EVENT, now=now)
         if expires_at is not None and expires_at > now:
@@ -108,6 +109,8 @@ def key_will_end(
     ]
     for key in keys:
         RestrictedKey.objects.filter(pk=key.pk).update(expires_at=expires_at)
+        key.expires_at = expires_at
+        outgoing.tell_ending(key, code="expiry_announced" if expires_at else "expiry_withdrawn")
         what = f"Stripe says that it expires on {endings.written(expires_at)}." if expires_at else _FOR_EVER
         lifecycle.record(key, actor="Stripe", reason=what)
         if expires_at is not None:
