@@ -52,9 +52,7 @@ class Command(DatabaseCommand):
         begin.add_argument("--since", type=_moment, metavar="MOMENT", help="search from then on (UTC)")
         hours = whole_number(least=1, most=_LONGEST_HOURS)
         begin.add_argument("--hours", type=hours, metavar="N", help="search the last N hours")
-        parser.add_argument(
-            "--account", type=_account, default="", metavar="acct_…", help="this account only"
-        )
+        parser.add_argument("--account", type=_account, metavar="acct_…", help="this account only")
         for phase in _PHASES:
             parser.add_argument(f"--{phase}", action="store_true", help=f"{phase} only")
         parser.add_argument("--dry-run", action="store_true", help="say what is missing, and change nothing")
@@ -85,7 +83,7 @@ class Command(DatabaseCommand):
             limit=options["limit"],
             since=since.isoformat() if since else f"{options['hours']} hours" if options["hours"] else "",
         )
-        account = options["account"]
+        account = options["account"] or ""
         run = reconciling.open_run(options=wanted, asked_for_by=_BY, account=account)
         if run is not None:
             self.stdout.write(f"Going on with the run of {run.created_at:%Y-%m-%d %H:%M:%S} UTC.")
