@@ -1,5 +1,7 @@
-"""The process that gunicorn answers with: its own refusals quote nothing of what was sent."""
+"""The process that gunicorn answers with: its refusals quote nothing of what was sent, and nobody sends for ever."""
 
+import socket
+import time
 import traceback
 from typing import Any
 
@@ -17,11 +19,44 @@ _REFUSALS: dict[type[Exception], tuple[int, str]] = {
     errors.LimitRequestHeaders: (431, "Request Header Fields Too Large"),
     errors.UnsupportedTransferCoding: (501, "Not Implemented"),
 }
+# A request that is still not all here after so long is cut off: its sender holds one of a few threads.
+PATIENCE_SECONDS = 15.0
 _OUR_FAULT = (errors.ConfigurationProblem, errors.InvalidResponseHeader, errors.InvalidResponseHeaderName)
 
 
 class QuietWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn carries no types
-    """gunicorn's threaded worker, which answers a request that never reaches Django with a fixed text."""
+    """gunicorn's threaded worker, which answers a request that never reaches Django with a fixed text.
+
+    gunicorn itself waits without end for the rest of a request that has begun.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._begun: dict[Any, float] = {}
+
+    def handle(self, conn: Any) -> Any:
+        """One request of a connection, in a thread."""
+        self._begun[conn] = time.monotonic()
+        try:
+            return super().handle(conn)
+        finally:
+            self._begun.pop(conn, None)
+
+    def murder_pending(self) -> None:
+        """Called every second or so: close connections that say nothing, and hear no more of those that go on for long.
+
+        Whoever has sent all of a request is still answered.
+        """
+        super().murder_pending()
+        for conn, began in list(self._begun.items()):
+            if time.monotonic() - began > PATIENCE_SECONDS:
+                self._stop_listening_to(conn)
+
+    def _stop_listening_to(self, conn: Any) -> None:
+        try:
+            conn.sock.shutdown(socket.SHUT_RD)
+        except OSError:
+            self.log.debug("A slow sender had gone already.")
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
         """Refuse the request, or answer 500; the log says what was wrong with it and quotes it no more than we do."""

@@ -1,13 +1,17 @@
 """The door behind a real gunicorn, which decides what becomes of bodies with odd lengths."""
 
+import contextlib
 import re
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.apps import apps
+from django.db import connection
 
 from tests import people, production
 from tests.simulator import until
@@ -15,6 +19,7 @@ from tests.webhooks.deliveries import a_notification, encoded, header_for
 from webhooks.models import EventNotification
 
 pytestmark = pytest.mark.processes
+PATIENCE_SECONDS = 1.5
 ADDRESS = re.compile(r"Listening at: http://127\.0\.0\.1:(\d+)")
 
 
@@ -25,7 +30,17 @@ def log(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def port(transactional_db: None, signing_secret: str, log: Path) -> Iterator[int]:
+def impatient(tmp_path: Path) -> Path:
+    """The site's configuration of gunicorn, with less patience than production has."""
+    configuration = tmp_path / "impatient.py"
+    production_s = (production.PROJECT / "partner_site" / "gunicorn.py").read_text()
+    hurry = f"from partner_site import web_worker\n\nweb_worker.PATIENCE_SECONDS = {PATIENCE_SECONDS}\n"
+    configuration.write_text(f"{production_s}\n{hurry}")
+    return configuration
+
+
+@pytest.fixture
+def port(transactional_db: None, signing_secret: str, log: Path, impatient: Path) -> Iterator[int]:
     """The port of a gunicorn that serves this site with the tests' database."""
     env = production.environment(
         SITE_ENVIRONMENT="test",
@@ -39,7 +54,7 @@ def port(transactional_db: None, signing_secret: str, log: Path) -> Iterator[int
                 "-m",
                 "gunicorn",
                 "-c",
-                "partner_site/gunicorn.py",
+                str(impatient),
                 "-b",
                 "127.0.0.1:0",
                 "partner_site.wsgi",
@@ -62,11 +77,12 @@ def answer(
 ) -> int:
     """The status that a request written by hand is answered with; with `give_up` the sender stops in the middle."""
     head = "\r\n".join([f"POST {path} HTTP/1.1", "Host: 127.0.0.1", *lines, "", ""]).encode("latin-1")
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
-        connection.sendall(head + body)
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as link:
+        with contextlib.suppress(ConnectionError):  # whoever refuses a body may stop listening to it
+            link.sendall(head + body)
         if give_up:
-            connection.shutdown(socket.SHUT_WR)
-        return int(connection.makefile("rb").readline().split()[1])
+            link.shutdown(socket.SHUT_WR)
+        return int(link.makefile("rb").readline().split()[1])
 
 
 def test_odd_lengths_are_refused_and_a_good_delivery_is_taken(port: int) -> None:
@@ -84,6 +100,60 @@ def test_odd_lengths_are_refused_and_a_good_delivery_is_taken(port: int) -> None
 
     assert answer(port, signed, f"Content-Length: {len(body)}", body=body, path="/webhooks/stripe") == 200
     assert EventNotification.objects.count() == 1
+
+
+def test_sender_who_takes_for_ever_is_cut_off(port: int) -> None:
+    head = f"POST /webhooks/stripe/ HTTP/1.1\r\nHost: 127.0.0.1\r\nStripe-Signature: {header_for(b'')}\r\n"
+    began = time.monotonic()
+
+    for beginning in (head[:40], f"{head}Content-Length: 1000\r\n\r\n"):
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as link:
+            link.sendall(beginning.encode("latin-1"))
+            link.settimeout(0.2)
+            heard = hear_while_dripping(link)
+
+        assert heard.startswith(b"HTTP/1.1 400 ") or heard == b""
+    assert time.monotonic() - began < 2 * (PATIENCE_SECONDS + 3)
+
+
+def hear_while_dripping(link: socket.socket) -> bytes:
+    """What is answered to somebody who sends a byte now and then, at the end of the connection."""
+    heard = b""
+    for _ in range(100):
+        try:
+            link.sendall(b"x")
+            heard += (said := link.recv(1000))
+        except TimeoutError:
+            continue
+        except OSError:
+            return heard
+        if not said:
+            return heard
+    raise AssertionError("Nobody hung up.")
+
+
+def test_unsigned_bodies_that_are_really_sent_leave_nothing(port: int) -> None:
+    two, one = b"x" * 2_097_152, b"x" * 1_048_576
+    false = f"Stripe-Signature: t={int(time.time())},v1={'0' * 64}"
+    before = stored_bytes()
+
+    answers = [
+        *(answer(port, false, f"Content-Length: {len(two)}", body=two) for _ in range(20)),
+        *(answer(port, false, f"Content-Length: {len(one)}", body=one) for _ in range(20)),
+    ]
+
+    assert answers == [413] * 20 + [400] * 20
+    assert stored_bytes() == before
+
+
+def stored_bytes() -> int:
+    """What all the tables of the inbox take up, with their indexes."""
+    tables = [model._meta.db_table for model in apps.get_app_config("webhooks").get_models()]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT sum(pg_total_relation_size(name::regclass)) FROM unnest(%s::text[]) name", [tables]
+        )
+        return int(cursor.fetchone()[0])
 
 
 REFUSED = {
@@ -104,9 +174,9 @@ def test_what_gunicorn_refuses_by_itself_is_not_quoted(port: int, log: Path) -> 
     answers = {}
 
     for shape in REFUSED:
-        with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
-            connection.sendall(shape.replace("{}", key).encode("latin-1") + b"\r\n\r\n")
-            answers[shape] = connection.makefile("rb").read().decode("latin-1")
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as link:
+            link.sendall(shape.replace("{}", key).encode("latin-1") + b"\r\n\r\n")
+            answers[shape] = link.makefile("rb").read().decode("latin-1")
 
     assert {shape: int(answer.split()[1]) for shape, answer in answers.items()} == REFUSED
     assert "<title>Expectation Failed</title>" in answers["GET / HTTP/1.1\r\nHost: a\r\nExpect: {}"]

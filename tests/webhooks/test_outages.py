@@ -1,6 +1,7 @@
 """With the database or the broker away, Stripe hears the right thing, soon."""
 
 import json
+import socket
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from django.test import Client
 delivery = json.loads(sys.argv[1])
 client = Client(raise_request_exception=False, headers={"host": "partner.example.com"})
 client.get("/healthz", secure=True)
-for _ in range(2):
+for _ in range(int(sys.argv[2])):
     began = time.monotonic()
     answer = client.post(delivery["address"], data=delivery["body"], content_type=delivery["type"], secure=True,
                          headers={"Stripe-Signature": delivery["header"]})
@@ -31,8 +32,8 @@ print(json.dumps({"status": answer.status_code, "seconds": seconds, "headers": d
 """
 
 
-def delivered(event: dict[str, Any], **environment: str) -> dict[str, Any]:
-    """What a production process with that environment answers to the second of two equal deliveries."""
+def delivered(event: dict[str, Any], *, times: int = 2, **environment: str) -> dict[str, Any]:
+    """What a production process with that environment answers to the last of so many equal deliveries."""
     secret, body = a_signing_secret(), encoded(event)
     delivery = {
         "address": ADDRESS,
@@ -41,7 +42,7 @@ def delivered(event: dict[str, Any], **environment: str) -> dict[str, Any]:
         "header": header_for(body, secret=secret),
     }
     env = production.environment(STRIPE_WEBHOOK_SECRETS=f"events:{secret}", **environment)
-    ended = production.run("-c", DELIVER, json.dumps(delivery), env=env)
+    ended = production.run("-c", DELIVER, json.dumps(delivery), str(times), env=env)
     assert ended.returncode == 0, ended.stderr
     told: dict[str, Any] = json.loads(ended.stdout.strip().splitlines()[-1])
     return told
@@ -52,6 +53,19 @@ def test_broker_away_is_200_within_a_second_and_the_event_is_kept() -> None:
     event = a_notification()
 
     told = delivered(event, REDIS_URL=f"redis://{NOBODY}/0")
+
+    assert told["status"] == 200
+    assert told["seconds"] < 1
+    assert EventNotification.objects.get().event_id == event["id"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_frozen_broker_is_200_within_a_second_and_the_event_is_kept() -> None:
+    event = a_notification()
+    with socket.create_server(
+        ("127.0.0.1", 0), backlog=64
+    ) as silent:  # the system takes connections; nobody answers
+        told = delivered(event, REDIS_URL=f"redis://127.0.0.1:{silent.getsockname()[1]}/0", times=1)
 
     assert told["status"] == 200
     assert told["seconds"] < 1
