@@ -8,19 +8,36 @@
 Ask for a client where it is used and let it go; do not keep it. The key behind it may be replaced at any time.
 """
 
+from datetime import datetime
+
+from django.conf import settings
 from django.db import transaction
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Merchant
-from stripe_keys import contradictions, gateway, ledger_entries, lifecycle, quarantine, usage, vault
+from stripe_keys import (
+    contradictions,
+    gateway,
+    ledger_entries,
+    lifecycle,
+    quarantine,
+    uninstalls,
+    usage,
+    vault,
+)
 from stripe_keys.gateway import StripeClient, UseAThread
 from stripe_keys.models import DEFAULT_PURPOSE, DatabaseRestore, RestrictedKey, RestrictedKeyQuerySet
 from stripe_keys.secret import Secret
 
 __all__ = [
+    "AppUninstalled",
     "KeyEnded",
+    "KeyExpired",
     "KeyNotCheckedSinceRestore",
     "KeyNotProven",
+    "KeyRemoved",
+    "KeyRotatedAway",
     "KeySuspended",
     "KeyUnreadable",
     "NoKey",
@@ -56,7 +73,31 @@ class KeyNotCheckedSinceRestore(NoUsableKey):
 
 
 class KeyEnded(NoUsableKey):
-    """The key expired or was removed: stop, and let the merchant bring a new one."""
+    """The key has ended: stop, and let the merchant bring a new one; the subclass says what that takes.
+
+    `ended_at` is the moment (aware, UTC) at which it ended here; `page` the address of this site to send the merchant
+    to: there they see what has happened and what to do. Neither names the key.
+    """
+
+    def __init__(self, message: str = "", *, ended_at: datetime | None = None, page: str = "") -> None:
+        super().__init__(message)
+        self.ended_at, self.page = ended_at, page
+
+
+class KeyExpired(KeyEnded):
+    """Stripe has confirmed that the key is dead: the merchant makes or copies another one in Stripe."""
+
+
+class KeyRotatedAway(KeyExpired):
+    """The key was rotated and its overlap is over: the new key exists, the merchant only has to copy it here."""
+
+
+class KeyRemoved(KeyEnded):
+    """The merchant, or this site, ended the key on purpose: do not ask for it again of your own accord."""
+
+
+class AppUninstalled(KeyEnded):
+    """The app was uninstalled in Stripe, and the key ended with it: the merchant installs the app again first."""
 
 
 def stripe_client(
@@ -74,7 +115,8 @@ def stripe_client(
     checked at once.
 
     Raises:
-        NoKey, KeyNotProven, KeySuspended, KeyUnreadable, KeyNotCheckedSinceRestore, KeyEnded: all of them NoUsableKey.
+        NoKey, KeyNotProven, KeySuspended, KeyUnreadable, KeyNotCheckedSinceRestore: see their names.
+        KeyEnded: as KeyExpired, KeyRotatedAway, KeyRemoved or AppUninstalled. All of them are NoUsableKey.
         VaultError: nothing can be opened now; try again later, and tell ops.
     """
     keys = RestrictedKey.objects.filter(merchant=merchant, livemode=livemode, purpose=purpose)
@@ -133,4 +175,19 @@ def _why_not(keys: RestrictedKeyQuerySet) -> NoUsableKey:
         return NoKey("The merchant has not brought a key of this mode.")
     if last.status in (RestrictedKey.Status.PENDING, RestrictedKey.Status.REJECTED):
         return KeyNotProven(f"{last.display} is {last.get_status_display().lower()}.")
-    return KeyEnded(f"{last.display} is {last.get_status_display().lower()}.")
+    return _end_of(last)
+
+
+def _end_of(key: RestrictedKey) -> KeyEnded:
+    if key.last_problem in (uninstalls.LEFT, uninstalls.CAME_BACK):
+        kind: type[KeyEnded] = AppUninstalled
+    elif key.status == RestrictedKey.Status.EXPIRED:
+        kind = KeyExpired if key.rotated_at is None else KeyRotatedAway
+    else:
+        kind = KeyRemoved
+    moves = key.status_changes.filter(to_status=key.status).exclude(from_status=key.status)
+    return kind(
+        f"{key.display} is {key.get_status_display().lower()}.",
+        ended_at=moves.values_list("at", flat=True).first(),
+        page=settings.SITE_URL + reverse("stripe_keys:key_detail", args=[key.pk]),
+    )

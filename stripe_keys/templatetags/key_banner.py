@@ -38,8 +38,8 @@ def _ending_keys(user: Any, now: Any) -> Any:
     newer = RestrictedKey.objects.kept().filter(
         merchant=OuterRef("merchant"), livemode=OuterRef("livemode"), purpose=OuterRef("purpose")
     )
-    ending = Q(status__in=RestrictedKey.USABLE) & (Q(rotated_at__isnull=False) | Q(expires_at__isnull=False))
-    ending &= ~Exists(endings.successors_on_their_way())
+    announced = Q(rotated_at__isnull=False) | Q(expires_at__isnull=False)
+    ending = Q(status__in=RestrictedKey.USABLE) & announced & ~Exists(endings.successors_on_their_way())
     dead = Q(status=Status.EXPIRED, last_checked_at__gt=now - REMINDED_FOR) & ~Exists(newer)
     unreadable = Q(status__in=RestrictedKey.KEPT, quarantined_at__isnull=False)
     keys = RestrictedKey.objects.visible_to(user).filter(unreadable | ending | dead)

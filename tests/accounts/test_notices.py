@@ -1,6 +1,6 @@
 """Mails to merchants: once, to everybody who proved their address, whenever the mail server is there."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from allauth.account.models import EmailAddress
@@ -148,6 +148,64 @@ def test_the_same_thing_said_twice_is_heard_once(adas_merchant: Merchant) -> Non
 
     assert Notice.objects.count() == 1
     assert Merchant.objects.get(pk=adas_merchant.pk).name == "still a usable transaction"
+
+
+def tell_daily(merchant: Merchant, now: datetime, about: str = "limited:1:payout_read") -> None:
+    notices.tell_at_most_daily(merchant=merchant, subject="Again", body="Again.", about=about, now=now)
+
+
+def sent(now: datetime) -> int:
+    """How many notices have gone out by then."""
+    Notice.objects.filter(due_at__lte=max(now, timezone.now())).update(state=Notice.State.DONE)
+    return Notice.objects.filter(state=Notice.State.DONE).count()
+
+
+def test_what_comes_and_goes_is_told_once_a_day(adas_merchant: Merchant) -> None:
+    now = timezone.now()
+    for minutes in range(0, 100, 10):
+        tell_daily(adas_merchant, now + timedelta(minutes=minutes))
+        sent(now)
+
+    assert sent(now + timedelta(hours=23)) == 1
+    assert sent(now + timedelta(hours=24)) == 2, "it still holds"
+    assert Notice.objects.count() == 2
+
+
+def test_what_is_over_by_then_is_not_told_again(adas_merchant: Merchant) -> None:
+    now = timezone.now()
+    tell_daily(adas_merchant, now)
+    sent(now)
+    tell_daily(adas_merchant, now + timedelta(hours=1))
+    tell_daily(adas_merchant, now, about="limited:1:payout_read+plan_read")
+
+    notices.take_back("limited:1:payout_read@")
+
+    assert sent(now + timedelta(days=2)) == 2
+    assert set(Notice.objects.values_list("state", flat=True)) == {Notice.State.DONE}
+
+
+def test_the_same_weeks_later_is_told_at_once(adas_merchant: Merchant) -> None:
+    now = timezone.now()
+    tell_daily(adas_merchant, now - timedelta(days=20))
+    sent(now)
+
+    tell_daily(adas_merchant, now)
+
+    assert sent(now) == 2
+
+
+def test_what_is_delayed_waits_and_can_be_taken_back(
+    adas_merchant: Merchant, mail_server: MailServer
+) -> None:
+    mail_server.start()
+    notices.tell(
+        merchant=adas_merchant, subject="S", body="B", dedupe_key="later:1", delay=timedelta(minutes=1)
+    )
+
+    drain_notices(str(adas_merchant.pk))
+    notices.take_back("later:")
+
+    assert (mail_server.mails, Notice.objects.count()) == ([], 0)
 
 
 def test_what_was_rolled_back_is_not_told(adas_merchant: Merchant) -> None:

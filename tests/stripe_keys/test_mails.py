@@ -1,6 +1,6 @@
 """The mails about keys: each says what happened, when, and what to do, in plain text."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,14 +9,27 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from accounts.models import Notice, User
-from stripe_keys import lifecycle, permissions, takeover
+from stripe_keys import lifecycle, mails, permissions, services, takeover
 from stripe_keys.models import RestrictedKey
+from tests.people import merchant_of
 from tests.stripe_keys.rows import ALL_GRANTED, a_check, a_key
 
 KEY_URL = "https://partner.example.com/stripe/keys/1/"
 EDIT_URL = "https://dashboard.stripe.com/apikeys/mk_1SomeKey/edit"
 PASTE_URL = "https://partner.example.com/stripe/paste/live/"
-MAILS = ["rotated", "expired", "limited", "uninstalled", "suspended", "leaked", "unreadable"]
+MAILS = [
+    "rotated",
+    "ending",
+    "expired",
+    "limited",
+    "uninstalled",
+    "uninstalled_kept",
+    "installed_again",
+    "suspended",
+    "resumed",
+    "leaked",
+    "unreadable",
+]
 
 
 def mail(what: str, **fields: Any) -> tuple[str, str]:
@@ -98,3 +111,67 @@ def test_a_key_that_loses_a_permission_is_told_of_with_what_is_left(ada: User) -
     assert "Reads prices" not in broken + works
     assert works.count("\n- ") == len(ALL_GRANTED) - 2
     assert "mk_1SomeKey" in works
+
+
+def flap(key: RestrictedKey, missing: list[str], now: datetime) -> None:
+    """Let Stripe's answers about `missing` change once."""
+    with transaction.atomic():
+        takeover.settle_status(lifecycle.locked(key), missing=missing, now=now)
+    # As the mail server takes them.
+    Notice.objects.filter(due_at__lte=timezone.now()).update(state=Notice.State.DONE)
+
+
+@pytest.mark.django_db
+def test_a_key_that_flaps_is_told_of_once_and_weeks_later_again(ada: User) -> None:
+    key, now = a_key(ada), timezone.now()
+    for minute in range(6):
+        flap(key, [] if minute % 2 else ["payout_read"], now + timedelta(minutes=minute))
+    assert Notice.objects.count() == 1, "the last word was that all is well"
+
+    flap(key, ["payout_read", "plan_read"], now + timedelta(hours=1))
+    assert Notice.objects.count() == 2, "something else is told at once"
+
+    flap(key, [], now + timedelta(days=19))
+    flap(key, ["payout_read"], now + timedelta(days=20))
+    assert Notice.objects.filter(due_at__lte=timezone.now()).count() == 3
+
+
+@pytest.mark.django_db
+def test_a_key_that_stays_limited_after_flapping_is_told_of_a_day_later(ada: User) -> None:
+    key, now = a_key(ada), timezone.now()
+    for minute, missing in enumerate((["payout_read"], [], ["payout_read"])):
+        flap(key, missing, now + timedelta(minutes=minute))
+
+    again = Notice.objects.get(state=Notice.State.WAITING)
+
+    assert timedelta(hours=23) < again.due_at - now <= timedelta(hours=24)
+
+
+@pytest.mark.django_db
+def test_another_account_is_told_of_at_each_suspension(ada: User) -> None:
+    for day in (1, 2, 2):
+        moment = datetime(2027, 3, day, tzinfo=UTC)
+        mails.tell_other_account(a_key_of(ada, suspended_at=moment))
+
+    assert Notice.objects.count() == 2
+
+
+def a_key_of(user: User, **fields: Any) -> RestrictedKey:
+    """The only key of the user, as it is then."""
+    key = RestrictedKey.objects.filter(merchant=merchant_of(user)).first() or a_key(user)
+    for name, value in fields.items():
+        setattr(key, name, value)
+    return key
+
+
+@pytest.mark.django_db
+def test_lifting_a_suspension_is_told(ada: User, olga: User) -> None:
+    key = a_key(ada)
+    services.suspend(key=key, actor=olga, now=timezone.now())
+    Notice.objects.update(state=Notice.State.DONE)
+
+    services.resume(key=key, actor=olga, now=timezone.now())
+
+    told = Notice.objects.get(dedupe_key__startswith=f"resumed:{key.pk}:")
+    assert "suspension" in told.subject
+    assert "There is nothing for you to do." in told.body

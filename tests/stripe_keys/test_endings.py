@@ -1,0 +1,146 @@
+"""A key's announced end on its pages: a countdown that is true, a way to the new key, and peace once that is here."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import Notice, User
+from stripe_keys import mails
+from stripe_keys.endings import countdown, written
+from tests.stripe_keys.rows import a_key, page_of, status_of
+
+pytestmark = pytest.mark.django_db
+
+DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [
+        (7 * DAY, "in 7 days"),
+        (3 * DAY - 5 * MINUTE, "in 3 days"),
+        (3 * DAY - HOUR, "in 2 days"),
+        (2 * DAY - HOUR, "in 47 hours"),
+        (2 * HOUR, "in 2 hours"),
+        (2 * HOUR - 10 * MINUTE, "in 110 minutes"),
+        (MINUTE, "in 1 minute"),
+        (MINUTE / 2, "any moment"),
+        (-DAY, "any moment"),
+    ],
+    ids=str,
+)
+def test_the_countdown_never_promises_more_than_there_is(left: timedelta, words: str) -> None:
+    now = timezone.now()
+
+    assert countdown(now + left, now) == words
+
+
+@pytest.mark.parametrize("status", ["active", "limited"])
+def test_page_and_list_count_down_and_lead_to_the_new_key(
+    adas_browser: Client, ada: User, status: str
+) -> None:
+    end = timezone.now() + 2 * DAY + HOUR
+    key = a_key(ada, status, rotated_at=timezone.now(), expires_at=end)
+
+    for page in (page_of(adas_browser, key), adas_browser.get("/stripe/keys/").content.decode()):
+        assert "This key was rotated in Stripe and stops working in 2 days" in page
+        assert f"The old one stops working on {written(end)}." in page
+        assert 'class="status status--expiring">Expiring<' in page
+        assert (
+            f'class="button button--small" href="{reverse("stripe_keys:replace_key", args=[key.pk])}"' in page
+        )
+
+
+def test_a_date_of_expiry_has_its_own_words(adas_browser: Client, ada: User) -> None:
+    key = a_key(ada, expires_at=timezone.now() + 30 * DAY + HOUR)
+
+    page = page_of(adas_browser, key)
+
+    assert "This key expires in 30 days" in page
+    assert "rotated in Stripe" not in page
+
+
+def test_the_paste_page_says_which_key_it_replaces_and_how_long_that_works(
+    adas_browser: Client, ada: User
+) -> None:
+    key = a_key(ada, rotated_at=timezone.now(), expires_at=timezone.now() + 3 * HOUR)
+
+    page = adas_browser.get(reverse("stripe_keys:replace_key", args=[key.pk])).content.decode()
+
+    assert f"{key.display}</span> stops working in 3 hours, on " in page
+
+
+def test_an_open_page_hears_of_the_countdown_and_of_nothing_else(adas_browser: Client, ada: User) -> None:
+    key = a_key(ada, rotated_at=timezone.now(), expires_at=timezone.now() + 2 * DAY + HOUR)
+    page = page_of(adas_browser, key)
+    seen = page.split("?seen=")[1].split('"')[0].replace("%3A", ":").replace("%2B", "+")
+    assert 'hx-trigger="every 60s"' in page
+    assert 'http-equiv="refresh"' not in page
+
+    same = status_of(adas_browser, key, seen)
+    type(key).objects.filter(pk=key.pk).update(expires_at=timezone.now() + DAY)
+    later = status_of(adas_browser, key, seen)
+
+    assert same.status_code == 204
+    assert "stops working in 24 hours" in later.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({}, "is being checked, and takes over as soon as it is proven"),
+        ({"last_problem": "less_than_the_old_key"}, "takes over then. It can do less"),
+        ({"awaits_account_id": True}, "something about it needs you"),
+    ],
+    ids=["being checked", "can do less", "asks"],
+)
+def test_a_successor_is_named_in_place_of_asking_for_one(
+    adas_browser: Client, ada: User, fields: dict[str, Any], said: str
+) -> None:
+    key = a_key(ada, rotated_at=timezone.now(), expires_at=timezone.now() + 2 * DAY)
+    successor = a_key(ada, "pending", **fields)
+
+    page = page_of(adas_browser, key)
+
+    assert f"ending in {successor.last4}" in page
+    assert said in page
+    assert "Paste the new key" not in page
+    banner = adas_browser.get("/stripe/connect/test/").content.decode()
+    assert (key.last4 in banner) is bool(fields.get("awaits_account_id"))
+
+
+def test_a_replaced_key_speaks_of_no_end(adas_browser: Client, ada: User) -> None:
+    key = a_key(ada, "replaced", rotated_at=timezone.now(), expires_at=timezone.now() + DAY)
+
+    page = page_of(adas_browser, key)
+
+    assert "stops working" not in page
+    assert "hx-trigger" not in page
+
+
+@pytest.mark.parametrize(
+    ("fields", "successor", "seconds"),
+    [
+        ({"expires_at": timezone.now() + DAY}, False, 0),
+        ({}, False, 10),
+        ({"expires_at": timezone.now() + DAY}, True, 60),
+    ],
+    ids=["end known", "end unknown", "successor is being checked"],
+)
+def test_rotation_is_told_at_once_unless_a_check_may_make_it_moot(
+    ada: User, fields: dict[str, Any], successor: bool, seconds: int
+) -> None:
+    now = timezone.now()
+    key = a_key(ada, rotated_at=now, **fields)
+    if successor:
+        a_key(ada, "pending")
+
+    mails.tell_rotated(key, now)
+
+    notice = Notice.objects.get()
+    assert notice.due_at <= timezone.now() + timedelta(seconds=seconds)
+    assert (notice.due_at > timezone.now()) is bool(seconds)
