@@ -12,6 +12,7 @@ from django.utils.html import format_html
 from webhooks import (
     admin_conflicts,  # noqa: F401  # registers its page
     admin_replays,  # noqa: F401  # registers its page
+    admin_searches,  # noqa: F401  # registers its pages
     admin_secrets,  # noqa: F401  # registers its page
     handlers,
     reading,
