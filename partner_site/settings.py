@@ -96,7 +96,7 @@ TEMPLATES = [
 
 # --- PostgreSQL, Redis, mail -----------------------------------------------------------------------------------------
 DATABASES = {"default": env.db("DATABASE_URL")}
-DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DATABASES["default"]["ENGINE"] = "partner_site.database"  # looks at pooled connections before use
 DATABASES["default"]["OPTIONS"] = {
     # A view waits two seconds for a connection, then answers 503; it never hangs behind an exhausted pool.
     "pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL_MAX", default=24), "timeout": 2},

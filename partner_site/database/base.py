@@ -1,0 +1,53 @@
+"""A connection from the pool is proven alive without a round trip: by its socket, on which nothing may wait.
+
+Whoever ends a connection (a restart, a crash, an administrator) leaves a farewell or an end of file on it. Only one
+that has lain idle for long is asked with an empty statement, as Django's own health check asks each time: a firewall
+may have forgotten it, and leaves nothing. What ends between look and use raises, as it does right after an answer.
+"""
+
+import select
+import time
+from typing import Any
+
+import psycopg
+from django.db.backends.postgresql import base
+from psycopg_pool import ConnectionPool
+
+ASKED_AFTER_SECONDS = 20.0
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """Give it no CONN_HEALTH_CHECKS: those would ask each time after all."""
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        """A connection that is alive; the pool replaces those that are not, and bounds how long that may take."""
+        while True:
+            connection = super().get_new_connection(conn_params)
+            if not self.pool or is_alive(connection):
+                return connection
+            connection.close()
+            self.pool.putconn(connection)
+
+
+def is_alive(connection: Any, *, asked_after: float = ASKED_AFTER_SECONDS) -> bool:
+    """Whether nothing tells that the connection has ended; it is asked if nobody did or used it for long."""
+    if connection.closed or _something_waits_on(connection.fileno()):
+        return False
+    idle_since = getattr(connection, "looked_at", None)
+    connection.looked_at = time.monotonic()
+    if (
+        idle_since is None or connection.looked_at - idle_since < asked_after
+    ):  # a new one has just been answered
+        return True
+    try:
+        ConnectionPool.check_connection(connection)
+    except psycopg.Error:
+        return False
+    return True
+
+
+def _something_waits_on(file_descriptor: int) -> bool:
+    """An idle connection is silent: PostgreSQL speaks unasked only to say goodbye (or that a parameter was changed)."""
+    look = select.poll()
+    look.register(file_descriptor, select.POLLIN)
+    return bool(look.poll(0))

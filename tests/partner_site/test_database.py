@@ -1,0 +1,75 @@
+"""Connections of the pool: those that ended while they lay there are noticed without asking those that did not."""
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.db import connection
+
+from partner_site.database.base import is_alive
+
+
+def test_site_uses_the_engine_that_looks() -> None:
+    assert settings.DATABASES["default"]["ENGINE"] == "partner_site.database"
+    assert not settings.DATABASES["default"].get("CONN_HEALTH_CHECKS")
+
+
+@pytest.mark.django_db(transaction=True, available_apps=["work"])
+def test_connections_that_ended_in_the_pool_are_replaced(own: "psycopg.Connection") -> None:
+    used_before = _session()
+    connection.close()  # to the pool
+    own.execute("SELECT pg_terminate_backend(%s, 5000)", [used_before])
+
+    assert _session() != used_before
+
+
+def _session() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        return int(cursor.fetchone()[0])
+
+
+@pytest.fixture
+def own(db: None) -> Iterator["psycopg.Connection"]:
+    """A connection beside the pool."""
+    parameters = {**connection.get_connection_params(), "autocommit": True}
+    with psycopg.connect(**parameters) as made:
+        yield made
+
+
+@pytest.fixture
+def looked_at(db: None) -> Iterator["psycopg.Connection"]:
+    """Another one, which was used a moment ago."""
+    parameters = {**connection.get_connection_params(), "autocommit": True}
+    with psycopg.connect(**parameters) as made:
+        yield made
+
+
+def _statements_of(one: "psycopg.Connection", own: "psycopg.Connection") -> str:
+    """When the last statement of that session began: it tells two statements apart."""
+    asked = "SELECT query_start::text FROM pg_stat_activity WHERE pid = %s"
+    return str(own.execute(asked, [one.info.backend_pid]).fetchone())
+
+
+def test_connection_is_asked_only_after_it_lay_idle_for_long(
+    looked_at: "psycopg.Connection", own: "psycopg.Connection"
+) -> None:
+    looked_at.execute("SELECT 1")
+    before = _statements_of(looked_at, own)
+
+    assert is_alive(looked_at)
+    assert is_alive(looked_at)
+    assert _statements_of(looked_at, own) == before
+    assert is_alive(looked_at, asked_after=0)
+    assert _statements_of(looked_at, own) != before
+
+
+def test_ended_connection_is_not_alive(looked_at: "psycopg.Connection", own: "psycopg.Connection") -> None:
+    assert is_alive(looked_at)
+
+    own.execute("SELECT pg_terminate_backend(%s, 5000)", [looked_at.info.backend_pid])
+
+    assert not is_alive(looked_at)
+    looked_at.close()
+    assert not is_alive(looked_at)
