@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from celery import shared_task
 
-from webhooks import inbox, processing
+from webhooks import dead_letters, inbox, processing
 from webhooks.models import EventNotification, Reconciliation
 from webhooks.reconciling import runs, turns
 from work import engine
@@ -16,7 +16,7 @@ EVENTS = Queue(
     process=processing.process,
     task_name="webhooks.tasks.drain_events",
     lease=timedelta(seconds=60),
-    on_dead=processing.gave_up,
+    on_dead=dead_letters.on_dead,
 )
 RECONCILIATIONS = Queue(
     name=runs.QUEUE,

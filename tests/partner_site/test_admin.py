@@ -50,7 +50,7 @@ OPS_MODELS = {
         "outgoingmessage",
         "partnerendpoint",
     },
-    "webhooks": {"conflictingdelivery", "eventnotification", "signingsecretuse"},
+    "webhooks": {"conflictingdelivery", "eventnotification", "eventreplay", "signingsecretuse"},
     "work": {"periodicslot", "workerheartbeat"},
 }
 NEVER_SHOWN = {"keyenvelope", "kekcanary", "installstate", "authenticator", "session"}

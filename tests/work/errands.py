@@ -95,8 +95,7 @@ def _hang(errand: Errand) -> None:
 def _be_beside(errand: Errand) -> None:
     """Wait to be killed by another, the first two times."""
     leave_effect(errand, "begun")
-    if errand.attempts <= 2:
-        threading.Event().wait(10)
+    threading.Event().wait(10 if errand.attempts <= 2 else 0.5)
     with settle(errand):
         leave_effect(errand, "written")
 
@@ -109,6 +108,7 @@ def _die(errand: Errand) -> None:
     end = time.monotonic() + 10
     while errand.attempts <= 2 and here.count() < others.count() and time.monotonic() < end:
         time.sleep(0.02)
+    time.sleep(0.2)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
