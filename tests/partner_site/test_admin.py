@@ -29,6 +29,8 @@ from stripe_keys.models import (
 from tests import people
 from tests.stripe_keys.keys import bind_account, paste
 from tests.webhooks.deliveries import a_notification, a_snapshot, deliver_event
+from webhooks import reconciling
+from webhooks.models import AccountCursor
 from work.models import PeriodicSlot, WorkerHeartbeat
 
 OPS_MODELS = {
@@ -50,7 +52,7 @@ OPS_MODELS = {
         "outgoingmessage",
         "partnerendpoint",
     },
-    "webhooks": {"conflictingdelivery", "eventnotification", "eventreplay", "signingsecretuse"},
+    "webhooks": {"accountcursor", "reconciliation", "conflictingdelivery", "eventnotification", "eventreplay", "signingsecretuse"},
     "work": {"periodicslot", "workerheartbeat"},
 }
 NEVER_SHOWN = {"keyenvelope", "kekcanary", "installstate", "authenticator", "session"}
@@ -87,6 +89,8 @@ def full_desk(ada: User, token: str) -> RestrictedKey:
     )
     PartnerEndpoint.objects.create(name="ledger", failures=3, failing_since=timezone.now())
     AccountPace.objects.create(merchant=key.merchant, livemode=True, troubles=3)
+    reconciling.begin(options=reconciling.Options())
+    AccountCursor.objects.create(stripe_account_id="acct_1AdasAccount0000", livemode=False)
     WorkerHeartbeat.objects.create(name="celery@here:1", host="here", pid=1, beat_at=timezone.now())
     return key
 
