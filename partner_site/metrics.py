@@ -15,10 +15,12 @@ from django.db.models import Count, Min, Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.utils import timezone
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
+from partner_site import inbox_metrics
+from partner_site.gauges import gauge
 from stripe_keys.models import (
     AccountPace,
     LedgerEntry,
@@ -76,13 +78,7 @@ class FromTheDatabase(Collector):
         yield from _stripe()
         yield from _partner()
         yield from _signing_secrets()
-
-
-def _gauge(name: str, words: str, labels: Iterable[str], values: Iterable[tuple[list[str], float]]) -> Metric:
-    family = GaugeMetricFamily(name, words, labels=list(labels))
-    for named, value in values:
-        family.add_metric(named, value)
-    return family
+        yield from inbox_metrics.families(timezone.now())
 
 
 def _last_audit() -> Iterator[Metric]:
@@ -95,7 +91,7 @@ def _last_audit() -> Iterator[Metric]:
         for kind, by_class in sorted(audit.counts.items())
         for name, count in sorted(by_class.items())
     ]
-    yield _gauge(
+    yield gauge(
         "vault_rows", "Encrypted rows, as the last finished audit found them.", ["kind", "class"], rows
     )
     moments = {
@@ -113,7 +109,7 @@ def _last_audit() -> Iterator[Metric]:
         ),
     }
     for name, (words, value) in moments.items():
-        yield _gauge(name, words, [], [([], value)])
+        yield gauge(name, words, [], [([], value)])
 
 
 def _data_keys() -> Iterator[Metric]:
@@ -124,7 +120,7 @@ def _data_keys() -> Iterator[Metric]:
         for kek_id, count in manager.counts_by_kek_id().items()
     ]
     words = "Data keys by the key-encryption key that wraps them."
-    yield _gauge("vault_data_keys", words, ["owner", "kek_id"], rows)
+    yield gauge("vault_data_keys", words, ["owner", "kek_id"], rows)
 
 
 def _restricted_keys() -> Iterator[Metric]:
@@ -133,10 +129,10 @@ def _restricted_keys() -> Iterator[Metric]:
         ([status, "live" if livemode else "test"], float(count))
         for status, livemode, count in grouped.annotate(count=Count("pk"))
     ]
-    yield _gauge("restricted_keys", "Restricted keys by status and mode.", ["status", "mode"], rows)
+    yield gauge("restricted_keys", "Restricted keys by status and mode.", ["status", "mode"], rows)
     quarantined = RestrictedKey.objects.kept().filter(quarantined_at__isnull=False).count()
     words = "Kept keys that do not open and wait to be pasted again."
-    yield _gauge("restricted_keys_quarantined", words, [], [([], float(quarantined))])
+    yield gauge("restricted_keys_quarantined", words, [], [([], float(quarantined))])
 
 
 def _due_rows() -> Iterator[Metric]:
@@ -147,33 +143,33 @@ def _due_rows() -> Iterator[Metric]:
         ("due_rows_oldest_age_seconds", "For how long the oldest of them has been due; 0 when none waits."),
         ("due_rows_dead", "Rows that were given up, for people to look at."),
     ):
-        yield _gauge(name, words, ["queue"], [([queue], row[name]) for queue, row in sorted(told.items())])
+        yield gauge(name, words, ["queue"], [([queue], row[name]) for queue, row in sorted(told.items())])
     waiting = LedgerEntry.objects.exclude(state__in=[DueRow.State.DONE, DueRow.State.DEAD]).count()
     words = "Erasures that are not yet written into the deletion ledger."
-    yield _gauge("ledger_entries_waiting", words, [], [([], float(waiting))])
+    yield gauge("ledger_entries_waiting", words, [], [([], float(waiting))])
 
 
 def _stripe() -> Iterator[Metric]:
     now = timezone.now()
     open_now = set(StripeIncident.objects.filter(ended_at=None).values_list("kind", flat=True))
     rows = [([kind], float(kind in open_now)) for kind in StripeIncident.Kind.values]
-    yield _gauge("stripe_incident_open", "1 while an incident of that kind is open.", ["kind"], rows)
+    yield gauge("stripe_incident_open", "1 while an incident of that kind is open.", ["kind"], rows)
     paces = AccountPace.objects.aggregate(
         breakers=Count("pk", filter=Q(closed_until__gt=now)), slow=Count("pk", filter=Q(slow_until__gt=now))
     )
     words = "Accounts that are left alone because Stripe did not answer about them."
-    yield _gauge("stripe_breakers_open", words, [], [([], float(paces["breakers"]))])
+    yield gauge("stripe_breakers_open", words, [], [([], float(paces["breakers"]))])
     words = "Accounts whose answers took long lately."
-    yield _gauge("stripe_slow_accounts", words, [], [([], float(paces["slow"]))])
+    yield gauge("stripe_slow_accounts", words, [], [([], float(paces["slow"]))])
     kept = RestrictedKey.objects.kept()
     refused = kept.filter(first_refused_at__isnull=False).count()
     words = "Kept keys that Stripe refuses at the moment."
-    yield _gauge("restricted_keys_refused", words, [], [([], float(refused))])
+    yield gauge("restricted_keys_refused", words, [], [([], float(refused))])
     asked_about = kept.filter(awaits_account_confirmation=False, awaits_account_id=False)
     oldest = asked_about.filter(next_check_at__lte=now).aggregate(oldest=Min("next_check_at"))["oldest"]
     words = "For how long the most overdue regular check has been due; 0 when none is."
     age = (now - oldest).total_seconds() if oldest else 0.0
-    yield _gauge("checks_most_overdue_seconds", words, [], [([], age)])
+    yield gauge("checks_most_overdue_seconds", words, [], [([], age)])
 
 
 def _signing_secrets() -> Iterator[Metric]:
@@ -187,22 +183,26 @@ def _signing_secrets() -> Iterator[Metric]:
         if told.is_previous:
             may_go.append(([use.name], float(told.may_go)))
     words = "When a delivery signed with that webhook secret came last; 0 when none ever did."
-    yield _gauge("webhook_secret_last_seen_timestamp_seconds", words, ["secret", "role"], seen)
+    yield gauge("webhook_secret_last_seen_timestamp_seconds", words, ["secret", "role"], seen)
     words = "1 once a previous webhook secret may be removed from the settings."
-    yield _gauge("webhook_secret_may_go", words, ["secret"], may_go)
+    yield gauge("webhook_secret_may_go", words, ["secret"], may_go)
 
 
 def _partner() -> Iterator[Metric]:
     """Absent where nobody is to be told."""
     counts = upkeep.counts(timezone.now())
     for name, count, words in (
-        ("partner_messages_waiting", "waiting", "Messages that an endpoint of the partner's has yet to take."),
+        (
+            "partner_messages_waiting",
+            "waiting",
+            "Messages that an endpoint of the partner's has yet to take.",
+        ),
         ("partner_messages_oldest_age_seconds", "oldest_age_seconds", "How old the oldest of them is."),
         ("partner_messages_dead", "dead", "Messages that it has not taken, and that are tried no more."),
         ("partner_endpoints_left_alone", "left_alone", "1 while it is sent nothing because it took nothing."),
     ):
         if counts:
-            yield _gauge(name, words, ["endpoint"], [([each], of[count]) for each, of in counts.items()])
+            yield gauge(name, words, ["endpoint"], [([each], of[count]) for each, of in counts.items()])
 
 
 def _of_queue(model: type[DueRow], now: Any) -> dict[str, float]:

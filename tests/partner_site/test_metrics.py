@@ -17,7 +17,7 @@ from tests import people, production
 from tests.people import a_restricted_key
 from tests.stripe_keys.audit.damage import a_kept_key, audited, damage
 from webhooks import secrets_in_use
-from webhooks.models import SigningSecretUse
+from webhooks.models import ConflictingDelivery, EventNotification, EventReplay, SigningSecretUse
 
 TOKEN = people.some_letters(40)
 
@@ -129,7 +129,9 @@ def test_trouble_at_stripe_is_told(client: Client, ada: User, eve: User) -> None
 
 
 @pytest.mark.django_db
-def test_signing_secrets_are_told_by_name_with_when_they_were_seen(client: Client, settings: Settings) -> None:
+def test_signing_secrets_are_told_by_name_with_when_they_were_seen(
+    client: Client, settings: Settings
+) -> None:
     names = ("live", "live.previous")
     settings.STRIPE_WEBHOOK_SECRETS = [f"{name}:{people.a_signing_secret()}" for name in names]
     secrets_in_use.look()
@@ -243,3 +245,29 @@ def test_while_the_database_is_away_it_answers_503() -> None:
         ended = production.run("-c", ASK, TOKEN, env=env)
 
     assert ended.stdout.split() == ["503", "404"], ended.stderr
+
+
+def test_events_are_counted_by_what_became_of_them(client: Client, db: None) -> None:
+    def an_event(number: int, **fields: Any) -> None:
+        named = {"event_id": f"evt_test_{number}", "type": "x.y", "payload": "thin", "lane": f"{number}"}
+        EventNotification.objects.create(**named, body_sha256=b"x" * 32, **fields)
+
+    long_ago = timezone.now() - timedelta(hours=2)
+    an_event(1, state="done", outcome="parked")
+    an_event(2, state="dead", finished_at=timezone.now())
+    an_event(3, state="waiting", problem="WorkerLost")
+    an_event(4, state="done", outcome="applied", created_at=long_ago)
+    an_event(5, state="waiting", due_at=long_ago, created_at=long_ago)
+    event = EventNotification.objects.earliest("pk")
+    ConflictingDelivery.objects.create(event=event, body_sha256=b"y" * 32, size=1, secret_name="events")
+    EventReplay.objects.create(by="ops", events=3)
+
+    told = scrape(client)
+
+    arrived = {became: count for (became,), count in told["events_arrived_last_hour"].items() if count}
+    assert arrived == {"parked": 1, "dead": 1, "open": 1}
+    assert told["events_arrived_last_hour"][("applied",)] == 0
+    for name in ("parked", "set_aside", "conflicting_last_day", "replays_last_day"):
+        assert told[f"events_{name}"] == {(): 1}, name
+    assert told["due_rows_dead"][("events",)] == 1
+    assert told["due_rows_oldest_age_seconds"][("events",)] == pytest.approx(7200, abs=60)
