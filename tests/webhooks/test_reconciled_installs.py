@@ -1,5 +1,7 @@
 """Installs: what Stripe shows now counts, one account at a time, and a list that lacks many is not believed."""
 
+from typing import Any
+
 import pytest
 from pytest_django import Settings
 
@@ -11,7 +13,7 @@ from webhooks.models import AccountCursor
 from webhooks.reconciling import installs
 
 pytestmark = pytest.mark.usefixtures("app_known_by_id")
-INSTALLS = {"phases": ("installs",)}
+INSTALLS: dict[str, Any] = {"phases": ("installs",)}
 
 
 @pytest.fixture(autouse=True)
