@@ -53,18 +53,28 @@ def refusals() -> Iterator[str]:
             names.append(read_address(entry)[0])
         except Unfit as reason:
             yield f"Entry {number} of PARTNER_WEBHOOKS: {reason}"
-    signed = set()
+    signed: dict[str, set[str]] = {}
     for number, entry in enumerate(settings.PARTNER_WEBHOOK_SECRETS, start=1):
         try:
-            signed.add(read_secret(entry)[0])
+            name, secret = read_secret(entry)
         except Unfit as reason:
             yield f"Entry {number} of PARTNER_WEBHOOK_SECRETS: {reason}"
+        else:
+            signed.setdefault(secret, set()).add(name)
+    yield from _mismatches(names, signed)
+
+
+def _mismatches(names: list[str], signed: dict[str, set[str]]) -> Iterator[str]:
+    """Where the two settings do not go together; `signed` holds the names that each secret is given to."""
+    owners = {name for of_secret in signed.values() for name in of_secret}
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield f"PARTNER_WEBHOOKS names {name!r} twice."
-    for name in sorted(set(names) - signed):
+    for name in sorted(set(names) - owners):
         yield f"PARTNER_WEBHOOK_SECRETS has no secret for {name!r}."
-    for name in sorted(signed - set(names)):
+    for name in sorted(owners - set(names)):
         yield f"PARTNER_WEBHOOK_SECRETS has a secret for {name!r}, and PARTNER_WEBHOOKS has no such endpoint."
+    if any(len(of_secret) > 1 for of_secret in signed.values()):
+        yield "PARTNER_WEBHOOK_SECRETS gives one secret to two endpoints: one could speak in our name to the other."
     if len(names) > MOST_ENDPOINTS:
         yield f"PARTNER_WEBHOOKS names more than {MOST_ENDPOINTS} endpoints."
 

@@ -106,6 +106,14 @@ def test_an_endpoint_needs_a_secret_and_a_secret_an_endpoint(good: Settings) -> 
     assert "a secret for 'crm'" in refused()
 
 
+def test_no_two_endpoints_share_a_secret(good: Settings) -> None:
+    secret = a_secret()
+    good.PARTNER_WEBHOOKS = [GOOD, "crm=https://crm.example.com/in"]
+    good.PARTNER_WEBHOOK_SECRETS = [f"ledger:{secret}", f"crm:{secret}"]
+
+    assert "one secret to two endpoints" in refused()
+
+
 def test_names_are_unique(good: Settings) -> None:
     good.PARTNER_WEBHOOKS = [GOOD, "ledger=https://other.example.com/in"]
 
