@@ -32,7 +32,7 @@ from stripe_keys.models import (
 )
 from stripe_keys.outgoing import upkeep
 from webhooks import secrets_in_use
-from webhooks.models import SigningSecretUse
+from webhooks.models import Reconciliation, SigningSecretUse
 from work.engine import queues
 from work.models import DueRow
 
@@ -78,6 +78,7 @@ class FromTheDatabase(Collector):
         yield from _stripe()
         yield from _partner()
         yield from _signing_secrets()
+        yield from _searches()
         yield from inbox_metrics.families(timezone.now())
 
 
@@ -203,6 +204,30 @@ def _partner() -> Iterator[Metric]:
     ):
         if counts:
             yield gauge(name, words, ["endpoint"], [([each], of[count]) for each, of in counts.items()])
+
+
+def _searches() -> Iterator[Metric]:
+    """Of the search for lost deliveries; absent before the first whole one has finished."""
+    whole = Reconciliation.objects.filter(state=DueRow.State.DONE, progress__is_whole=True)
+    last = whole.order_by("-pk").first()
+    if last is None or last.finished_at is None:
+        return
+    told = {
+        "reconciliation_age_seconds": (
+            "How long ago the last whole search for lost deliveries ended.",
+            (timezone.now() - last.finished_at).total_seconds(),
+        ),
+        "reconciliation_missed_events": (
+            "Events that it found and that had never been delivered.",
+            float(last.events_missed),
+        ),
+        "reconciliation_failed_accounts": (
+            "Accounts whose events Stripe did not show it.",
+            float(last.accounts_failed),
+        ),
+    }
+    for name, (words, value) in told.items():
+        yield _gauge(name, words, [], [([], value)])
 
 
 def _of_queue(model: type[DueRow], now: Any) -> dict[str, float]:

@@ -17,7 +17,13 @@ from tests import people, production
 from tests.people import a_restricted_key
 from tests.stripe_keys.audit.damage import a_kept_key, audited, damage
 from webhooks import secrets_in_use
-from webhooks.models import ConflictingDelivery, EventNotification, EventReplay, SigningSecretUse
+from webhooks.models import (
+    ConflictingDelivery,
+    EventNotification,
+    EventReplay,
+    Reconciliation,
+    SigningSecretUse,
+)
 
 TOKEN = people.some_letters(40)
 
@@ -143,6 +149,25 @@ def test_signing_secrets_are_told_by_name_with_when_they_were_seen(
     assert seen["current", "live"] == pytest.approx(timezone.now().timestamp(), abs=60)
     assert seen["previous", "live.previous"] == 0
     assert told["webhook_secret_may_go"] == {("live.previous",): 0}
+
+
+def test_the_last_whole_search_for_lost_deliveries_is_told(client: Client, db: None) -> None:
+    then = timezone.now() - timedelta(minutes=7)
+    for missed, progress in ((4, {"is_whole": True}), (9, {"is_whole": False})):
+        Reconciliation.objects.create(
+            lane="reconciliation",
+            state="done",
+            finished_at=then,
+            events_missed=missed,
+            accounts_failed=2,
+            progress=progress,
+        )
+
+    told = scrape(client)
+
+    assert 420 <= told["reconciliation_age_seconds"][()] < 450
+    assert told["reconciliation_missed_events"] == {(): 4}
+    assert told["reconciliation_failed_accounts"] == {(): 2}
 
 
 def test_what_only_the_merchant_can_go_on_with_is_not_overdue(client: Client, ada: User) -> None:
