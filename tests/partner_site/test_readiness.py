@@ -10,6 +10,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import Merchant, Notice
+from stripe_keys.models import OutgoingMessage
 from work.models import WorkerHeartbeat
 
 
@@ -69,6 +70,17 @@ def test_work_that_is_late_makes_the_site_not_ready(client: Client, adas_merchan
 
     assert answer.status_code == 503
     assert answer.json()["oldest_due_age"]["notices"] >= 300
+
+
+def test_a_slow_system_of_the_partner_s_does_not_make_the_site_not_ready(client: Client, db: None) -> None:
+    heartbeat(seconds_ago=1)
+    long_ago = timezone.now() - timedelta(hours=1)
+    OutgoingMessage.objects.create(message_id="msg_1", endpoint="slow", lane="slow/0", due_at=long_ago)
+
+    report = client.get("/readyz").json()
+
+    assert report["oldest_due_age"]["outgoing"] > 3000
+    assert report["ready"]
 
 
 def test_work_that_is_not_due_yet_or_done_is_not_late(client: Client, adas_merchant: Merchant) -> None:
