@@ -1,6 +1,7 @@
 """Whatever is sent, the door never answers 500, and nothing unsigned is kept."""
 
 import json
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -8,14 +9,17 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests import people
 from tests.webhooks.deliveries import deliver, encoded, header_for
-from webhooks import reading
+from webhooks import inbox, reading
 from webhooks.models import EventNotification
 
 pytestmark = pytest.mark.django_db
 many_times = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
+
+sometimes = settings(many_times, max_examples=30)
 
 header_text = st.text(st.characters(max_codepoint=255, exclude_characters="\r\n"), max_size=300)
 header_parts = st.lists(
@@ -81,6 +85,58 @@ def test_any_signed_object_is_kept_or_refused(event: dict[str, Any]) -> None:
     answer = deliver(encoded(event))
 
     assert (answer.status_code, kept() - before) in ((200, 1), (200, 0), (400, 0))
+
+
+@sometimes
+@given(event=events, others=st.lists(events, min_size=1, max_size=3), is_listed=st.booleans())
+def test_any_contents_of_one_id_keep_the_first_and_stay_bounded(
+    event: dict[str, Any], others: list[dict[str, Any]], is_listed: bool
+) -> None:
+    bodies = [
+        encoded({**each, "id": "evt_same", "type": each.get("type", "a.b")}) for each in (event, *others)
+    ]
+    EventNotification.objects.filter(event_id="evt_same").delete()
+    if is_listed and (first := readable(bodies[0])):
+        inbox.store(first, bodies[0], secret_name="", source=EventNotification.Source.LISTED)
+
+    statuses = {deliver(body).status_code for body in [*bodies, *bodies]}
+
+    assert statuses <= {200, 400}
+    rows = list(EventNotification.objects.filter(event_id="evt_same"))
+    accepted = {sha256(body).digest() for body in bodies if readable(body)}
+    assert len(rows) == bool(accepted)
+    for row in rows:
+        assert bytes(row.body_sha256) in accepted
+        noted = {bytes(note.body_sha256) for note in row.conflicts.all()}
+        assert noted == accepted - {bytes(row.body_sha256)} or is_listed
+
+
+@sometimes
+@given(event=events, where=st.sampled_from(["data", "note", "related_object", "context"]), text=st.text(max_size=9),
+       escape=st.booleans())  # fmt: skip
+def test_no_key_reaches_the_table_wherever_it_stands(
+    event: dict[str, Any], where: str, text: str, escape: bool
+) -> None:
+    key = people.a_restricted_key(livemode=True)
+    written = json.dumps({**event, "id": "evt_key", "type": "a.b", where: {text: [f"{text} {key}"]}})
+    if escape:
+        written = written.replace(key, key.replace("_", "\\u005f"))
+    EventNotification.objects.filter(event_id="evt_key").delete()
+
+    assert deliver(written.encode()).status_code in (200, 400)
+
+    for row in EventNotification.objects.filter(event_id="evt_key"):
+        assert row.is_masked
+        assert key[12:] not in row.body
+        reading.parse(row.body)
+
+
+def readable(body: bytes) -> reading.Reading | None:
+    """What a body says, if it is an event."""
+    try:
+        return reading.read(body)
+    except reading.UnreadableBody:
+        return None
 
 
 @many_times
