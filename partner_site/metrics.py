@@ -227,7 +227,7 @@ def _searches() -> Iterator[Metric]:
         ),
     }
     for name, (words, value) in told.items():
-        yield _gauge(name, words, [], [([], value)])
+        yield gauge(name, words, [], [([], value)])
 
 
 def _of_queue(model: type[DueRow], now: Any) -> dict[str, float]:
