@@ -22,7 +22,8 @@ from stripe_keys.models import (
 )
 from stripe_keys.secret import Secret
 from tests import people
-from webhooks.models import EventNotification
+from webhooks import reconciling
+from webhooks.models import AccountCursor, EventNotification
 
 ACCOUNTS = {False: "acct_1OfAdaInTestMode", True: "acct_1OfAdaInLiveMode"}
 
@@ -61,6 +62,8 @@ def bring_adas_things(ada: User) -> AdasThings:
         awaits_account_confirmation=True, stripe_account_id="acct_1OfAdaUnconfirmed"
     )
     _an_event(ACCOUNTS[False])
+    AccountCursor.objects.create(stripe_account_id=ACCOUNTS[False], livemode=False, listed_until=now)
+    reconciling.begin(options=reconciling.Options(), account=ACCOUNTS[False])
     tell(merchant=merchant, subject="For Ada alone", body="For Ada alone.", dedupe_key="walk")
     ledger_entries.note_key_erased(keys[0], status="removed", reason="The merchant removed it.")
     body = f'{{"data":{{"merchant_id":"{merchant.pk}"}}}}'
