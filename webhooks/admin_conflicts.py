@@ -13,8 +13,7 @@ from work.admin import short
 class ConflictingDeliveryPage(ReadOnlyAdmin):
     """Ids that came again with another content. The content itself was not kept, and nothing followed from it."""
 
-    list_display = ("last", "event_id_there", "type", "stripe_account_id", "secret_name", "size", "times")
-    list_filter = ("last_at",)
+    list_display = ("last", "event_id_there", "secret_name", "type", "stripe_account_id", "times")
     list_select_related = ("event",)
     ordering = ("-last_at",)
     search_fields = ("event__event_id__exact", "stripe_account_id__exact")

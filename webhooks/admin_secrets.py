@@ -17,7 +17,7 @@ from work.admin import short
 class SigningSecretPage(ReadOnlyAdmin):
     """Every secret that is configured, and every one that was."""
 
-    list_display = ("name", "role", "seen", "advice")
+    list_display = ("name", "advice", "role", "seen")  # on a phone the first two are seen
     ordering = ("name",)
     search_fields = ("name",)
     fields = ("name", "role", "advice", "first_seen_at", "last_seen_at", "configured_since")
@@ -47,7 +47,7 @@ class SigningSecretPage(ReadOnlyAdmin):
     @admin.display(description="What to do")
     def advice(self, use: SigningSecretUse) -> str:
         """Whether it may be removed, or what is wrong."""
-        return self._standing(use).advice or "-"
+        return self._standing(use).advice
 
     def _standing(self, use: SigningSecretUse) -> secrets_in_use.Standing:
         current_seen_at = getattr(use, "current_seen_at", None)

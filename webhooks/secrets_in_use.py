@@ -29,7 +29,7 @@ class Standing:
     """What a secret is for, and what to do about it, in a sentence; `may_go` only where it is safe to remove."""
 
     role: str
-    advice: str = ""
+    advice: str
     may_go: bool = False
 
     @property
@@ -82,7 +82,7 @@ def standing(use: SigningSecretUse, *, current_seen_at: datetime | None, now: da
     if use.name not in names:
         return Standing("no longer configured", _of_unconfigured(use, now))
     if not signature.is_previous(use.name):
-        return Standing("current", "" if use.last_seen_at else "Nothing was signed with it so far.")
+        return Standing("current", "In use." if use.last_seen_at else "Nothing was signed with it so far.")
     return _of_previous(use, current_seen_at, now)
 
 

@@ -34,12 +34,13 @@ def deliver_with_moment(moment: str) -> int:
     return int(deliver(body, header=f"t={moment},v1={signature(body, moment=moment)}").status_code)
 
 
-class _Counting(io.RawIOBase):
+class _Counting(io.BytesIO):
     """A body without an end; `given` says how many bytes of it were taken."""
 
     given = 0
 
-    def read(self, size: int = -1, /) -> bytes:
+    def read(self, size: int | None = -1, /) -> bytes:
+        assert size is not None
         assert size >= 0, "The whole body was read."
         self.given += size
         return b"x" * size
@@ -61,17 +62,10 @@ def test_what_the_header_gives_away_is_refused_unread(header: str) -> None:
 
 
 def test_unsigned_bodies_of_two_megabytes_are_refused_unread_however_many() -> None:
-    plain = Client().post  # as `deliver` does, but without signing each
+    header = f"t={now()},v1={'0' * 64}"
     answers = {
-        plain(
-            ADDRESS,
-            data=b"",
-            content_type=JSON,
-            HTTP_STRIPE_SIGNATURE=f"t={now()},v1={'0' * 64}",
-            CONTENT_LENGTH="2097152",
-            **{"wsgi.input": _NotRead()},
-        ).status_code
-        for _ in range(500)
+        deliver(b"", header=header, CONTENT_LENGTH="2097152", stream=_NotRead()).status_code
+        for _ in range(300)
     }
 
     assert answers == {413}

@@ -32,7 +32,7 @@ class ConflictingDelivery(models.Model):
         indexes: ClassVar[list[models.Index]] = [models.Index(fields=["-last_at"], name="newest_conflicts")]
 
     def __str__(self) -> str:
-        return f"another content of {self.event_id}"
+        return f"another content of {self.event.event_id}"
 
 
 class SigningSecretUse(models.Model):
