@@ -106,6 +106,13 @@ _RELEASE_OF_SILENT = """
           AND beating.beat_at > statement_timestamp() - make_interval(secs => %(silent_for)s)
       )"""
 
+# When a row was claimed is not written down; its lease says so.
+_RELEASE_OF_UNHELD = """
+    UPDATE {table} SET lease_until = statement_timestamp()
+    WHERE state = 'claimed' AND claimed_by = %(claimed_by)s AND id <> ALL(%(held)s)
+      AND lease_until > statement_timestamp()
+      AND lease_until <= statement_timestamp() + %(lease)s - make_interval(secs => %(claimed_before)s)"""
+
 
 @dataclass(frozen=True)
 class WaitingLane:
@@ -198,4 +205,20 @@ def release_rows_of_silent_workers(queue: Queue[Any], *, silent_for: float) -> i
     )
     with connection.cursor() as cursor:
         cursor.execute(statement, {"silent_for": silent_for})
+        return int(cursor.rowcount)
+
+
+def release_rows_not_held(
+    queue: Queue[Any], *, claimed_by: str, held: list[int], claimed_before: float
+) -> int:
+    """End the leases of rows that this process claimed some seconds ago and does not hold; returns how many."""
+    parameters: dict[str, Any] = {
+        "claimed_by": claimed_by[:100],
+        "held": held,
+        "lease": queue.lease,
+        "claimed_before": claimed_before,
+    }
+    with connection.cursor() as cursor:
+        table = connection.ops.quote_name(queue.model._meta.db_table)
+        cursor.execute(_RELEASE_OF_UNHELD.format(table=table), parameters)
         return int(cursor.rowcount)

@@ -30,6 +30,7 @@ from work.company import company
 from work.ends import bury, fail, hold, postpone, problem_of, revive, settle
 from work.models import DueRow
 from work.queues import GiveUp, LostLease, Postpone, Queue, queue_named, queues, register
+from work.unheard import CLAIMED_BEFORE, unheard
 
 __all__ = [
     "GiveUp",
@@ -42,6 +43,7 @@ __all__ = [
     "drain_suspects",
     "drain_waiting",
     "fail",
+    "give_back_unheard",
     "hold",
     "postpone",
     "problem_of",
@@ -89,7 +91,7 @@ def _claim_one(claim_it: Callable[..., DueRow | None]) -> Any:
 
     The statement commits by itself: a worker that is frozen between two round trips holds no lock that others wait for.
     """
-    worker = f"{socket.gethostname()}:{os.getpid()}"
+    worker = _this_worker()
     for _ in range(_CONTESTED_TRIES):
         try:
             with transaction.atomic() if connection.in_atomic_block else nullcontext():
@@ -98,6 +100,10 @@ def _claim_one(claim_it: Callable[..., DueRow | None]) -> Any:
             # Another worker took a different row of this lane at this very moment; the constraint let one of us win.
             continue
     return None
+
+
+def _this_worker() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def drain(queue: Queue[Any] | str, lane: str | None = None, *, by_bell: bool = True) -> int:
@@ -142,6 +148,20 @@ def drain_suspects(queue: Queue[Any] | str) -> int:
     return worked
 
 
+def give_back_unheard(queue: Queue[Any]) -> int:
+    """For a while after an outage: free the rows that this process has claimed without hearing of it; how many."""
+    if not unheard.is_possible(queue.name):
+        return 0
+    freed = claims.release_rows_not_held(
+        queue, claimed_by=_this_worker(), held=unheard.held(queue.name), claimed_before=CLAIMED_BEFORE
+    )
+    if freed:
+        logger.warning(
+            "queue %s: %s claims had gone unheard in an outage, and are free again", queue.name, freed
+        )
+    return freed
+
+
 def _begin(queue: Queue[Any] | str, lane: str | None, by_bell: bool) -> Queue[Any]:
     queue = queue_named(queue)
     if connection.in_atomic_block:
@@ -173,6 +193,7 @@ def _drain(queue: Queue[Any], lane: str | None, until: float = float("inf")) -> 
 
 
 def _is_away(queue: Queue[Any], trouble: Exception) -> None:
+    unheard.doubt(queue.name)
     logger.warning("queue %s: the database is away (%s)", queue.name, problem_of(trouble))
     close_old_connections()
 
@@ -227,7 +248,7 @@ def _take_turns(queue: Queue[Any], lanes: "SimpleQueue[str]") -> int:
 def _work_on(queue: Queue[Any], row: Any) -> None:
     """Run the queue's process for a claimed row and record how it ended."""
     try:
-        with activity.working(queue.lease):
+        with activity.working(queue.lease), unheard.holding(queue.name, row.pk):
             _run(queue, row)
     except LostLease:
         logger.warning("queue %s: row %s was lost to another worker; nothing was written", queue.name, row.pk)

@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 
 from work import bell, claims, periodic
 from work.activity import activity
-from work.engine import drain_suspects, drain_waiting, problem_of
+from work.engine import drain_suspects, drain_waiting, give_back_unheard, problem_of
 from work.models import WorkerHeartbeat
 from work.queues import Queue, queues
 
@@ -100,6 +100,7 @@ class Pulse:
         """Ring for the lanes that wait, and work on them here when no bell is heard; returns the longest wait."""
         if queue.takes_over_early and self._may_judge_others():
             claims.release_rows_of_silent_workers(queue, silent_for=self.thresholds.silent)
+        give_back_unheard(queue)
         if claims.has_suspects(queue):
             self._lend_a_hand(queue, drain_suspects)
         waiting = claims.waiting_lanes(queue)
