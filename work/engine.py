@@ -58,7 +58,6 @@ RowT = TypeVar("RowT", bound=DueRow)
 _CONTESTED_TRIES = 5
 _OUTAGE_PAUSE_SECONDS = 1.0
 _TURN_SECONDS = 1.0  # a lane with ten thousand rows lets the others have theirs
-_LANES_PER_HAND = 8
 _MORE_HANDS = threading.BoundedSemaphore(7)  # for the whole process: each needs a database connection
 
 
@@ -210,10 +209,10 @@ def _waiting_lanes(queue: Queue[Any]) -> "SimpleQueue[str]":
 
 
 def _share_out(queue: Queue[Any], lanes: "SimpleQueue[str]") -> int:
-    """Give each lane a turn: in this thread, and in more while more lanes wait than one hand should do."""
+    """Give each lane a turn: in this thread and in as many more as there are lanes and free hands."""
     done: SimpleQueue[int] = SimpleQueue()
     hands = []
-    for _ in range(lanes.qsize() // _LANES_PER_HAND):
+    for _ in range(lanes.qsize() - 1):
         if not _MORE_HANDS.acquire(blocking=False):
             break
         hands.append(threading.Thread(target=_lend_hand, args=[queue, lanes, done], daemon=True))

@@ -70,10 +70,12 @@ class Workers:
         self._kept = environment
         self(**environment)
 
-    def restart_what_ended(self) -> None:
-        """Start the supervised worker again if it has ended."""
-        if self._kept is not None and self._started[-1].ended():
-            self(**self._kept)
+    def restart_what_ended(self) -> bool:
+        """Start the supervised worker again if it has ended; whether it had."""
+        if self._kept is None or not self._started[-1].ended():
+            return False
+        self(**self._kept)
+        return True
 
     def __enter__(self) -> Self:
         return self

@@ -42,10 +42,11 @@ def test_lanes_are_found_by_one_scan_and_not_by_one_for_each_row(errands: "Queue
     assert sum("UNION ALL\n        SELECT (SELECT min(t.lane)" in each["sql"] for each in asked) == 2
 
 
-def test_long_lane_gives_way_after_its_turn(
+def test_long_lane_gives_way_after_its_turn_even_with_one_hand(
     errands: "Queue[Errand]", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine, "_TURN_SECONDS", 0.05)
+    monkeypatch.setattr(engine, "_MORE_HANDS", threading.Semaphore(0))
     Errand.objects.bulk_create([Errand(lane="long", priority=10) for _ in range(60)])
     put("short")
     order: list[str] = []
