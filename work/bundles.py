@@ -13,6 +13,7 @@ from django.db import connection
 from django.db.models import F
 from django.db.models.functions import Now
 
+from work import claims
 from work.models import DueRow
 
 RowT = TypeVar("RowT", bound=DueRow)
@@ -42,7 +43,7 @@ _PUT_OFF = """
         SELECT id, row_number() OVER (ORDER BY priority, due_at, id) AS place
         FROM (
             SELECT id, priority, due_at FROM {table}
-            WHERE state = 'waiting' AND lane = %(lane)s AND due_at <= statement_timestamp()
+            WHERE state = 'waiting' AND lane = %(lane)s AND due_at <= statement_timestamp() AND problem <> %(suspect)s
             ORDER BY priority, due_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
         ) due
     ) line
@@ -116,12 +117,13 @@ def put_off(head: DueRow, *, delay: timedelta, problem: str, spacing: timedelta 
     Each next one waits `spacing` longer, so that they come back no faster than they can be done.
     """
     statement = _PUT_OFF.format(table=connection.ops.quote_name(head._meta.db_table))
-    values = {
+    values: dict[str, Any] = {
         "lane": head.lane,
         "delay": delay,
         "spacing": spacing,
         "problem": problem[:300],
         "limit": PUT_OFF,
+        "suspect": claims.LOST,
     }
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
