@@ -98,11 +98,12 @@ TEMPLATES = [
 DATABASES = {"default": env.db("DATABASE_URL")}
 DATABASES["default"]["ENGINE"] = "partner_site.database"  # looks at pooled connections before use
 DATABASES["default"]["OPTIONS"] = {
-    # A view waits two seconds for a connection, then answers 503; it never hangs behind an exhausted pool.
-    "pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL_MAX", default=24), "timeout": 2},
+    # A view waits so long for a connection, then answers 503; it never hangs behind an exhausted pool.
+    "pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL_MAX", default=24), "timeout": 1.5},
     "connect_timeout": 3,
-    # A process frozen inside a transaction must not hold its locks for ever.
-    "options": "-c idle_in_transaction_session_timeout=60s",
+    # A process frozen inside a transaction must not hold its locks for ever, nor a page wait behind a locked table.
+    "options": "-c idle_in_transaction_session_timeout=60s"
+    f" -c lock_timeout={env('DATABASE_LOCK_TIMEOUT', default='0')}",
 }
 REDIS_URL = env("REDIS_URL")
 CACHES = {
