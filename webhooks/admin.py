@@ -100,8 +100,8 @@ class EventNotificationPage(DueRowPage):
         (None, {"fields": ("event_id", "type", "mode", "stripe_account_id", "context", "payload")}),
         ("What became of it", {"fields": ("state", "outcome", "outcome_note", "stripe_key_id", "new_stripe_key_id",
                                           "attempts", "problem", "due_at", "finished_at", "replays")}),
-        ("How it came", {"fields": ("stripe_created_at", "created_at", "secret_name", "other_bodies", "digest",
-                                    "told")}),
+        ("How it came", {"fields": ("stripe_created_at", "created_at", "source", "secret_name", "other_bodies",
+                                    "digest", "is_masked", "told")}),
     )  # fmt: skip
 
     @admin.display(description="Arrived (UTC)", ordering="id")
