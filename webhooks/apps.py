@@ -20,7 +20,7 @@ class WebhooksConfig(AppConfig):
         engine.register(tasks.EVENTS)
         engine.register(tasks.RECONCILIATIONS)
         periodic.every(parking.SECONDS, "take-up-parked-events", parking.take_up)
-        periodic.every(runs.BEGUN_EVERY_SECONDS, "reconcile", runs.begin_regular_run)
+        periodic.every(runs.LOOKED_EVERY_SECONDS, "reconcile", runs.begin_regular_run)
         register(accounts.check_setting)
         register(signature.check_secrets)
         register(pruning.check_ages)

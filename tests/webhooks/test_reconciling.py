@@ -160,9 +160,19 @@ def test_regular_run_is_begun_once_and_old_ones_are_forgotten(ada: User, at_stri
     ago = timezone.now() - runs.KEPT_FOR - timedelta(days=1)
     for _ in range(2):
         search()
-    Reconciliation.objects.update(finished_at=ago)
+    Reconciliation.objects.update(created_at=ago, finished_at=ago)
 
     reconciling.begin_regular_run()
     reconciling.begin_regular_run()
 
     assert list(Reconciliation.objects.order_by("pk").values_list("state", flat=True)) == ["done", "waiting"]
+
+
+def test_regular_run_begins_a_quarter_of_an_hour_after_the_last(ada: User, at_stripe: AtStripe) -> None:
+    search()
+    for minutes, runs_by_then in ((13, 1), (15, 2)):
+        Reconciliation.objects.update(created_at=timezone.now() - timedelta(minutes=minutes))
+
+        reconciling.begin_regular_run()
+
+        assert Reconciliation.objects.count() == runs_by_then

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.notices import tell_ops
@@ -16,7 +17,8 @@ from work import bell, engine
 log = logging.getLogger(__name__)
 QUEUE = "reconciliations"
 ASKED_FOR, REGULAR = 30, 50
-BEGUN_EVERY_SECONDS = 15 * 60
+BEGUN_EVERY = timedelta(minutes=15)
+LOOKED_EVERY_SECONDS = 60
 MANY_MISSED = 5
 KEPT_FOR = timedelta(days=30)
 Phase = Reconciliation.Phase
@@ -62,10 +64,18 @@ def open_run(*, options: Options, asked_for_by: str, account: str = "") -> Recon
 
 
 def begin_regular_run() -> None:
-    """The periodic job: one more run, unless the last regular one still goes on; and forget old ones."""
+    """The periodic job: one more run, a quarter of an hour after the last began or as soon as it is over.
+
+    Asked every minute, so that a search of ten thousand accounts, which takes longer than that, is followed at once.
+    """
+    since = timezone.now() - BEGUN_EVERY + timedelta(seconds=LOOKED_EVERY_SECONDS / 2)
     regular = Reconciliation.objects.filter(asked_for_by="")
-    if not regular.filter(state__in=_OPEN).exists():
+    if not regular.filter(Q(state__in=_OPEN) | Q(created_at__gt=since)).exists():
         begin(options=Options())
+        _forget_old()
+
+
+def _forget_old() -> None:
     ended = Reconciliation.objects.filter(finished_at__lt=timezone.now() - KEPT_FOR).exclude(state__in=_OPEN)
     whole = Reconciliation.objects.filter(progress__is_whole=True).order_by("-pk").values("pk")[:1]
     ended.exclude(pk__in=list(whole.values_list("pk", flat=True))).delete()
