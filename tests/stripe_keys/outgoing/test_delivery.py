@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from django.db import transaction
@@ -191,11 +192,29 @@ def test_nothing_of_an_answer_is_kept_but_its_status(
 
 
 def test_the_waits_grow_to_a_day_and_last_three() -> None:
+    planned = [step.total_seconds() for step in delivery.LADDER]
     waits = [delivery.backoff(attempts).total_seconds() for attempts in range(1, delivery.MOST_ATTEMPTS)]
 
-    assert waits == sorted(waits)
-    assert 4 < waits[0] < 6
-    assert 3 * 24 * 3600 < sum(waits) < 4 * 24 * 3600
+    assert planned == sorted(planned)
+    assert all(0.9 * step <= wait <= 1.1 * step for step, wait in zip(planned, waits, strict=True))
+    assert 3 * 24 * 3600 < sum(planned) < 4 * 24 * 3600
+
+
+def test_neither_a_proxy_nor_a_netrc_of_the_machine_is_used(
+    receiver: Receiver, key: RestrictedKey, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password of-the-machine")
+    monkeypatch.setenv("NETRC", str(netrc))
+    tell(key)
+    deliver()
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "")
+    tell(key)
+    deliver()
+
+    assert len(receiver.arrivals) == 2
+    assert all("Authorization" not in arrival.headers for arrival in receiver.arrivals)
 
 
 def test_a_message_that_is_never_taken_is_dead_and_ops_are_told_once_a_day(
