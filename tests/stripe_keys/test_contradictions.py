@@ -145,7 +145,7 @@ def test_an_erasure_before_the_key_is_opened_ends_it_for_partner_code(key: Restr
         services.remove(key=key, user=ada, now=timezone.now())
     asking.join()
 
-    assert [type(problem) for problem in problems] == [clients.KeyEnded]
+    assert [type(problem) for problem in problems] == [clients.KeyRemoved]
     key.refresh_from_db()
     assert (key.status, key.quarantined_at) == (Status.REMOVED, None)
 
