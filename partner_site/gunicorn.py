@@ -13,7 +13,7 @@ workers = int(os.environ.get("WEB_WORKERS", "2"))
 threads = int(os.environ.get("WEB_THREADS", "8"))
 
 # Whoever asks a page, or delivers an event, is better off with a 503 than behind a lock. Workers and commands wait.
-os.environ.setdefault("DATABASE_LOCK_TIMEOUT", "1500ms")
+os.environ.setdefault("DATABASE_LOCK_WAIT", "1500ms")
 
 # A thread waits for the database for some seconds at most, so half a minute means that a worker is stuck.
 timeout = 30

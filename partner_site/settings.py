@@ -102,8 +102,7 @@ DATABASES["default"]["OPTIONS"] = {
     "pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL_MAX", default=24), "timeout": 1.5},
     "connect_timeout": 3,
     # A process frozen inside a transaction must not hold its locks for ever, nor a page wait behind a locked table.
-    "options": "-c idle_in_transaction_session_timeout=60s"
-    f" -c lock_timeout={env('DATABASE_LOCK_TIMEOUT', default='0')}",
+    "options": f"-c idle_in_transaction_session_timeout=60s -c lock_timeout={env('DATABASE_LOCK_WAIT', default='0')}",
 }
 REDIS_URL = env("REDIS_URL")
 CACHES = {

@@ -53,6 +53,12 @@ def routes() -> list[web.RouteDef]:
         web.post(prefix + "/faults", _plain(add_fault)),
         web.delete(prefix + "/faults", _plain(clear_faults)),
         web.delete(prefix + "/faults/{id}", _plain(remove_fault)),
+        *_routes_of_the_post(prefix),
+    ]
+
+
+def _routes_of_the_post(prefix: str) -> list[web.RouteDef]:
+    return [
         web.post(prefix + "/events", _plain(admin_post.emit)),
         web.get(prefix + "/events", _plain(admin_post.list_events)),
         web.post(prefix + "/events/many", _plain(admin_post.emit_many)),
