@@ -6,13 +6,12 @@ from hashlib import sha256
 
 from django.db import connection, transaction
 from django.db.models import F
-from django.db.models.functions import Now
 from django.utils import timezone
 
 from webhooks import hiding, oddities, sightings
 from webhooks.models import ConflictingDelivery, EventNotification
 from webhooks.reading import Reading
-from work import bell, ringer
+from work import ringer
 
 log = logging.getLogger(__name__)
 QUEUE = "events"
@@ -80,28 +79,6 @@ def store(reading: Reading, body: bytes, *, secret_name: str, source: str = Sour
         oddities.tell_of_odd_context(reading)
     ringer.ring_soon_after_commit(QUEUE, _lane(reading))
     return True
-
-
-def process_again(event: EventNotification) -> bool:
-    """Have an event that is done or dead processed from the beginning; False if it is neither.
-
-    Nor is a snapshot whose body is forgotten: what it said cannot be read again. A thin event is, at Stripe.
-    """
-    ended = EventNotification.objects.filter(pk=event.pk, state__in=["done", "dead"]).exclude(
-        payload=EventNotification.Payload.SNAPSHOT, body_forgotten_at__isnull=False
-    )
-    again = ended.update(
-        state=EventNotification.State.WAITING,
-        attempts=0,
-        due_at=Now(),
-        finished_at=None,
-        problem="",
-        outcome="",
-        outcome_note="",
-    )
-    if again:
-        bell.ring_on_commit(QUEUE, event.lane)
-    return bool(again)
 
 
 def _lane(reading: Reading) -> str:
