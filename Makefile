@@ -74,6 +74,10 @@ bench-vault: venv ## what the vault's encryption costs, and a rotation of 100,00
 bench-validation: venv ## how fast, how soon and how fairly keys are checked, beside bare calls of the SDK (ARGS=--quick)
 	@exec $(PYTHON_IN_VENV) -m bench.validation $(ARGS)
 
+.PHONY: bench-webhooks
+bench-webhooks: venv ## how many events a second are taken in, beside a bare view, dj-stripe and PostgreSQL (ARGS=--quick)
+	@exec $(PYTHON_IN_VENV) -m bench.webhooks $(ARGS)
+
 .PHONY: screenshots shell psql
 screenshots: venv browser ## make the pictures of the README anew
 	$(PYTHON_IN_VENV) -m tests.browser.screenshots
@@ -89,8 +93,12 @@ compose-env: venv-demo ## write .env with random secrets for `docker compose --p
 .PHONY: lock
 LOCK := .venv/bin/uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade) pyproject.toml
+# The versions in base.txt, but for Stripe's library.
+PINNED_BUT_STRIPE := sed -n '/^stripe==/!s/^\([A-Za-z0-9._-]*==[^\\]*\).*/\1/p' requirements/base.txt
 lock: venv ## write the pins anew from pyproject.toml (UPGRADE=1: newest versions)
 	$(LOCK) -o requirements/base.txt
 	$(LOCK) --extra aws-kms --extra vault-transit -c requirements/base.txt -o requirements/key-services.txt
 	$(LOCK) --extra demo -c requirements/base.txt -o requirements/demo.txt
 	$(LOCK) --extra demo --extra aws-kms --extra vault-transit --extra dev -c requirements/demo.txt -o requirements/dev.txt
+	$(PINNED_BUT_STRIPE) | $(LOCK) -c - --override requirements/bench-djstripe.in requirements/bench-djstripe.in \
+		-o requirements/bench-djstripe.txt
