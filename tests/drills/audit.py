@@ -33,6 +33,7 @@ class Row:
     outcome: str
     ends: int
     waited: float
+    problem: str = ""
 
 
 class Audit:
@@ -66,11 +67,11 @@ class Audit:
         found = self.rows(
             "SELECT e.event_id, e.state, e.outcome,"
             " (SELECT count(*) FROM drill_ends d WHERE d.event_id = e.event_id AND d.state = 'done'),"
-            " extract(epoch FROM e.finished_at - e.created_at)::float8"
+            " extract(epoch FROM e.finished_at - e.created_at)::float8, e.problem"
             " FROM webhooks_eventnotification e WHERE e.event_id = ANY(%s)",
             ids,
         )
-        return {row[0]: Row(row[1], row[2], row[3], row[4] or 0.0) for row in found}
+        return {row[0]: Row(row[1], row[2], row[3], row[4] or 0.0, row[5]) for row in found}
 
     def last_end(self, ids: list[str]) -> float:
         """When the last of them ended, in seconds since 1970."""

@@ -37,6 +37,9 @@ def drill_broker_dead_at_the_start(inbox: Inbox, judge: Judge) -> None:
     for name in ("worker", "web"):
         inbox.stack.kill(name, signal.SIGKILL)  # both begin without a broker
     inbox.stack.wait_until_ready("web")
+    inbox.sender.send(inbox.publish(inbox.ordinary(merchants, 60))).wait(
+        60
+    )  # each web worker has met a first one
 
     sending = load(inbox, merchants, DEAD_SECONDS)
     sending.wait(DEAD_SECONDS * 2)

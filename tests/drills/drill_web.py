@@ -6,6 +6,8 @@ import time
 from tests.drills.conftest import Judge
 from tests.drills.found import Span
 from tests.drills.inbox_ground import Inbox
+from tests.drills.proxy import Proxy
+from tests.drills.sender import Sender
 from tests.waiting import eventually
 
 RESTARTS = 10
@@ -17,14 +19,19 @@ def drill_web_killed_between_commit_and_answer(inbox: Inbox, judge: Judge) -> No
     letters = inbox.publish(inbox.ordinary(merchants, 16))
     ids = [letter.event_id for letter in letters]
 
-    with inbox.frozen("redis"):  # whoever rings a bell after the commit waits a moment before the answer
-        sending = inbox.sender.send(letters)
-        eventually(lambda: len(inbox.audit.events(ids)) >= 4)
-        kept = set(inbox.audit.events(ids))
-        unanswered = kept - sending.acknowledged
-        inbox.stack.kill("web", signal.SIGKILL)
-    inbox.stack.wait_until_ready("web")
-    found = inbox.count("web kill -9 between commit and answer (F9)", sending)
+    with Proxy(inbox.stack.servers.database_url) as network:
+        web, address = inbox.crew.web(keep=True, DATABASE_URL=network.url)
+        sender = Sender(f"{address}/webhooks/stripe/")
+        sender.send(inbox.publish(inbox.ordinary(merchants, 16))).wait(30)
+        network.delay = 1.0  # what the database says of a commit arrives a second later
+        sending = sender.send(letters)
+        eventually(lambda: len(inbox.audit.events(ids)) >= 8)
+        unanswered = set(inbox.audit.events(ids)) - sending.acknowledged
+        web.signal(signal.SIGKILL)
+        network.delay = 0.0
+        found = inbox.count("web kill -9 between commit and answer (F9)", sending)
+        sender.close()
+        inbox.crew.dismiss()
 
     judge(found)
     judge.say(f"drill: {len(unanswered)} events were kept before their sender heard of it, and sent again")

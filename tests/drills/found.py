@@ -37,9 +37,9 @@ class Found:
         return [letter.event_id for letter in self.sending.letters if letter.event_id not in self.rows]
 
     @property
-    def unfinished(self) -> list[str]:
+    def unfinished(self) -> dict[str, Row]:
         """Events that have no good end."""
-        return [event for event, row in self.rows.items() if row.state != "done" or not row.outcome]
+        return {event: row for event, row in self.rows.items() if row.state != "done" or not row.outcome}
 
     @property
     def refused(self) -> list[str]:

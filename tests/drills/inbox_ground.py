@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import redis
 
@@ -219,12 +218,3 @@ class Inbox:
         """End what was started here."""
         self.crew.close()
         self.sender.close()
-
-
-def oldest_waiting(audit: Audit) -> Any:
-    """For how many seconds the oldest event has been due."""
-    [(seconds,)] = audit.rows(
-        "SELECT coalesce(extract(epoch FROM max(statement_timestamp() - due_at)), 0)::float8"
-        " FROM webhooks_eventnotification WHERE state = 'waiting' AND due_at <= statement_timestamp()"
-    )
-    return seconds
