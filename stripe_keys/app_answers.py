@@ -21,6 +21,10 @@ class StripeThrottled(StripeUnavailable):
 class StripeRefused(Exception):
     """Stripe will not answer this question to us (no such thing, or not permitted); asking again does not help."""
 
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
+
 
 @dataclass(frozen=True)
 class FetchedEvent:
@@ -47,7 +51,7 @@ def read(reply: Reply) -> dict[str, Any] | StripeRefused | StripeUnavailable:
         return StripeThrottled("Stripe was asked too often.")
     # Whatever stands between Stripe and us may refuse as well, but not in Stripe's form.
     if reply.status in _REFUSALS and body is not None and "error" in body:
-        return StripeRefused(f"Stripe answered {reply.status}.")
+        return StripeRefused(f"Stripe answered {reply.status}.", reply.status)
     if reply.trouble or not 200 <= reply.status < 300:
         return StripeUnavailable("Stripe did not answer.")
     return StripeUnavailable("Stripe's answer was not an object.") if body is None else body

@@ -141,11 +141,15 @@ def _waiting_check(key: RestrictedKey, reason: str, due_at: datetime) -> Validat
     That Stripe has announced the end of a key is never forgotten for another reason: one refusal is then enough, and a
     key that is still accepted is looked at until the end has come. An early look would be wasted on that.
     """
-    checks = Validation.objects.checks().filter(key=key, state=Validation.State.WAITING).order_by("due_at")
-    ends = checks.filter(reason=END_ANNOUNCED)
+    waiting = Validation.objects.checks().filter(key=key, state=Validation.State.WAITING)
+    checks = list(waiting.order_by("due_at"))
+    ends = [check for check in checks if check.reason == END_ANNOUNCED]
     if reason == END_ANNOUNCED:
-        return ends.first() or checks.filter(due_at__gte=due_at).first()
-    return ends.filter(due_at__lte=due_at).first() or checks.exclude(reason=END_ANNOUNCED).first()
+        fitting = ends or [check for check in checks if check.due_at >= due_at]
+    else:
+        early_ends = [check for check in ends if check.due_at <= due_at]
+        fitting = early_ends or [check for check in checks if check.reason != END_ANNOUNCED]
+    return fitting[0] if fitting else None
 
 
 def record_use(key: RestrictedKey, *, actor: str, reason: str) -> None:

@@ -34,23 +34,12 @@ def known_accounts(accounts: Iterable[tuple[str, bool]]) -> set[tuple[str, bool]
     return asked & set(installed.union(RestrictedKey.objects.filter(**about).values_list(*names)))
 
 
-def accounts_with_unnamed_keys(
-    accounts: Iterable[tuple[str, bool]],
-) -> tuple[set[tuple[str, bool]], set[str]]:
-    """Those of the accounts that have a kept key whose own id is not known, and the ids of their other kept keys."""
+def kept_key_ids(accounts: Iterable[tuple[str, bool]]) -> set[str]:
+    """The ids at Stripe, as far as they are known, of all kept keys of these accounts, each with its mode."""
     asked = set(accounts)
     kept = RestrictedKey.objects.kept().filter(stripe_account_id__in={account for account, _ in asked})
-    rows = set(kept.values_list("stripe_account_id", "livemode", "stripe_key_id"))
-    unnamed = {(account, livemode) for account, livemode, key_id in rows if not key_id} & asked
-    return unnamed, {
-        key_id for account, livemode, key_id in rows if key_id and (account, livemode) in unnamed
-    }
-
-
-def has_key_without_id(stripe_account_id: str, *, livemode: bool) -> bool:
-    """Whether a kept key of that account is known without its own id, which Stripe names when it is checked."""
-    of_account = RestrictedKey.objects.kept().filter(stripe_account_id=stripe_account_id, livemode=livemode)
-    return of_account.filter(stripe_key_id="").exists()
+    rows = kept.values_list("stripe_account_id", "livemode", "stripe_key_id")
+    return {key_id for account, livemode, key_id in rows if key_id and (account, livemode) in asked}
 
 
 @transaction.atomic
@@ -66,7 +55,7 @@ def key_rotated(
 ) -> int:
     """Stripe replaced a key by another: tell the merchant to bring the new one, and check the old one.
 
-    Keys whose own id is not known are checked too, as it may be one of them; it is seen then, and told another time.
+    Keys whose own id is not known are checked too, as it may be one of them.
 
     Returns:
         How many of our keys are of that id.

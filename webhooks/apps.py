@@ -19,7 +19,7 @@ class WebhooksConfig(AppConfig):
 
         engine.register(tasks.EVENTS)
         engine.register(tasks.RECONCILIATIONS)
-        periodic.every(parking.SECONDS, "take-up-parked-events", parking.take_up)
+        periodic.every(parking.SECONDS, "take-up-parked-events", parking.look)
         periodic.every(runs.LOOKED_EVERY_SECONDS, "reconcile", runs.begin_regular_run)
         register(accounts.check_setting)
         register(signature.check_secrets)

@@ -1,17 +1,43 @@
 """Which keys events are about: Stripe is asked for all of them at the same time, outside any transaction."""
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from stripe_keys import app_pace, gateway
 from stripe_keys.gateway import FetchedEvent, StripeRefused, StripeThrottled, StripeUnavailable
-from webhooks.handlers import ROTATED, Named, key_id_in, related_key
+from webhooks.handlers import ROTATED, UPDATED, Named, key_id_in, related_key
 from webhooks.models import EventNotification
 from webhooks.reading import parse
 
 log = logging.getLogger(__name__)
+_REFUSED_FOR = 600.0
+
+
+class _Ends:
+    """Of which events Stripe is asked when their key will end: only apps approved for `api_key_write` are told.
+
+    A rotation is always worth the question. Where it was forbidden, no other event is for some minutes.
+    """
+
+    def __init__(self) -> None:
+        self._refused_until: dict[bool, float] = {}
+
+    def types(self, *, livemode: bool) -> tuple[str, ...]:
+        is_refused = time.monotonic() < self._refused_until.get(livemode, 0.0)
+        return (ROTATED,) if is_refused else (ROTATED, UPDATED)
+
+    def note_refusal(self, refusal: StripeRefused, *, livemode: bool) -> None:
+        if refusal.status == 403:
+            self._refused_until[livemode] = time.monotonic() + _REFUSED_FOR
+
+    def forget(self) -> None:
+        self._refused_until.clear()
+
+
+ends = _Ends()
 
 
 def keys_of(events: Sequence[EventNotification], *, livemode: bool) -> dict[int, Named]:
@@ -28,8 +54,8 @@ def keys_of(events: Sequence[EventNotification], *, livemode: bool) -> dict[int,
         for event, answer in zip(events, answers, strict=True)
         if not isinstance(answer, StripeUnavailable)
     }
-    rotated = [event for event in events if event.type == ROTATED and found.get(event.pk, Named()).key_id]
-    return _with_ends(rotated, found, livemode=livemode)
+    with_end = [event for event in events if event.type in ends.types(livemode=livemode)]
+    return _with_ends([event for event in with_end if found.get(event.pk, Named()).key_id], found, livemode)
 
 
 def _named(event: EventNotification, answer: FetchedEvent | StripeRefused) -> Named:
@@ -42,20 +68,22 @@ def _named(event: EventNotification, answer: FetchedEvent | StripeRefused) -> Na
 
 
 def _with_ends(
-    rotated: Sequence[EventNotification], found: dict[int, Named], *, livemode: bool
+    events: Sequence[EventNotification], found: dict[int, Named], livemode: bool
 ) -> dict[int, Named]:
-    """The same for rotated keys, with the old one's end: only apps with access to keys are told that."""
-    if not rotated or not gateway.can_ask_as_app(livemode=livemode):
+    """The same, with the end of the keys of `events`."""
+    if not events or not gateway.can_ask_as_app(livemode=livemode):
         return found
-    app_pace.pace_of(livemode=livemode).spend(len(rotated))
-    asked = [(found[event.pk].key_id, event.context) for event in rotated]
+    app_pace.pace_of(livemode=livemode).spend(len(events))
+    asked = [(found[event.pk].key_id, event.context) for event in events]
     facts = gateway.fetch_facts_of_keys(asked, livemode=livemode)
     _note_pace(facts, livemode=livemode)
-    for event, answer in zip(rotated, facts, strict=True):
+    for event, answer in zip(events, facts, strict=True):
         if isinstance(answer, StripeUnavailable):
             del found[event.pk]
-        elif not isinstance(answer, StripeRefused):
-            found[event.pk] = replace(found[event.pk], ends_at=answer.expires_at)
+        elif isinstance(answer, StripeRefused):
+            ends.note_refusal(answer, livemode=livemode)
+        else:
+            found[event.pk] = replace(found[event.pk], is_end_known=True, ends_at=answer.expires_at)
     return found
 
 

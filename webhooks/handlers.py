@@ -8,17 +8,20 @@ the row (`webhooks.processing`).
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 from django.conf import settings
+from django.utils import timezone
 
 from stripe_keys import reports
 from webhooks.models import EventNotification
 from webhooks.reading import object_of
 
 Outcome = EventNotification.Outcome
+# Stripe lets a replaced key work for seven days at most.
+ROTATION_WAITS = timedelta(days=8)
 UNKNOWN_ACCOUNT, UNKNOWN_KEY = "unknown_account", "unknown_key"
 _KEY_ID = re.compile(r"mk_[A-Za-z0-9]{8,100}", re.ASCII)
 _CHANGES = {
@@ -31,11 +34,13 @@ _CHANGES = {
 
 @dataclass(frozen=True)
 class Named:
-    """The key that an event is about, the one that replaced it and until when both work, as far as Stripe says so."""
+    """The key that an event is about, the one that replaced it, and when it will end, as far as Stripe says so."""
 
     key_id: str = ""
     new_key_id: str = ""
+    is_end_known: bool = False
     ends_at: datetime | None = None
+    """None where it has no end, if that is known."""
     note: str = ""
 
 
@@ -60,7 +65,7 @@ class Told:
 class Plan:
     """What to do inside the settling transaction; `do(now=…)` returns how many rows of ours it concerned.
 
-    Where that is none and `is_early()` says that it may be otherwise later, the event is parked.
+    Where that is none and it may be otherwise later (`is_early`), the event is parked.
     """
 
     do: Callable[..., int] | None = None
@@ -68,12 +73,12 @@ class Plan:
     note: str = ""
     stripe_key_id: str = ""
     new_stripe_key_id: str = ""
-    is_early: Callable[[], bool] | None = None
+    is_early: bool = False
 
     def end(self, concerned: int) -> dict[str, str]:
         """What is written down of the event, when so many rows of ours were concerned."""
         outcome, note = self.outcome or (Outcome.APPLIED if concerned else Outcome.UNMATCHED), self.note
-        if not concerned and self.is_early is not None and self.is_early():
+        if not concerned and self.is_early:
             outcome, note = Outcome.PARKED, UNKNOWN_KEY
         return {
             "outcome": str(outcome),
@@ -104,14 +109,26 @@ def key_changed(told: Told) -> Plan:
     if not told.named.key_id:
         return _look_at_all_keys(told)
     kind = told.event.type.rpartition(".")[2]
-    change = partial(reports.key_changed, what=_CHANGES[kind], new_rights=kind == "permissions_updated")
-    return _about_key(told, partial(change, **told.whose, stripe_key_id=told.named.key_id))
+    what: dict[str, Any] = {"what": _CHANGES[kind], "new_rights": kind == "permissions_updated"}
+    key: dict[str, Any] = {**told.whose, "stripe_key_id": told.named.key_id}
+    do = partial(reports.key_changed, **key, **what)
+    if told.named.is_end_known:
+        do = partial(_changed_and_will_end, key=key, expires_at=told.named.ends_at, **what)
+    return _about_key(told, do)
+
+
+def _changed_and_will_end(
+    *, key: dict[str, Any], expires_at: datetime | None, now: datetime, **what: Any
+) -> int:
+    reports.key_will_end(**key, expires_at=expires_at, now=now)
+    return reports.key_changed(**key, now=now, **what)
 
 
 def key_rotated(told: Told) -> Plan:
     """A key was replaced by another: tell the merchant, with the old one's end where Stripe tells us that.
 
-    It waits for keys whose own id Stripe has not told us yet: it may be one of those.
+    Where no key of ours has that id it waits for one: Stripe names a key's id when it is checked, and a key may be
+    brought here while it still works beside its successor.
     """
     if not told.named.key_id:
         return _look_at_all_keys(told)
@@ -123,7 +140,8 @@ def key_rotated(told: Told) -> Plan:
         expires_at=told.named.ends_at,
         reported_at=told.reported_at,
     )
-    return _about_key(told, rotated, is_early=partial(reports.has_key_without_id, **told.whose))
+    is_early = told.reported_at > timezone.now() - ROTATION_WAITS
+    return _about_key(told, rotated, is_early=is_early)
 
 
 def key_expired(told: Told) -> Plan:
@@ -144,7 +162,7 @@ def key_id_in(value: object) -> str:
     return value if isinstance(value, str) and _KEY_ID.fullmatch(value) else ""
 
 
-def _about_key(told: Told, do: Callable[..., int], *, is_early: Callable[[], bool] | None = None) -> Plan:
+def _about_key(told: Told, do: Callable[..., int], *, is_early: bool = False) -> Plan:
     return Plan(
         do=do,
         note=told.named.note,
@@ -210,9 +228,10 @@ def _is_of_other_app(told: Told) -> bool:
 
 PING = "v2.core.event_destination.ping"
 ROTATED = "v2.iam.api_key.rotated"
+UPDATED = "v2.iam.api_key.updated"
 _OF_KEYS: dict[str, Callable[[Told], Plan]] = {
     "v2.iam.api_key.created": key_changed,
-    "v2.iam.api_key.updated": key_changed,
+    UPDATED: key_changed,
     "v2.iam.api_key.permissions_updated": key_changed,
     "v2.iam.api_key.default_secret_revealed": key_changed,
     ROTATED: key_rotated,

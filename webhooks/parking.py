@@ -1,16 +1,17 @@
-"""Events that came too early: parked until somebody connects their account, or until their key is known by its id.
+"""Events that came too early: parked until somebody connects their account, or brings the key that they are about.
 
 A periodic job looks, again and again, at what is parked. So it makes no difference whether an account is connected long
 after its event was parked or at that very moment.
 """
 
 import threading
+from typing import Any
 
 from django.db import connection
 
 from stripe_keys import reports
 from webhooks import inbox
-from webhooks.handlers import UNKNOWN_ACCOUNT, UNKNOWN_KEY
+from webhooks.handlers import ROTATION_WAITS, UNKNOWN_KEY
 from webhooks.models import EventNotification
 from work import bell
 
@@ -31,14 +32,17 @@ _NEXT = """
     WHERE outcome = 'parked' AND (stripe_account_id, livemode) > ({account}, {livemode})
     ORDER BY stripe_account_id, livemode LIMIT 1"""
 
-# What waits for its account is done now; what waits for its key only if that is known by its id, or no key lacks one.
+# What waits for its account is done now; what waits for a key, if that is here, and at last when it has waited long.
 _TAKE_UP = """
     UPDATE {table} t SET state = 'waiting', attempts = 0, due_at = statement_timestamp(), finished_at = NULL,
         outcome = '', outcome_note = ''
     FROM (
         SELECT id FROM {table} JOIN unnest(%(accounts)s::text[], %(modes)s::bool[]) AS known (account, mode)
             ON stripe_account_id = known.account AND livemode = known.mode
-        WHERE outcome = 'parked' AND state = 'done' AND (outcome_note = ANY(%(notes)s) OR stripe_key_id = ANY(%(keys)s))
+        WHERE outcome = 'parked' AND state = 'done' AND (
+            outcome_note <> %(for_key)s OR stripe_key_id = ANY(%(keys)s)
+            OR coalesce(stripe_created_at, created_at) < statement_timestamp() - %(longest)s
+        )
         LIMIT %(limit)s FOR UPDATE SKIP LOCKED
     ) early
     WHERE t.id = early.id
@@ -59,26 +63,35 @@ class _Position:
 _position = _Position()
 
 
+def begin_anew() -> None:
+    """Go on with the first account."""
+    _position.after = _BEGIN
+
+
+def look() -> None:
+    """Take up what can be by now."""
+    take_up()
+
+
 def take_up() -> int:
     """Let the next parked events whose time has come be processed; returns how many.
 
     Looks at ACCOUNTS_AT_ONCE accounts, and goes on behind them the next time.
     """
     with _position.lock:
-        accounts = _parked_accounts(_position.after)
+        accounts = parked_accounts(_position.after)
         _position.after = accounts[-1] if len(accounts) == ACCOUNTS_AT_ONCE else _BEGIN
     known = reports.known_accounts(accounts)
     if not known:
         return 0
-    unnamed, key_ids = reports.accounts_with_unnamed_keys(known)
-    lanes = _taken_up(known - unnamed, [UNKNOWN_ACCOUNT, UNKNOWN_KEY], [])
-    lanes += _taken_up(unnamed, [UNKNOWN_ACCOUNT], sorted(key_ids))
+    lanes = _taken_up(known, reports.kept_key_ids(known))
     for lane in set(lanes):
         bell.ring_on_commit(inbox.QUEUE, lane)
     return len(lanes)
 
 
-def _parked_accounts(after: Account) -> list[Account]:
+def parked_accounts(after: Account = _BEGIN) -> list[Account]:
+    """The next ACCOUNTS_AT_ONCE accounts, each with its mode, that have parked events."""
     table = connection.ops.quote_name(EventNotification._meta.db_table)
     statement = _PARKED.format(
         next_one=_NEXT.format(table=table, account="%(account)s", livemode="%(livemode)s"),
@@ -89,15 +102,14 @@ def _parked_accounts(after: Account) -> list[Account]:
         return [(account, livemode) for account, livemode in cursor.fetchall()]
 
 
-def _taken_up(accounts: set[Account], notes: list[str], key_ids: list[str]) -> list[str]:
-    """Let those of the accounts' parked events wait that have such a note or are about such a key; their lanes."""
-    if not accounts:
-        return []
-    values = {
+def _taken_up(accounts: set[Account], key_ids: set[str]) -> list[str]:
+    """Let the accounts' parked events wait again whose time has come; the lane of each."""
+    values: dict[str, Any] = {
         "accounts": [account for account, _ in accounts],
         "modes": [livemode for _, livemode in accounts],
-        "notes": notes,
-        "keys": key_ids,
+        "for_key": UNKNOWN_KEY,
+        "keys": sorted(key_ids),
+        "longest": ROTATION_WAITS,
         "limit": EVENTS_AT_ONCE,
     }
     table = connection.ops.quote_name(EventNotification._meta.db_table)

@@ -120,7 +120,7 @@ def _apply(
 
 def _sameness(do: Any) -> Hashable:
     """Equal for commands that do the same."""
-    return (do.func, *sorted(do.keywords.items(), key=lambda each: str(each[0]))) if do else None
+    return (do.func, repr(sorted(do.keywords.items()))) if do else None
 
 
 def _end(event: EventNotification, plan: Plan, concerned: int) -> None:

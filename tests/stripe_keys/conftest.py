@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
-from stripe_keys import gateway, usage
+from stripe_keys import app_pace, gateway, usage
 from tests.simulator import SimulatorProcess
 from tests.stripe_keys.keys import AtStripe
 
@@ -20,6 +20,7 @@ def at_stripe(simulator: SimulatorProcess, settings: Settings, transactional_db:
     settings.STRIPE_PLATFORM_KEY_LIVE = simulator.platform_keys["live"]
     settings.STRIPE_PLATFORM_KEY_TEST = simulator.platform_keys["test"]
     usage.forget()
+    app_pace.forget()
     yield AtStripe(simulator)
     usage.forget()  # while the tables are emptied nobody may write
     simulator.admin.clear_faults()

@@ -173,11 +173,10 @@ def test_report_about_a_key_whose_id_is_not_known_leads_to_a_look(
     RestrictedKey.objects.filter(pk=key.pk).update(stripe_key_id="")
 
     assert rotated(stripe_key, "mk_new") == 0
-    assert reports.has_key_without_id(stripe_key.account, livemode=False)
 
     key = checked(key)
     assert key.stripe_key_id == stripe_key.id
-    assert not reports.has_key_without_id(stripe_key.account, livemode=False)
+    assert reports.kept_key_ids([(stripe_key.account, False)]) == {stripe_key.id}
     assert not key.is_expiring, "nobody said that this was the key"
 
 
