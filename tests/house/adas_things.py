@@ -23,7 +23,7 @@ from stripe_keys.models import (
 from stripe_keys.secret import Secret
 from tests import people
 from webhooks import reconciling
-from webhooks.models import AccountCursor, EventNotification
+from webhooks.models import AccountCursor, ConflictingDelivery, EventNotification
 
 ACCOUNTS = {False: "acct_1OfAdaInTestMode", True: "acct_1OfAdaInLiveMode"}
 
@@ -102,7 +102,7 @@ def _a_key(ada: User, *, livemode: bool) -> RestrictedKey:
 
 def _an_event(account: str) -> None:
     body = '{"object": "v2.core.event"}'
-    EventNotification.objects.create(
+    event = EventNotification.objects.create(
         event_id="evt_test_OfAda",
         lane=account,
         type="v2.iam.api_key.updated",
@@ -112,6 +112,9 @@ def _an_event(account: str) -> None:
         secret_name="thin",
         body=body,
         body_sha256=sha256(body.encode()).digest(),
+    )
+    ConflictingDelivery.objects.create(
+        event=event, body_sha256=sha256(b"").digest(), size=9, stripe_account_id=account, secret_name="thin"
     )
 
 

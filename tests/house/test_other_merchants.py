@@ -258,8 +258,10 @@ def is_ops_refusal(response: HttpResponse) -> bool:
 def test_ada_has_a_row_on_every_page_of_the_desk(things: AdasThings) -> None:
     nobodys = {
         "DatabaseRestore",
+        "EventReplay",
         "PartnerEndpoint",
         "PeriodicSlot",
+        "SigningSecretUse",
         "StripeIncident",
         "VaultAudit",
         "WorkerHeartbeat",
