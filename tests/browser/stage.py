@@ -27,6 +27,7 @@ from local_stack.ports import free_ports
 from local_stack.processes import Stack
 from tests.browser.watching import Watch
 from tests.simulator import SimulatorAdmin
+from tests.stripe_keys.outgoing.receiver import Receiver, receiving
 
 CHROMIUM_ARGUMENTS = (
     "--no-sandbox",
@@ -188,9 +189,16 @@ def stack_in_a_folder_of_its_own(*, durable: bool = False, **environment: str) -
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[Stack]:
+def partner() -> Iterator[Receiver]:
+    """One of the partner's own systems, which the stack tells of every change of a key."""
+    with receiving() as listening:
+        yield listening
+
+
+@pytest.fixture(scope="session")
+def stack(partner: Receiver) -> Iterator[Stack]:
     """The whole site as processes, shared by every test of the session."""
-    with stack_in_a_folder_of_its_own() as running:
+    with stack_in_a_folder_of_its_own(**partner.environment) as running:  # type: ignore[arg-type] # no `durable` in it
         yield running
 
 

@@ -1,5 +1,6 @@
 """One hunt for canaries: who takes part, what they hold, and everything that is searched at the end."""
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,6 +14,7 @@ from tests.journeys.canary import Canaries, Found
 from tests.journeys.ears import ProcessWatch, RedisEar
 from tests.journeys.plain_browser import PlainBrowser
 from tests.simulator import SimulatorAdmin
+from tests.stripe_keys.outgoing.receiver import Receiver
 from tests.waiting import eventually
 
 PASTE = "/stripe/paste/test/"
@@ -32,6 +34,8 @@ class Hunt:
     olga: PlainBrowser
     machine: PlainBrowser
     """Whoever sends events."""
+    partner: Receiver
+    """Whom the site tells of every change of a key."""
     ear: RedisEar
     since: float
     canaries: Canaries = field(default_factory=Canaries)
@@ -52,6 +56,11 @@ class Hunt:
         """Until Ada reads these words there."""
         eventually(lambda: words in self.ada.get(address).text, timeout=30)
 
+    def told(self) -> set[str]:
+        """The types of the messages that the partner's own system was sent so far."""
+        signed = [each for each in self.partner.arrivals if "webhook-signature" in each.headers]
+        return {str(json.loads(each.body)["type"]) for each in signed}
+
     def hits(self) -> list[str]:
         """Where canaries are, in sentences."""
         self.watch.look()
@@ -60,6 +69,7 @@ class Hunt:
     def _everything(self) -> Iterator[Found]:
         for browser in (self.ada, self.stranger, self.olga, self.machine):
             yield from sinks.answered(browser.answers)
+        yield from sinks.told(self.partner)
         yield from self.ear.heard
         yield from self.watch.seen
         yield from self.saved
@@ -67,9 +77,10 @@ class Hunt:
 
 
 @contextmanager
-def hunting(stack: Stack) -> Iterator[Hunt]:
+def hunting(stack: Stack, partner: Receiver) -> Iterator[Hunt]:
     """A hunt on this stack, to which Ada and Olga have signed in; afterwards `hits()` may be asked for."""
     since = time.time() - 1
+    partner.arrivals.clear()
     stripe = SimulatorAdmin(stack.simulator_url)
     sinks.listen_closely(stack)
     told = told_by(stack, "tests.journeys.hunters")
@@ -93,6 +104,7 @@ def hunting(stack: Stack) -> Iterator[Hunt]:
             stranger=stranger,
             olga=olga,
             machine=machine,
+            partner=partner,
             ear=closing.enter_context(RedisEar(stack.servers.redis_url)),
             since=since,
         )

@@ -18,6 +18,7 @@ from typing import Any
 
 import psycopg
 import redis
+import requests
 
 from local_stack.processes import Stack
 from tests.journeys.ears import ProcessWatch
@@ -68,6 +69,11 @@ def _admin_history(stack: Stack, key: str) -> None:
     _sql(stack, ("SET LOCAL session_replication_role = replica", []), (row, [key.upper()]))
 
 
+def _tell_the_partner(stack: Stack, key: str) -> None:
+    address = stack.environment["PARTNER_WEBHOOKS"].partition("=")[2]
+    requests.post(address, json={"key": key}, timeout=10)
+
+
 def weed(stack: Stack) -> None:
     """Take out of the database what was planted there."""
     _sql(
@@ -99,6 +105,7 @@ PLANTS: dict[str, Plant] = {
     "log of the site": lambda stack, key: _append(stack, "web", f"planted {key.encode().hex()}"),
     "log of a server": lambda stack, key: _append(stack, "supervisor", f"planted {key.lower()}"),
     "mail": _mail,
+    "message to the partner": _tell_the_partner,
     "table": _row,
     "database file": lambda stack, key: _sql(stack, ("CREATE TABLE planted_text AS SELECT %s::text", [key])),
     "write-ahead log": lambda stack, key: _sql(

@@ -19,12 +19,14 @@ from local_stack.processes import Stack
 from tests.journeys.canary import Found
 from tests.journeys.ears import celery_messages
 from tests.journeys.plain_browser import Answer
+from tests.stripe_keys.outgoing.receiver import Receiver
 
 SINKS = frozenset(
     {
         "log of the site",
         "log of a server",
         "mail",
+        "message to the partner",
         "database file",
         "write-ahead log",
         "table",
@@ -78,6 +80,13 @@ def left_behind(stack: Stack, *, since: float) -> Iterator[Found]:
     for path in _files(stack.folder):
         if path.stat().st_mtime >= since:
             yield from _in_file(path, path.relative_to(stack.folder))
+
+
+def told(partner: Receiver) -> Iterator[Found]:
+    """What one of the partner's own systems was sent."""
+    for arrival in partner.arrivals:
+        sent = repr(sorted(arrival.headers.items())).encode() + arrival.body
+        yield Found("message to the partner", arrival.headers.get("webhook-id", ""), sent)
 
 
 def answered(answers: Iterable[Answer]) -> Iterator[Found]:

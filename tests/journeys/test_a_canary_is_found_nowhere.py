@@ -9,6 +9,8 @@ from local_stack.processes import Stack
 from tests.browser.stage import stack_in_a_folder_of_its_own
 from tests.journeys import failures, surfaces
 from tests.journeys.hunt import Hunt, hunting
+from tests.stripe_keys.outgoing.receiver import Receiver
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.processes
 
@@ -28,18 +30,20 @@ def paste_everywhere_while_everything_fails(hunt: Hunt) -> None:
     failures.database_goes_away(hunt)
     surfaces.ask_the_leak_desk(hunt)
     failures.statements_fail(hunt)
+    eventually(lambda: hunt.told() >= {"restricted_key.active", "restricted_key.rejected"}, timeout=30)
 
 
-def test_a_pasted_key_is_found_nowhere(stack: Stack) -> None:
-    with hunting(stack) as hunt:
+def test_a_pasted_key_is_found_nowhere(stack: Stack, partner: Receiver) -> None:
+    with hunting(stack, partner) as hunt:
         paste_everywhere_while_everything_fails(hunt)
 
     assert "\n".join(hunt.hits()) == ""
 
 
-def test_a_pasted_key_is_found_nowhere_with_debug_on() -> None:
-    with stack_in_a_folder_of_its_own(DEBUG="true", KEY_CONFIRM_DEAD_AFTER_SECONDS="1") as stack:
-        with hunting(stack) as hunt:
+def test_a_pasted_key_is_found_nowhere_with_debug_on(partner: Receiver) -> None:
+    wishes = {"DEBUG": "true", "KEY_CONFIRM_DEAD_AFTER_SECONDS": "1", **partner.environment}
+    with stack_in_a_folder_of_its_own(**wishes) as stack:  # type: ignore[arg-type] # `durable` is not among them
+        with hunting(stack, partner) as hunt:
             assert "DEBUG = True" in hunt.stranger.get("/no/such/page/").text
             paste_everywhere_while_everything_fails(hunt)
 

@@ -9,12 +9,13 @@ from local_stack.processes import Stack
 from tests.journeys import planting, sinks
 from tests.journeys.canary import Canaries, Hit
 from tests.journeys.ears import ProcessWatch, RedisEar
+from tests.stripe_keys.outgoing.receiver import Receiver
 
 pytestmark = pytest.mark.processes
 
 
 @pytest.fixture(scope="module")
-def hits(stack: Stack) -> Iterator[list[Hit]]:
+def hits(stack: Stack, partner: Receiver) -> Iterator[list[Hit]]:
     """What is found after a canary, named after the place, was planted in each."""
     since, canaries, watch = time.time() - 1, Canaries(), ProcessWatch()
     sinks.listen_closely(stack)
@@ -26,7 +27,7 @@ def hits(stack: Stack) -> Iterator[list[Hit]]:
     browser = planting.plant_in_answers(page=canaries.key("answer"), error=canaries.key("error page"))
     with planting.running_statement(stack, canaries.key("running statement")):
         left = list(sinks.left_behind(stack, since=since))
-    places = (*sinks.answered(browser.answers), *ear.heard, *watch.seen, *left)
+    places = (*sinks.answered(browser.answers), *sinks.told(partner), *ear.heard, *watch.seen, *left)
     yield list(canaries.hits(places))
     planting.weed(stack)
 

@@ -36,6 +36,7 @@ class Receiver:
     """What came, and what is answered: a status, or a way not to answer."""
 
     port: int = 0
+    secret: str = field(default_factory=a_secret)
     answers: list[int | str] = field(default_factory=list)
     """Taken one by one, the last one for ever: a status, `trickle` or `hang`."""
     arrivals: list[Arrival] = field(default_factory=list)
@@ -48,6 +49,14 @@ class Receiver:
     def url(self) -> str:
         """Where it listens."""
         return f"http://127.0.0.1:{self.port}/from-ledgerline?token=of-the-address"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables by which a site tells it."""
+        return {
+            "PARTNER_WEBHOOKS": f"ledger={self.url}",
+            "PARTNER_WEBHOOK_SECRETS": f"ledger:{self.secret}",
+        }
 
     def come(self, arrival: Arrival) -> int | str:
         """Note a request; what to answer."""
