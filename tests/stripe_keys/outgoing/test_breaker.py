@@ -65,6 +65,14 @@ def test_then_one_message_finds_out_and_the_pause_grows(receiver: Receiver, back
     assert second.failing_since == first.failing_since
 
 
+@pytest.mark.django_db
+def test_failures_of_messages_that_were_under_way_do_not_make_the_pause_longer() -> None:
+    for _ in range(breaker.OPENS_AFTER + 3):
+        breaker.note_failure("ledger", was_turn=False)
+
+    assert PartnerEndpoint.objects.get().failures == breaker.OPENS_AFTER
+
+
 def test_the_first_message_that_is_taken_lets_all_go(receiver: Receiver, backlog: int) -> None:
     receiver.answers = [503, 503, 503, 204]
     engine.drain("outgoing")
