@@ -168,12 +168,14 @@ class EventNotificationPage(DueRowPage):
     ) -> HttpResponse | None:
         can = replays.replayable(queryset)
         total = queryset.count()
+        count = can.count()
+        others = "" if count == total else " The others are not at an end yet, or too old to be read."
         question = self.ask_first(
             request,
-            can,
+            can.order_by("pk"),
             title="Process all of these again",
-            consequence=f"{can.count()} of the {total} events that match will be processed from the beginning, oldest"
-            " first. The others are not at an end yet, or too old to be read.",
+            consequence=f"{count} of the {total} events that match will be processed from the beginning, oldest first."
+            + others,
         )
         if question is not None:
             return question

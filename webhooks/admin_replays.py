@@ -9,13 +9,15 @@ from partner_site.ops import ReadOnlyAdmin
 from webhooks.models import EventReplay
 from work.admin import short
 
+_LONGEST = 80
+
 
 @admin.register(EventReplay)
 class EventReplayPage(ReadOnlyAdmin):
     """The record of replays; the events themselves are replayed in their own list, or by `replay_events`."""
 
     list_display = ("when", "by", "events", "which")
-    list_filter = ("at",)
+    date_hierarchy = "at"
     ordering = ("-at",)
     search_fields = ("by",)
     fields = ("at", "by", "events", "conditions")
@@ -29,8 +31,8 @@ class EventReplayPage(ReadOnlyAdmin):
     @admin.display(description="Chosen by")
     def which(self, replay: EventReplay) -> str:
         """The conditions in one line, cut where it grows long."""
-        words = ", ".join(f"{name}: {_words(value)}" for name, value in replay.chosen.items())
-        return words if len(words) <= 120 else f"{words[:119]}…"
+        words = _words(replay.chosen)
+        return words if len(words) <= _LONGEST else f"{words[: _LONGEST - 1]}…"
 
     @admin.display(description="Chosen by")
     def conditions(self, replay: EventReplay) -> str:
@@ -39,4 +41,6 @@ class EventReplayPage(ReadOnlyAdmin):
 
 
 def _words(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {_words(each)}" for name, each in value.items())
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
