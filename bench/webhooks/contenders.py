@@ -10,6 +10,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import psutil
+from django.core.management import call_command
 
 from bench.validation.processes import running
 from bench.webhooks import deliveries
@@ -115,6 +116,7 @@ class DjStripe:
 
     def lay_out(self) -> None:
         """Migrate the site's tables and dj-stripe's, and store an endpoint that verifies signatures."""
+        call_command("migrate", interactive=False, verbosity=0)
         of_djstripe = {"DJANGO_SETTINGS_MODULE": "bench.webhooks.djstripe_settings"}
         _run(
             [self.python, "manage.py", "migrate", "--run-syncdb", "--no-input", "--verbosity", "0"],

@@ -72,7 +72,7 @@ def _round(door: Door, intake: Intake, sizes: Sizes, servers: ThrowAwayServers) 
     sent = door.take(bodies)
     server, around = _cpu([door.server]) - server, _cpu(_those_around(servers)) - around
     stored = rows_of(door.kind.table)
-    if stored != count:
+    if stored < count:
         raise StackError(f"{door.kind.name}: {count} deliveries were answered 200 and left {stored} rows.")
     intake.per_second.append(sent.per_second)
     intake.cpu.append((server + around) / count)

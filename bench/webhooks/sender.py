@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from local_stack.problems import StackError
 
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
 
 @dataclass(slots=True)
 class Sent:
@@ -15,6 +17,7 @@ class Sent:
     count: int
     seconds: float = 0.0
     own_cpu: float = 0.0
+    repeated: int = 0
     latencies: list[float] = field(default_factory=list)
 
     @property
@@ -23,68 +26,46 @@ class Sent:
         return self.count / self.seconds
 
 
-class _Connection(asyncio.Protocol):
-    """Writes the next request as soon as the last one is answered."""
-
-    def __init__(self, requests: Iterator[bytes], latencies: list[float]) -> None:
-        self._requests, self._latencies = requests, latencies
-        self._received = b""
-        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 # it is a TCP client
-        self._transport = transport
-        self._write_next()
-
-    def _write_next(self) -> None:
-        request = next(self._requests, None)
-        if request is None:
-            self.ended.set_result(None)
-            self._transport.close()
-            return
-        self._began = time.perf_counter()
-        self._transport.write(request)
-
-    def data_received(self, data: bytes) -> None:
-        self._received += data
-        head, end, rest = self._received.partition(b"\r\n\r\n")
-        if not end or len(rest) < _length(head):
-            return
-        self._received = b""
-        self._latencies.append(time.perf_counter() - self._began)
-        if not head.startswith(b"HTTP/1.1 200 "):
-            status = head.partition(b"\r\n")[0].decode("latin-1")
-            self._fail(f"A delivery was answered {status!r}.")
-            return
-        self._write_next()
-
-    def connection_lost(self, problem: Exception | None) -> None:
-        self._fail("A connection was closed before everything was sent.")
-
-    def _fail(self, words: str) -> None:
-        if not self.ended.done():
-            self.ended.set_exception(StackError(words))
+async def _send_over_one(port: int, requests: Iterator[bytes], sent: Sent) -> None:
+    """One request after the other; after a connection was closed, the same again over a new one, as Stripe does."""
+    streams: Streams | None = None
+    for request in requests:
+        began = time.perf_counter()
+        status = b""
+        while not status:
+            try:
+                streams = streams or await asyncio.open_connection("127.0.0.1", port)
+                status = await _answer(streams, request)
+            except (ConnectionError, asyncio.IncompleteReadError):
+                streams = None
+                sent.repeated += 1
+                if sent.repeated > sent.count:
+                    raise StackError("Connections are closed before anything is answered.") from None
+        sent.latencies.append(time.perf_counter() - began)
+        if status != b"200":
+            raise StackError(f"A delivery was answered {status.decode('latin-1')!r}.")
+    if streams:
+        streams[1].close()
 
 
-def _length(head: bytes) -> int:
-    fields = head.lower().partition(b"content-length:")[2]
-    return int(fields.partition(b"\r\n")[0] or b"0")
+async def _answer(streams: Streams, request: bytes) -> bytes:
+    reader, writer = streams
+    writer.write(request)
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
+    await reader.readexactly(int(length))
+    return head.split(b" ", 2)[1]
 
 
 def send(requests: list[bytes], *, port: int, connections: int) -> Sent:
     """Send each once; StackError unless every one is answered 200."""
     sent = Sent(len(requests))
     cpu, began = time.process_time(), time.perf_counter()
-    asyncio.run(_send(requests, port, connections, sent.latencies))
+    asyncio.run(_send(requests, port, connections, sent))
     sent.seconds, sent.own_cpu = time.perf_counter() - began, time.process_time() - cpu
     return sent
 
 
-async def _send(requests: list[bytes], port: int, connections: int, latencies: list[float]) -> None:
+async def _send(requests: list[bytes], port: int, connections: int, sent: Sent) -> None:
     waiting = iter(requests)
-    loop = asyncio.get_running_loop()
-    opened = [
-        await loop.create_connection(lambda: _Connection(waiting, latencies), "127.0.0.1", port)
-        for _ in range(min(connections, len(requests)))
-    ]
-    await asyncio.gather(*(protocol.ended for _, protocol in opened))
+    await asyncio.gather(*(_send_over_one(port, waiting, sent) for _ in range(connections)))

@@ -185,3 +185,14 @@ def test_stripes_own_library_signs_what_the_door_takes() -> None:
     header = stripe.WebhookSignature.generate_signature_header(body.decode(), the_secret())
 
     assert deliver(body, header=header).status_code == 200
+
+
+def test_answer_is_as_bare_as_machines_need_it() -> None:
+    """What people's pages need is left out; a host that is not ours is refused all the same."""
+    answer = deliver(encoded(a_notification()))
+
+    assert (answer.status_code, answer.headers["Content-Length"]) == (200, "0")
+    assert answer.headers["Cache-Control"] == "no-store, private"
+    assert answer.headers["X-Frame-Options"] == "DENY"
+    assert deliver(encoded(a_notification()), HTTP_HOST="elsewhere.example.com").status_code == 400
+    assert EventNotification.objects.count() == 1
