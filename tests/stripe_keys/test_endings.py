@@ -1,6 +1,6 @@
 """A key's announced end on its pages: a countdown that is true, a way to the new key, and peace once that is here."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,8 +9,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Notice, User
-from stripe_keys import mails
+from stripe_keys import mails, reports
 from stripe_keys.endings import countdown, written
+from stripe_keys.models import RestrictedKey
 from tests.stripe_keys.rows import a_key, page_of, status_of
 
 pytestmark = pytest.mark.django_db
@@ -144,3 +145,29 @@ def test_rotation_is_told_at_once_unless_a_check_may_make_it_moot(
     notice = Notice.objects.get()
     assert notice.due_at <= timezone.now() + timedelta(seconds=seconds)
     assert (notice.due_at > timezone.now()) is bool(seconds)
+
+
+def will_end(key: RestrictedKey, expires_at: datetime | None) -> int:
+    """Stripe says when the key ends."""
+    return reports.key_will_end(
+        stripe_account_id=key.stripe_account_id,
+        livemode=key.livemode,
+        stripe_key_id=key.stripe_key_id,
+        expires_at=expires_at,
+        now=timezone.now(),
+    )
+
+
+def test_a_date_may_be_taken_away_again_but_not_from_a_rotated_key(ada: User) -> None:
+    end = timezone.now() + 2 * DAY
+    key = a_key(ada, stripe_key_id="mk_1SomeKeyOfAda", next_check_at=end + DAY)
+
+    assert [will_end(key, end), will_end(key, end), will_end(key, None)] == [1, 0, 1]
+    key.refresh_from_db()
+    assert key.expires_at is None
+    assert key.status_changes.filter(reason__contains="expires on").count() == 1
+
+    RestrictedKey.objects.filter(pk=key.pk).update(rotated_at=timezone.now())
+    assert [will_end(key, end), will_end(key, None)] == [1, 0]
+    key.refresh_from_db()
+    assert (key.expires_at, key.next_check_at) == (end, end + timedelta(seconds=1))
