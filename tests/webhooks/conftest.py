@@ -13,6 +13,7 @@ from tests.people import a_signing_secret
 from tests.stripe_keys.conftest import app_known_by_id, at_stripe  # noqa: F401  # fixtures of this folder too
 from tests.stripe_keys.keys import AtStripe
 from tests.webhooks.arrivals import Arrivals
+from webhooks import asking
 
 
 @pytest.fixture(autouse=True)
@@ -44,6 +45,7 @@ def arrivals(
     signing_secret: str,
 ) -> Iterator[Arrivals]:
     """Stripe's deliveries to this site."""
+    asking.ends.forget()
     endpoints = {"we_tests_thin": "thin", "we_tests_snapshot": "snapshot"}
     for endpoint, payload in endpoints.items():
         address = f"{served}/webhooks/stripe/"

@@ -12,7 +12,6 @@ from tests.people import an_owner
 from tests.stripe_keys.keys import AtStripe, StripeKey, checked, paste
 from tests.webhooks.arrivals import Arrivals, after_checks, make_due
 from tests.webhooks.deliveries import a_notification, deliver_event
-from webhooks import asking
 from webhooks.models import EventNotification
 from work import engine
 
@@ -83,7 +82,6 @@ def test_new_name_leads_to_another_look(key: RestrictedKey, theirs: StripeKey, a
 def test_new_end_of_a_key_is_noted_where_stripe_tells_it(
     key: RestrictedKey, theirs: StripeKey, arrivals: Arrivals
 ) -> None:
-    asking.ends.forget()
     arrivals.admin.switch(api_key_write_approved=True)
     ends_at = timezone.now() + timedelta(days=3)
     arrivals.admin.change_key(theirs.id, name="Ends", expires_at=ends_at.timestamp())
@@ -98,7 +96,6 @@ def test_new_end_of_a_key_is_noted_where_stripe_tells_it(
 def test_where_keys_are_not_shown_to_us_their_ends_are_not_asked_for_again(
     key: RestrictedKey, theirs: StripeKey, arrivals: Arrivals
 ) -> None:
-    asking.ends.forget()
     for name in ("One", "Two"):
         arrivals.admin.change_key(theirs.id, name=name)
         arrivals.all_of(theirs.account)
