@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from local_stack.problems import StackError
@@ -37,15 +38,23 @@ async def _send_over_one(port: int, requests: Iterator[bytes], sent: Sent) -> No
                 streams = streams or await asyncio.open_connection("127.0.0.1", port)
                 status = await _answer(streams, request)
             except (ConnectionError, asyncio.IncompleteReadError):
+                await _close(streams)
                 streams = None
                 sent.repeated += 1
                 if sent.repeated > sent.count:
                     raise StackError("Connections are closed before anything is answered.") from None
         sent.latencies.append(time.perf_counter() - began)
         if status != b"200":
+            await _close(streams)
             raise StackError(f"A delivery was answered {status.decode('latin-1')!r}.")
+    await _close(streams)
+
+
+async def _close(streams: Streams | None) -> None:
     if streams:
         streams[1].close()
+        with suppress(ConnectionError):
+            await streams[1].wait_closed()
 
 
 async def _answer(streams: Streams, request: bytes) -> bytes:

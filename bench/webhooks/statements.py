@@ -22,8 +22,13 @@ def per_delivery(door: Door, log: Path, *, count: int) -> tuple[float, list[str]
         door.take(deliveries.snapshots(count, ["acct_1Statements00"]))
         with log.open(errors="replace") as file:
             file.seek(after)
-            found = _STATEMENT.findall(file.read())
+            found = found_in(file.read())
     return len(found) / count, sorted({" ".join(text.split()[:3]) or "(empty)" for text in found})
+
+
+def found_in(log: str) -> list[str]:
+    """The first line of every statement that was logged; empty for an empty statement."""
+    return [str(text) for text in _STATEMENT.findall(log)]
 
 
 @contextmanager
