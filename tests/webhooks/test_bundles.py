@@ -134,6 +134,17 @@ def test_events_whose_worker_dies_are_tried_alone(
     )
 
 
+def test_event_that_was_tried_before_is_not_taken_along(
+    key: RestrictedKey, theirs: StripeKey, at_stripe: AtStripe
+) -> None:
+    events = backlog(at_stripe, theirs, ["updated", "updated", "updated"])
+    EventNotification.objects.filter(pk=events[1].pk).update(attempts=1)
+
+    work_on_the_head()
+
+    assert [state for state, _, _ in as_they_are(events)] == ["done", "waiting", "done"]
+
+
 def test_worker_that_has_lost_the_head_writes_nothing_of_the_others(
     key: RestrictedKey, theirs: StripeKey, at_stripe: AtStripe
 ) -> None:
