@@ -34,7 +34,7 @@ def a_key(user: User, account: str, status: str, *, livemode: bool = False) -> R
 def test_batches_hold_every_account_and_mode_once_per_source(
     ada: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(known_accounts, "BATCH", 2)
+    monkeypatch.setattr(known_accounts, "BATCH", 3)
     accounts = [f"acct_1AdasAccount000{number}" for number in range(3)]
     wanted = [(account, livemode) for account in accounts for livemode in (False, True)]
     for account, livemode in wanted[:5]:

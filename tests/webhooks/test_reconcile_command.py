@@ -86,6 +86,7 @@ def test_call_after_ctrl_c_goes_on(ada: User, at_stripe: AtStripe, monkeypatch: 
         with pytest.raises(CommandError, match="goes on") as ended:
             said("--hours", "3")
     assert ended.value.returncode == 130
+    assert Reconciliation.objects.get().state == "waiting"
 
     text = said("--hours", "3")
 
