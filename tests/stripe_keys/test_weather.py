@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from accounts.models import User
 from stripe_keys import incidents, pace
-from stripe_keys.models import AccountPace, StripeIncident, Validation
 from stripe_keys.endings import written
+from stripe_keys.models import AccountPace, StripeIncident, Validation
 from tests.stripe_keys.fleet import pass_time
 from tests.stripe_keys.keys import AtStripe, checked, paste
 from tests.stripe_keys.rows import ALL_GRANTED, a_check, a_key, page_of, status_of
