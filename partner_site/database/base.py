@@ -7,26 +7,45 @@ may have forgotten it, and leaves nothing. What ends between look and use raises
 
 import select
 import time
-from typing import Any
+from typing import Any, ClassVar
 
 import psycopg
 from django.db.backends.postgresql import base
-from psycopg_pool import ConnectionPool
+from psycopg_pool import ConnectionPool, PoolTimeout
 
 ASKED_AFTER_SECONDS = 20.0
+HOPELESS_SECONDS = 1.0
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
     """Give it no CONN_HEALTH_CHECKS: those would ask each time after all."""
 
+    _gave_up_at: ClassVar[dict[str, float]] = {}
+
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        """A connection that is alive; the pool replaces those that are not, and bounds how long that may take."""
+        """A connection that is alive; the pool replaces those that are not, and bounds how long that may take.
+
+        Where somebody has just waited in vain, others do not wait as well: they would keep threads busy, and whoever
+        stands behind those waits once more.
+        """
+        if self._is_hopeless():
+            raise PoolTimeout("Somebody has just waited for a connection in vain.")
         while True:
-            connection = super().get_new_connection(conn_params)
+            try:
+                connection = super().get_new_connection(conn_params)
+            except PoolTimeout:
+                self._gave_up_at[self.alias] = time.monotonic()
+                raise
             if not self.pool or is_alive(connection):
                 return connection
             connection.close()
             self.pool.putconn(connection)
+
+    def _is_hopeless(self) -> bool:
+        gave_up_at = self._gave_up_at.get(self.alias, float("-inf"))
+        if not self.pool or time.monotonic() - gave_up_at > HOPELESS_SECONDS:
+            return False
+        return not self.pool.get_stats().get("pool_available")
 
 
 def is_alive(connection: Any, *, asked_after: float = ASKED_AFTER_SECONDS) -> bool:

@@ -1,13 +1,14 @@
 """Connections of the pool: those that ended while they lay there are noticed without asking those that did not."""
 
+import time
 from collections.abc import Iterator
 
 import psycopg
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import OperationalError, connection
 
-from partner_site.database.base import is_alive
+from partner_site.database.base import DatabaseWrapper, is_alive
 
 
 def test_site_uses_the_engine_that_looks() -> None:
@@ -22,6 +23,23 @@ def test_connections_that_ended_in_the_pool_are_replaced(own: "psycopg.Connectio
     own.execute("SELECT pg_terminate_backend(%s, 5000)", [used_before])
 
     assert _session() != used_before
+
+
+def test_nobody_waits_where_somebody_has_just_waited_in_vain(db: None) -> None:
+    options = {**connection.settings_dict["OPTIONS"], "pool": {"min_size": 0, "max_size": 1, "timeout": 0.3}}
+    nowhere = DatabaseWrapper({**connection.settings_dict, "PORT": "9", "OPTIONS": options}, "nowhere")
+    try:
+        assert _seconds_until_it_gives_up(nowhere) >= 0.3
+        assert _seconds_until_it_gives_up(nowhere) < 0.2
+    finally:
+        nowhere.close_pool()
+
+
+def _seconds_until_it_gives_up(database: DatabaseWrapper) -> float:
+    began = time.monotonic()
+    with pytest.raises(OperationalError):
+        database.ensure_connection()
+    return time.monotonic() - began
 
 
 def _session() -> int:
