@@ -5,6 +5,7 @@ from tests.house import ground
 MODULE_LINES = 300
 FUNCTION_LINES = 40
 NAMES_THAT_SAY_NOTHING = {"utils", "util", "helpers", "helper", "common", "core", "base", "misc"}
+NAMED_BY_DJANGO = {"partner_site/database/base.py"}  # it looks for a database engine under this name
 
 
 def test_there_is_something_to_measure() -> None:
@@ -30,7 +31,9 @@ def test_no_function_is_longer_than_40_lines() -> None:
 def test_no_module_has_a_name_that_says_nothing() -> None:
     rooms = {path: {*path.parts[:-1], path.stem} for path in ground.modules()}
 
-    assert [str(path) for path, names in rooms.items() if names & NAMES_THAT_SAY_NOTHING] == []
+    silent = {str(path) for path, names in rooms.items() if names & NAMES_THAT_SAY_NOTHING}
+
+    assert silent == NAMED_BY_DJANGO
 
 
 def test_every_module_begins_with_its_promise() -> None:

@@ -52,7 +52,14 @@ OPS_MODELS = {
         "outgoingmessage",
         "partnerendpoint",
     },
-    "webhooks": {"accountcursor", "reconciliation", "conflictingdelivery", "eventnotification", "eventreplay", "signingsecretuse"},
+    "webhooks": {
+        "accountcursor",
+        "reconciliation",
+        "conflictingdelivery",
+        "eventnotification",
+        "eventreplay",
+        "signingsecretuse",
+    },
     "work": {"periodicslot", "workerheartbeat"},
 }
 NEVER_SHOWN = {"keyenvelope", "kekcanary", "installstate", "authenticator", "session"}

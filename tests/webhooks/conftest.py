@@ -9,9 +9,11 @@ from django.test import override_settings
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
-from tests.people import a_signing_secret
+from accounts.models import User
+from stripe_keys.models import RestrictedKey
+from tests.people import a_signing_secret, an_owner
 from tests.stripe_keys.conftest import app_known_by_id, at_stripe  # noqa: F401  # fixtures of this folder too
-from tests.stripe_keys.keys import AtStripe
+from tests.stripe_keys.keys import AtStripe, StripeKey, checked, paste
 from tests.webhooks.arrivals import Arrivals
 from webhooks import asking
 
@@ -57,3 +59,27 @@ def arrivals(
         at_stripe.admin.put_endpoint(endpoint, served, payload=payload, disabled=True)
     at_stripe.admin.ask("DELETE", "/treatments")
     at_stripe.admin.switch(connect_fanout=True, related_object=False, api_key_write_approved=False)
+
+
+@pytest.fixture
+def ada(transactional_db: None) -> User:
+    """Ada, in rows that are committed."""
+    return an_owner("ada@example.com", "Ada's Lamps")
+
+
+@pytest.fixture
+def theirs(
+    ada: User,
+    at_stripe: AtStripe,  # noqa: F811
+    arrivals: Arrivals,
+) -> StripeKey:
+    """Ada's key as Stripe holds it."""
+    return at_stripe.bound_key(ada)
+
+
+@pytest.fixture
+def key(ada: User, theirs: StripeKey) -> RestrictedKey:
+    """Ada's key as we hold it, active."""
+    pasted = checked(paste(ada, theirs.token))
+    assert (pasted.status, pasted.stripe_key_id) == (RestrictedKey.Status.ACTIVE, theirs.id)
+    return pasted

@@ -4,39 +4,15 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
-from pytest_django import Settings
 
 from accounts.models import Notice, User
 from stripe_keys.models import RestrictedKey, Validation
-from tests.people import an_owner
 from tests.stripe_keys.keys import AtStripe, StripeKey, checked, paste
-from tests.webhooks.arrivals import Arrivals, after_checks, make_due
-from tests.webhooks.deliveries import a_notification, deliver_event
+from tests.webhooks.arrivals import Arrivals, after_checks
 from webhooks.models import EventNotification
-from work import engine
 
 Status = RestrictedKey.Status
 IAM = "v2.iam.api_key."
-
-
-@pytest.fixture
-def ada(transactional_db: None) -> User:
-    """Ada, in rows that are committed."""
-    return an_owner("ada@example.com", "Ada's Lamps")
-
-
-@pytest.fixture
-def theirs(ada: User, at_stripe: AtStripe, arrivals: Arrivals) -> StripeKey:
-    """Ada's key as Stripe holds it."""
-    return at_stripe.bound_key(ada)
-
-
-@pytest.fixture
-def key(ada: User, theirs: StripeKey) -> RestrictedKey:
-    """Ada's key as we hold it, active."""
-    pasted = checked(paste(ada, theirs.token))
-    assert (pasted.status, pasted.stripe_key_id) == (Status.ACTIVE, theirs.id)
-    return pasted
 
 
 def history(key: RestrictedKey) -> list[str]:
@@ -234,92 +210,3 @@ def test_late_expiry_of_a_replaced_key_leaves_its_successor_alone(
     assert after_checks(new).status == Status.ACTIVE
     key.refresh_from_db()
     assert key.status == Status.REPLACED
-
-
-def test_event_in_an_organisations_context_is_the_last_accounts(
-    key: RestrictedKey, theirs: StripeKey, arrivals: Arrivals
-) -> None:
-    arrivals.admin.emit(
-        IAM + "updated",
-        account=theirs.account,
-        context=f"acct_1PlatformTests00/{theirs.account}",
-        data={"api_key": theirs.id},
-    )
-
-    event = arrivals.of(IAM + "updated", theirs.account)
-
-    assert event.context == f"acct_1PlatformTests00/{theirs.account}"
-    assert event.outcome == "applied"
-
-
-def test_event_that_stripe_will_not_show_has_every_key_of_the_account_looked_at(
-    key: RestrictedKey, theirs: StripeKey
-) -> None:
-    told = a_notification(type=IAM + "expired", context=theirs.account)
-    deliver_event(told)
-
-    engine.drain("events")
-
-    event = EventNotification.objects.get(event_id=told["id"])
-    assert (event.outcome, event.outcome_note) == ("applied", "not_fetched")
-    assert key.validations.filter(state="waiting", reason="event").exists()
-
-
-def test_without_the_apps_own_key_every_key_of_the_account_is_looked_at(
-    key: RestrictedKey, theirs: StripeKey, arrivals: Arrivals, settings: Settings
-) -> None:
-    settings.STRIPE_PLATFORM_KEY_TEST = ""
-    arrivals.admin.expire_key(theirs.id, lag=0)
-
-    event = arrivals.of(IAM + "expired", theirs.account)
-
-    assert (event.outcome, event.outcome_note) == ("applied", "not_fetched")
-    assert after_checks(key).status == Status.EXPIRED
-
-
-def test_related_object_names_the_key_where_the_event_cannot_be_fetched(
-    key: RestrictedKey, theirs: StripeKey, arrivals: Arrivals, settings: Settings
-) -> None:
-    settings.STRIPE_PLATFORM_KEY_TEST = ""
-    arrivals.admin.switch(related_object=True)
-    arrivals.admin.rotate_key(theirs.id, overlap=3_600)
-
-    event = arrivals.of(IAM + "rotated", theirs.account)
-
-    assert event.stripe_key_id == theirs.id
-    key.refresh_from_db()
-    assert key.is_expiring
-
-
-def test_event_waits_while_stripe_does_not_answer(
-    key: RestrictedKey, theirs: StripeKey, arrivals: Arrivals
-) -> None:
-    arrivals.admin.add_fault("error", path="/v2/core/events", times=None)
-    arrivals.admin.expire_key(theirs.id, lag=0)
-
-    waiting = arrivals.of(IAM + "expired", theirs.account)
-    assert (waiting.state, waiting.problem, waiting.attempts) == ("waiting", "StripeUnavailable", 0)
-    assert waiting.due_at > timezone.now()
-
-    arrivals.admin.clear_faults()
-    make_due(waiting)
-    engine.drain("events")
-    waiting.refresh_from_db()
-    assert (waiting.state, waiting.outcome) == ("done", "applied")
-    assert after_checks(key).status == Status.EXPIRED
-
-
-def test_event_that_stripe_has_not_shown_for_days_is_given_up_and_the_keys_looked_at(
-    key: RestrictedKey, theirs: StripeKey, arrivals: Arrivals
-) -> None:
-    engine.drain("events")
-    arrivals.admin.add_fault("error", path="/v2/core/events", times=None)
-    told = a_notification(context=theirs.account)
-    deliver_event(told)
-    EventNotification.objects.update(created_at=timezone.now() - timedelta(days=4))
-
-    engine.drain("events")
-
-    event = EventNotification.objects.get(event_id=told["id"])
-    assert (event.state, event.problem) == ("dead", "StripeUnavailable")
-    assert key.validations.filter(state="waiting", reason="event").exists()

@@ -5,34 +5,14 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from accounts.models import User
 from stripe_keys.models import RestrictedKey, StripeInstall
-from tests.people import an_owner
-from tests.stripe_keys.keys import AtStripe, StripeKey, checked, paste
+from tests.stripe_keys.keys import AtStripe, StripeKey
 from tests.webhooks.arrivals import Arrivals, after_checks
 from tests.webhooks.deliveries import a_notification, a_snapshot, deliver_event
 from webhooks.models import EventNotification
 from work import engine
 
 Status = RestrictedKey.Status
-
-
-@pytest.fixture
-def ada(transactional_db: None) -> User:
-    """Ada, in rows that are committed."""
-    return an_owner("ada@example.com", "Ada's Lamps")
-
-
-@pytest.fixture
-def theirs(ada: User, at_stripe: AtStripe, arrivals: Arrivals) -> StripeKey:
-    """Ada's key as Stripe holds it."""
-    return at_stripe.bound_key(ada)
-
-
-@pytest.fixture
-def key(ada: User, theirs: StripeKey) -> RestrictedKey:
-    """Ada's key as we hold it, active."""
-    return checked(paste(ada, theirs.token))
 
 
 def install_at_stripe(arrivals: Arrivals, account: str) -> str:
