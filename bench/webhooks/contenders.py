@@ -13,7 +13,7 @@ import psutil
 from django.core.management import call_command
 
 from bench.validation.processes import running
-from bench.webhooks import deliveries
+from bench.webhooks import bare, deliveries
 from bench.webhooks.sender import Sent, send
 from bench.webhooks.sizes import CLIENTS
 from local_stack.folders import PROJECT
@@ -39,8 +39,8 @@ def kinds(djstripe_python: Path, endpoint: str) -> list[Kind]:
     ours = Path(sys.executable)
     return [
         Kind(OURS, ours, "partner_site.settings", "/webhooks/stripe/", "webhooks_eventnotification"),
-        Kind(BARE, ours, "bench.webhooks.bare_settings", "/bench/bare/", "bench_delivery"),
-        Kind(BARE_SHORT, ours, "bench.webhooks.bare_short_settings", "/bench/bare/", "bench_delivery"),
+        Kind(BARE, ours, "bench.webhooks.bare_settings", bare.ADDRESS, "bench_delivery"),
+        Kind(BARE_SHORT, ours, "bench.webhooks.bare_short_settings", bare.ADDRESS, "bench_delivery"),
         Kind(
             DJSTRIPE,
             djstripe_python,
