@@ -36,7 +36,12 @@ def faketime() -> Path:
 
 def wrong_by(seconds: int) -> dict[str, str]:
     """The environment of a process whose wall clock is wrong."""
-    return {"LD_PRELOAD": str(faketime()), "FAKETIME": f"{seconds:+d}s", "DONT_FAKE_MONOTONIC": "1"}
+    honest = (
+        "DONT_FAKE_MONOTONIC",
+        "FAKETIME_DONT_FAKE_MONOTONIC",
+        "NO_FAKE_STAT",
+    )  # only the wall clock is wrong
+    return {"LD_PRELOAD": str(faketime()), "FAKETIME": f"{seconds:+d}s", **dict.fromkeys(honest, "1")}
 
 
 def drill_clocks_ten_minutes_wrong(inbox: Inbox, judge: Judge) -> None:
