@@ -100,13 +100,15 @@ def of_keys(camera: Photographer, gallery: Gallery) -> None:
 
 
 def of_the_ops_desk(camera: Photographer, add_staff: Callable[[str], None], leaked: str) -> None:
-    """The list of keys at the desk, and whose key was in a log that somebody published."""
+    """The list of keys at the desk, what Stripe told, and whose key was in a log that somebody published."""
     secret = fresh_totp_secret()
     add_staff(secret)
     page = camera.visitor()
     site.sign_in_to_ops(page, email="olga@partner.example", password=OPS_PASSWORD, totp_secret=secret)
     page.goto("/ops/stripe_keys/restrictedkey/")
     camera.take(page, "ops-keys")
+    page.goto("/ops/webhooks/eventnotification/")
+    camera.take(page, "ops-events", height=800)
     page.goto("/ops/stripe_keys/restrictedkey/leak-desk/")
     page.get_by_label("The text that leaked").fill(f"ERROR charges.list failed, key={leaked}")
     page.get_by_role("button", name="Look it up").click()
