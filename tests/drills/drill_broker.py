@@ -10,7 +10,7 @@ from tests.drills.proxy import Proxy
 from tests.drills.sender import Sending
 from tests.waiting import eventually
 
-DEAD_SECONDS = 20.0  # the plan says 60: what a process does without a broker repeats every five
+DEAD_SECONDS = 15.0  # the plan says 60: what a process does without a broker repeats every five
 FROZEN_SECONDS = 10.0
 ANSWERS_WITHIN = 1.0
 RESUMES_WITHIN = 20.0
@@ -95,15 +95,15 @@ def drill_network_between_worker_and_broker(inbox: Inbox, judge: Judge) -> None:
         inbox.stripe.add_fault(
             "slow", path="/v2/core/events", seconds=0.5, times=None
         )  # some are in hand meanwhile
-        sending = load(inbox, merchants, 28)
+        sending = load(inbox, merchants, 22)
         time.sleep(1)
         network.become("drop")  # half-open: nobody is told
         time.sleep(8)
         network.become("pass")
-        time.sleep(4)
+        time.sleep(3)
         for _ in range(5):
             network.reset()
-            time.sleep(1)
+            time.sleep(0.5)
         network.become("refuse")
         network.reset()
         time.sleep(5)

@@ -71,5 +71,5 @@ def drill_clocks_ten_minutes_wrong(inbox: Inbox, judge: Judge) -> None:
             f"a web server whose clock is wrong by {seconds} s (F19)", inbox.sender.send(letters)
         )
         judge(found)
-        assert refused.statuses == {400}
+        assert refused.statuses == {400}, {attempt.trouble for attempt in refused.attempts}
         assert found.sending.statuses == {200}
