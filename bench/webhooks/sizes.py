@@ -16,5 +16,5 @@ class Sizes:
     accounts: int
 
 
-FULL = Sizes(rounds=9, events=3000, djstripe_events=800, drained=4000, accounts=1000)
+FULL = Sizes(rounds=7, events=2000, djstripe_events=500, drained=2000, accounts=1000)
 QUICK = Sizes(rounds=1, events=60, djstripe_events=20, drained=40, accounts=20)

@@ -9,26 +9,25 @@ from typing import Any
 
 from bench.validation.stand_in import Answers, Connection
 
-_EVENT = b"GET /v2/core/events/"
+_EVENT, _KEY = b"GET /v2/core/events/", b"GET /v2/iam/api_keys/"
 
 
 class EventAnswers(Answers):
     """Whatever event is asked for says that the key of the account in whose context it is asked was updated."""
 
-    def __init__(self, recorded: dict[str, Any]) -> None:
-        super().__init__(recorded)
-        self.asked = 0
-
     def answer(self, question: bytes, fields: dict[bytes, bytes], token: str) -> bytes:
         """The whole answer to one question."""
-        if not question.startswith(_EVENT):
-            return super().answer(question, fields, token)
-        self.asked += 1
-        return _event(question.removeprefix(_EVENT).decode(), fields[b"stripe-context"].decode())
+        account = fields.get(b"stripe-context", b"").decode()
+        if question.startswith(_EVENT):
+            return _answer(_event(question.removeprefix(_EVENT).decode(), account))
+        if question.startswith(_KEY):
+            asked = question.removeprefix(_KEY).decode()
+            return _answer({"id": asked, "object": "v2.iam.api_key", "status": "active", "expires_at": None})
+        return super().answer(question, fields, token)
 
 
-def _event(event_id: str, account: str) -> bytes:
-    told = {
+def _event(event_id: str, account: str) -> dict[str, Any]:
+    return {
         "id": event_id,
         "object": "v2.core.event",
         "type": "v2.iam.api_key.updated",
@@ -38,6 +37,9 @@ def _event(event_id: str, account: str) -> bytes:
         "data": {"api_key": account.replace("acct_", "mk_")},
         "reason": None,
     }
+
+
+def _answer(told: dict[str, Any]) -> bytes:
     body = json.dumps(told).encode()
     return (
         b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
