@@ -115,7 +115,7 @@ def machines_have_no_session(get_response: GetResponse) -> GetResponse:
     """Leave the session out of what machines ask, so that their answers never wait for it in the database.
 
     A browser sends its cookie there too, and whose session it is would be looked up before the page is reached. Where
-    Stripe delivers, all that is for people is left out: sign-in, forms, messages. It would be a third of the work.
+    Stripe delivers, all that is for people is left out: sign-in, forms, messages. It would be a sixth of the work.
     """
 
     def middleware(request: HttpRequest) -> HttpResponse:
