@@ -90,10 +90,12 @@ class Crew:
         eventually(lambda: hand.said(" ready.") or hand.said("Cannot connect"), timeout=60)
         return hand
 
-    def web(self, *, keep: bool = False, **environment: str) -> tuple[Hand, str]:
+    def web(
+        self, app: str = "partner_site.wsgi", *, keep: bool = False, **environment: str
+    ) -> tuple[Hand, str]:
         """Start a web server and wait until it answers; returns it, and its address."""
         port = free_port()
-        command = ["gunicorn", "-c", "partner_site/gunicorn.py", "partner_site.wsgi"]
+        command = ["gunicorn", "-c", "partner_site/gunicorn.py", app]
         environment = {**environment, "WEB_BIND": f"{LOOPBACK}:{port}"}
         hand = self._start("web", command, environment, keep=keep)
         eventually(lambda: _answers(port), timeout=60)

@@ -61,7 +61,7 @@ def drill_clocks_ten_minutes_wrong(inbox: Inbox, judge: Judge) -> None:
     inbox.crew.dismiss()
     inbox.stack.start_process("worker")
     for seconds in (600, -600):
-        _, address = inbox.crew.web(**wrong_by(seconds))  # type: ignore[arg-type]
+        _, address = inbox.crew.web("tests.drills.wrong_clock_web", DRILL_CLOCK_WRONG_BY=str(seconds))
         wrong = Sender(f"{address}/webhooks/stripe/")
         letters = inbox.publish(inbox.ordinary(merchants, 5))
         refused = wrong.send(letters, tries=1)
