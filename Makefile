@@ -78,11 +78,13 @@ bench-validation: venv ## how fast, how soon and how fairly keys are checked, be
 bench-webhooks: venv ## how many events a second are taken in, beside a bare view, dj-stripe and PostgreSQL (ARGS=--quick)
 	@exec $(PYTHON_IN_VENV) -m bench.webhooks $(ARGS)
 
-.PHONY: screenshots shell psql
+.PHONY: screenshots shell psql demo-manage
 screenshots: venv browser ## make the pictures of the README anew
 	$(PYTHON_IN_VENV) -m tests.browser.screenshots
 shell: venv-demo ## a Django shell in the running demo
 	@exec $(STACK) run-as demo $(PYTHON_IN_VENV) manage.py shell
+demo-manage: venv-demo ## a command of the site in the running demo (ARGS="reconcile --dry-run")
+	@$(STACK) run-as demo $(PYTHON_IN_VENV) manage.py $(ARGS)
 psql: venv-demo ## a PostgreSQL prompt in the running demo
 	@exec $(STACK) psql
 

@@ -31,7 +31,14 @@ STRIPE_ACCOUNTS = [  # the last one is proposed first
     {"id": "acct_1DemoOfEvesRope", "name": "Eve's Ropes", "email": "eve@example.com"},
     {"id": "acct_1DemoOfAdasLamp", "name": MERCHANT_NAME, "email": MERCHANT_EMAIL},
 ]
-_GIVEN_BY_THE_USER = ("DATABASE_URL", "DATABASE_URL_FILE", "REDIS_URL", "REDIS_URL_FILE")
+_GIVEN_BY_THE_USER = (
+    "DATABASE_URL",
+    "DATABASE_URL_FILE",
+    "REDIS_URL",
+    "REDIS_URL_FILE",
+    "PARTNER_WEBHOOKS",
+    "PARTNER_WEBHOOK_SECRETS",
+)
 
 
 class Interrupted(BaseException):
@@ -41,7 +48,7 @@ class Interrupted(BaseException):
 def run(folder: Path = FOLDER, *, environment: Mapping[str, str]) -> None:
     """Start it, say where it is and who may sign in, and stay until told to end; StackError when it cannot run.
 
-    `environment` may choose the ports (PORT, SIMULATOR_PORT, MAIL_PORT, SMTP_PORT) and give DATABASE_URL, REDIS_URL.
+    `environment` may choose the ports (PORT, SIMULATOR_PORT, MAIL_PORT, SMTP_PORT) and give DATABASE_URL, REDIS_URL, PARTNER_WEBHOOKS.
     """
     ports = Ports.from_environment(environment)
     with _only_one(folder):
