@@ -48,7 +48,8 @@ class Interrupted(BaseException):
 def run(folder: Path = FOLDER, *, environment: Mapping[str, str]) -> None:
     """Start it, say where it is and who may sign in, and stay until told to end; StackError when it cannot run.
 
-    `environment` may choose the ports (PORT, SIMULATOR_PORT, MAIL_PORT, SMTP_PORT) and give DATABASE_URL, REDIS_URL, PARTNER_WEBHOOKS.
+    `environment` may choose the ports (PORT, SIMULATOR_PORT, MAIL_PORT, SMTP_PORT) and give DATABASE_URL, REDIS_URL and
+    PARTNER_WEBHOOKS with their secrets.
     """
     ports = Ports.from_environment(environment)
     with _only_one(folder):
