@@ -55,6 +55,7 @@ def a_demo(folder: Path, ports: Ports) -> Iterator[tuple[psutil.Process, str]]:
         assert wait_until(
             lambda: "Ctrl-C ends it" in output.read_text() or process.poll() is not None, seconds=60
         )
+        assert process.poll() is None, output.read_text()
         yield psutil.Process(process.pid), output.read_text()
     finally:
         if process.poll() is None:
