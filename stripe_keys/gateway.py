@@ -45,13 +45,26 @@ class _NoCookies(DefaultCookiePolicy):
         return False
 
 
+class _Session(requests.Session):
+    """Follows no redirect: Stripe's API does not redirect, and a redirect would carry the key elsewhere.
+
+    `max_redirects = 0` would read the whole body of the answer first, however long it is.
+    """
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Nowhere."""
+        if resp.is_redirect:
+            resp.close()
+            raise requests.TooManyRedirects("Stripe answered with a redirect.")
+        return None
+
+
 @lru_cache(maxsize=1)
 def _http_client() -> stripe.HTTPClient:
     """One pool of connections for the whole process, so that a check does not pay for a handshake each time."""
-    session = requests.Session()
+    session = _Session()
     session.mount("https://", HTTPAdapter(pool_maxsize=CONNECTIONS_KEPT))
     session.mount("http://", HTTPAdapter(pool_maxsize=CONNECTIONS_KEPT))
-    session.max_redirects = 0  # Stripe's API does not redirect, and a redirect would carry the key elsewhere
     session.trust_env = False  # a .netrc on the machine would replace the key that we send
     session.cookies.set_policy(_NoCookies())
     return stripe.RequestsClient(timeout=(CONNECT_SECONDS, settings.STRIPE_TIMEOUT_SECONDS), session=session)

@@ -1,14 +1,16 @@
 """The one door to the partner's systems: sign a message, post it, and bring back the status of the answer alone.
 
 Nothing of the answer but its status is read, let alone kept. No redirect is followed, no proxy, `.netrc` or cookie is
-looked at, and it is over in time however slowly the other side speaks.
+looked at, and it is over in time however slowly the other side speaks, and however many of its addresses are dead.
 """
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import requests
@@ -79,10 +81,18 @@ def _code_of(trouble: Exception) -> str:
     return "no_http"
 
 
+class _Session(requests.Session):
+    """Never asks where an answer points to: requests reads the whole body of such an answer, however long it is."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Nowhere."""
+        return None
+
+
 @contextmanager
 def _session() -> Iterator[requests.Session]:
     """A session for one message, its connection closed at the end."""
-    with requests.Session() as session:
+    with _Session() as session:
         session.trust_env = False
         session.headers.clear()
         session.headers.update(
@@ -94,19 +104,30 @@ def _session() -> Iterator[requests.Session]:
 
 
 # --- An end to slow answers -------------------------------------------------------------------------------------------
-# A read time-out begins anew with each byte; only closing the connection from outside ends a trickle of them.
+# A read time-out begins anew with each byte; only closing the connection from outside ends a trickle of them. A connect
+# time-out begins anew with each address of a name, and a look-up of the name has none.
 
 
 class _Deadline:
     """Closes the connections that were opened under it when its time is over."""
 
     def __init__(self, seconds: float) -> None:
-        self.is_over = False
+        self._end_at = time.monotonic() + seconds
         self._leashes: list[socket.socket] = []
         self._lock = threading.Lock()
         self._timer = threading.Timer(seconds, self._end)
         self._timer.daemon = True
         self._timer.start()
+
+    @property
+    def left(self) -> float:
+        """How many seconds are left; less than nothing when it is over."""
+        return self._end_at - time.monotonic()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is waited for any more."""
+        return self.left <= 0
 
     def hold(self, connected: socket.socket) -> None:
         """Have this connection closed in time. A copy of the socket: TLS will make the original its own."""
@@ -117,7 +138,6 @@ class _Deadline:
 
     def _end(self) -> None:
         with self._lock:
-            self.is_over = True
             self._close()
 
     def _close(self) -> None:
@@ -147,18 +167,63 @@ def _deadline(seconds: float) -> Iterator[_Deadline]:
         deadline.let_go()
 
 
+def _connect(connection: HTTPConnection) -> socket.socket:
+    """Connect to the first address of the connection's host that answers, under the deadline of this thread."""
+    deadline: _Deadline = _here.deadline
+    trouble: OSError = TimeoutError()
+    try:
+        for family, kind, protocol, _, address in _addresses(connection._dns_host, connection.port, deadline):
+            if deadline.is_over:
+                break
+            connected = socket.socket(family, kind, protocol)
+            try:
+                connected.settimeout(max(min(CONNECT_SECONDS, deadline.left), 0.001))
+                connected.connect(address)
+            except OSError as refused:
+                connected.close()
+                trouble = refused
+            else:
+                connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                deadline.hold(connected)
+                return connected
+    except (OSError, UnicodeError) as unknown:  # no such name, or none that can be asked for
+        raise urllib3.exceptions.NewConnectionError(connection, type(unknown).__name__) from None
+    if isinstance(trouble, TimeoutError):
+        raise urllib3.exceptions.ConnectTimeoutError(connection, "timed out")
+    raise urllib3.exceptions.NewConnectionError(connection, type(trouble).__name__)
+
+
+def _addresses(host: str, port: int, deadline: _Deadline) -> list[Any]:
+    """What the name resolves to, or nothing when that takes too long.
+
+    Nothing ends a look-up from outside: it is left to a thread, which ends when the machine's resolver gives up.
+    """
+    found: SimpleQueue[list[Any] | OSError | UnicodeError] = SimpleQueue()
+
+    def look_up() -> None:
+        try:
+            found.put(socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as unknown:
+            found.put(unknown)
+
+    threading.Thread(target=look_up, name="look-up", daemon=True).start()
+    try:
+        answer = found.get(timeout=max(deadline.left, 0.0))
+    except Empty:
+        return []
+    if isinstance(answer, list):
+        return answer
+    raise answer
+
+
 class _HTTP(HTTPConnection):
     def _new_conn(self) -> socket.socket:
-        connected = super()._new_conn()
-        _here.deadline.hold(connected)
-        return connected
+        return _connect(self)
 
 
 class _HTTPS(HTTPSConnection):
     def _new_conn(self) -> socket.socket:
-        connected = super()._new_conn()
-        _here.deadline.hold(connected)
-        return connected
+        return _connect(self)
 
 
 class _HTTPPool(urllib3.HTTPConnectionPool):

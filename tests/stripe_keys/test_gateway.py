@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import stripe
+from pytest_django import Settings
 
 from stripe_keys import app_answers, catalogue, gateway, permissions
 from stripe_keys.answers import Answer, Finding
@@ -13,6 +15,7 @@ from stripe_keys.gateway import StripeRefused
 from stripe_keys.secret import Secret
 from tests.people import a_restricted_key
 from tests.stripe_keys.keys import AtStripe, StripeKey
+from tests.stripe_keys.raw_server import RawServer
 
 
 @pytest.fixture
@@ -210,3 +213,20 @@ def test_install_list_tells_installed_from_gone(
 ) -> None:
     assert gateway.is_installed(key.account, livemode=False)
     assert not gateway.is_installed(at_stripe.admin.create_account(), livemode=False)
+
+
+def test_the_sdks_client_does_not_read_the_body_of_a_redirect(settings: Settings) -> None:
+    settings.STRIPE_TIMEOUT_SECONDS = 2.0
+    with RawServer() as server:
+        server.answers(
+            "/v1/account", b"HTTP/1.1 302 Found\r\nLocation: /v1/x\r\nContent-Length: 9000\r\n\r\nX"
+        )
+        settings.STRIPE_API_BASE = server.address
+        gateway.forget_connections()
+        client = gateway.client_for(Secret(a_restricted_key()))
+
+        with pytest.raises(stripe.APIConnectionError) as refusal:
+            client.v1.accounts.retrieve_current()
+
+    assert "TooManyRedirects" in str(refusal.value)
+    assert len(server.heads) == 1

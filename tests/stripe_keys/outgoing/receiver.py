@@ -38,7 +38,7 @@ class Receiver:
     port: int = 0
     secret: str = field(default_factory=a_secret)
     answers: list[int | str] = field(default_factory=list)
-    """Taken one by one, the last one for ever: a status, `trickle` or `hang`."""
+    """Taken one by one, the last one for ever: a status, `trickle`, `hang`, `endless` or `astray`."""
     arrivals: list[Arrival] = field(default_factory=list)
     most_at_once: int = 0
     released: threading.Event = field(default_factory=threading.Event)
@@ -110,6 +110,14 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if answer == "hang":
             receiver.released.wait(20)
+            return
+        if answer == "endless":
+            self.wfile.write(b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\n\r\n")
+            while not receiver.released.wait(0.01):
+                self.wfile.write(b"X" * 1000)
+            return
+        if answer == "astray":
+            self.wfile.write(b"HTTP/1.1 302 Found\r\nLocation: http://[\r\nContent-Length: 0\r\n\r\n")
             return
         self.send_response(int(answer))
         if 300 <= int(answer) < 400:
