@@ -42,7 +42,7 @@ def kept_key_ids(accounts: Iterable[tuple[str, bool]]) -> set[str]:
     return {key_id for account, livemode, key_id in rows if key_id and (account, livemode) in asked}
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def key_rotated(
     *,
     stripe_account_id: str,
@@ -79,7 +79,7 @@ def key_rotated(
     return sum(key.stripe_key_id == stripe_key_id for key in keys)
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def key_will_end(
     *, stripe_account_id: str, livemode: bool, stripe_key_id: str, expires_at: datetime | None, now: datetime
 ) -> int:
@@ -90,9 +90,13 @@ def key_will_end(
     Returns:
         How many of our keys this concerned.
     """
+    return _note_end(_kept_keys(stripe_account_id, livemode, stripe_key_id), stripe_key_id, expires_at)
+
+
+def _note_end(kept: list[RestrictedKey], stripe_key_id: str, expires_at: datetime | None) -> int:
     keys = [
         key
-        for key in _kept_keys(stripe_account_id, livemode, stripe_key_id)
+        for key in kept
         if key.stripe_key_id == stripe_key_id and key.expires_at != expires_at
         if expires_at is not None or key.rotated_at is None
     ]
@@ -109,7 +113,7 @@ def key_will_end(
     return len(keys)
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def key_expired(*, stripe_account_id: str, livemode: bool, stripe_key_id: str, now: datetime) -> int:
     """Stripe ended a key: confirm it with the key itself. Returns how many of our keys this concerned."""
     keys = _kept_keys(stripe_account_id, livemode, stripe_key_id)
@@ -120,16 +124,28 @@ def key_expired(*, stripe_account_id: str, livemode: bool, stripe_key_id: str, n
     return len(keys)
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def key_changed(
-    *, stripe_account_id: str, livemode: bool, stripe_key_id: str, what: str, new_rights: bool, now: datetime
+    *,
+    stripe_account_id: str,
+    livemode: bool,
+    stripe_key_id: str,
+    what: str,
+    new_rights: bool,
+    now: datetime,
+    is_end_known: bool = False,
+    expires_at: datetime | None = None,
 ) -> int:
     """Stripe changed a key (`what`, a sentence for its history), maybe giving it `new_rights`: look again.
+
+    Where its end is known, that is noted first, as by `key_will_end`.
 
     Returns:
         How many of our keys this concerned.
     """
     keys = _kept_keys(stripe_account_id, livemode, stripe_key_id)
+    if is_end_known:
+        _note_end(keys, stripe_key_id, expires_at)
     for key in keys:
         if key.stripe_key_id == stripe_key_id:
             lifecycle.record(key, actor="Stripe", reason=what)
@@ -139,7 +155,7 @@ def key_changed(
     return len(keys)
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def account_changed(*, stripe_account_id: str, livemode: bool, now: datetime) -> int:
     """Something changed at an account and Stripe did not tell us which key: look at all of them. Returns how many."""
     keys = RestrictedKey.objects.kept().locked_in_turn()

@@ -111,17 +111,9 @@ def key_changed(told: Told) -> Plan:
     kind = told.event.type.rpartition(".")[2]
     what: dict[str, Any] = {"what": _CHANGES[kind], "new_rights": kind == "permissions_updated"}
     key: dict[str, Any] = {**told.whose, "stripe_key_id": told.named.key_id}
-    do = partial(reports.key_changed, **key, **what)
     if told.named.is_end_known:
-        do = partial(_changed_and_will_end, key=key, expires_at=told.named.ends_at, **what)
-    return _about_key(told, do)
-
-
-def _changed_and_will_end(
-    *, key: dict[str, Any], expires_at: datetime | None, now: datetime, **what: Any
-) -> int:
-    reports.key_will_end(**key, expires_at=expires_at, now=now)
-    return reports.key_changed(**key, now=now, **what)
+        what |= {"is_end_known": True, "expires_at": told.named.ends_at}
+    return _about_key(told, partial(reports.key_changed, **key, **what))
 
 
 def key_rotated(told: Told) -> Plan:

@@ -83,7 +83,7 @@ def _taken_along(head: EventNotification, *, livemode: bool) -> list[EventNotifi
     Raises:
         app_pace.NotNow: not even about `head`; what else is due in its lane has been put off.
     """
-    wanted = LARGEST_BUNDLE if head.attempts == 1 else 1
+    wanted = LARGEST_BUNDLE if head.attempts == 1 and head.is_followed else 1
     alike = {"type": list(KEY_TYPES), "livemode": [livemode]}
     if not gateway.can_ask_as_app(livemode=livemode):
         return bundles.take_along(head, limit=wanted - 1, **alike)

@@ -75,7 +75,10 @@ _CLAIM = """
             secs => (CAST(%(waits)s AS float8[]))[least(t.attempts, cardinality(CAST(%(waits)s AS float8[])))]
         ) ELSE t.due_at END
     FROM picked WHERE t.id = picked.id
-    RETURNING {columns}"""
+    RETURNING {columns}, EXISTS (
+        SELECT FROM {table} next WHERE next.state = 'waiting' AND next.lane = t.lane
+          AND next.due_at <= statement_timestamp() AND next.id <> t.id
+    ) AS is_followed"""
 
 _IS_DUE = """
     SELECT FROM {table} WHERE state = 'waiting' AND lane = %(lane)s AND due_at <= statement_timestamp()

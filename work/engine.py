@@ -58,7 +58,9 @@ RowT = TypeVar("RowT", bound=DueRow)
 _CONTESTED_TRIES = 5
 _OUTAGE_PAUSE_SECONDS = 1.0
 _TURN_SECONDS = 1.0  # a lane with ten thousand rows lets the others have theirs
-_MORE_HANDS = threading.BoundedSemaphore(7)  # for the whole process: each needs a database connection
+_MORE_HANDS = threading.BoundedSemaphore(
+    15
+)  # for the whole process: at work each needs a database connection
 
 
 def claim(queue: Queue[RowT] | str, lane: str | None = None, limit: int = 1) -> list[RowT]:

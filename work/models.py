@@ -68,6 +68,9 @@ class DueRow(models.Model):
             ),
         ]
 
+    is_followed = True
+    """Whether others of its lane were due at the moment of the claim; True where that is not known."""
+
     def last_words(self) -> dict[str, Any]:
         """Fields of its own that are written together with its good end."""
         return {}

@@ -25,14 +25,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure; the exit code: 1 when a delivery was refused or lost."""
     parser = argparse.ArgumentParser(prog="bench.webhooks")
     parser.add_argument("--quick", action="store_true", help="little of everything: whether it works at all")
-    sizes = QUICK if parser.parse_args(arguments).quick else FULL
+    parser.add_argument(
+        "--drain", action="store_true", help="how fast workers process what lies there, alone"
+    )
+    wanted = parser.parse_args(arguments)
+    sizes = QUICK if wanted.quick else FULL
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # it takes minutes, and may be cut off
     try:
         with ThrowAwayServers(environment={}, runs=LOCAL / "bench", durable=True, memory="256MB") as servers:
             _set_environment(servers)
-            return _measure(sizes, servers)
+            return _measure(sizes, servers, only_drain=wanted.drain)
     except StackError as problem:
         print(problem, file=sys.stderr)
     except KeyboardInterrupt:
@@ -54,11 +58,11 @@ def _set_environment(servers: ThrowAwayServers) -> None:
         os.environ[name] = value
 
 
-def _measure(sizes: Sizes, servers: ThrowAwayServers) -> int:
+def _measure(sizes: Sizes, servers: ThrowAwayServers, *, only_drain: bool) -> int:
     django.setup()
-    from bench.webhooks.report import run
+    from bench.webhooks import report
 
-    return run(sizes, servers)
+    return report.run_drain(sizes, servers) if only_drain else report.run(sizes, servers)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,10 @@
 
 import signal
 from contextlib import ExitStack
+from pathlib import Path
 from statistics import median
 
+from django.core.management import call_command
 from django.db import connection, connections
 
 from bench.vault import machine
@@ -33,8 +35,7 @@ def run(sizes: Sizes, servers: ThrowAwayServers) -> int:
         found = measure(doors, sizes, servers)
         _print_rates(found, sizes)
         queries = _statements(doors, sizes, servers)
-        drained = draining.measure(doors[0], sizes, servers.folder)
-        _print_drained(drained)
+        drain(doors[0], sizes, servers)
         durable, sent = _survivors(doors[0], sizes, servers)
     ours = found.intakes[OURS]
     print(
@@ -42,6 +43,16 @@ def run(sizes: Sizes, servers: ThrowAwayServers) -> int:
         f" vs_djstripe={found.times(DJSTRIPE):.1f} p99_ms={ours.p99 * 1000:.0f}"
         f" queries_per_event={queries:.2f} durable={durable}/{sent}"
     )
+    return 0
+
+
+def run_drain(sizes: Sizes, servers: ThrowAwayServers) -> int:
+    """The drain alone."""
+    call_command("migrate", interactive=False, verbosity=0)
+    print(machine.described())
+    ours = kinds(Path(), "")[0]
+    with Door.opened(ours, servers.folder) as door:
+        drain(door, sizes, servers)
     return 0
 
 
@@ -72,12 +83,30 @@ def _statements(doors: list[Door], sizes: Sizes, servers: ThrowAwayServers) -> f
     return counted[OURS]
 
 
-def _print_drained(drained: draining.Drained) -> None:
+def drain(door: Door, sizes: Sizes, servers: ThrowAwayServers) -> None:
+    """Measure and print how fast backlogs of several shapes are worked off, and what Stripe's limit makes of it."""
     print(
-        f"\nThin notifications, Stripe answering after {draining.LATENCY_SECONDS * 1000:.0f} ms, {draining.WORKERS}"
-        f" workers: {drained.in_per_second:.0f} per second taken in; outcomes {drained.outcomes}"
+        f"\nThin notifications worked off by {draining.WORKERS} worker processes (one per core), Stripe answering after"
+        f" {draining.LATENCY_SECONDS * 1000:.0f} ms, its limit for the app's key lifted:\n"
     )
-    print(f"drain_per_s={drained.out_per_second:.0f}")
+    rates = []
+    for backlog in sizes.backlogs:
+        beside = draining.measure(door, backlog, servers.folder)
+        alone = draining.measure(door, backlog, servers.folder, with_checks=False)
+        rates.append(f"{beside.out_per_second:.0f} ({backlog.of_each} per account)")
+        share = 1 - min(alone.cpu / beside.cpu, 1)
+        print(
+            f"  {backlog.of_each:3} per account: {beside.out_per_second:5.0f}/s, {beside.cpu * 1000:5.2f} ms of CPU"
+            f" each in the workers, beside {beside.checks} checks of keys, which took {share:.0%} of it;"
+            f" {alone.out_per_second:5.0f}/s, {alone.cpu * 1000:5.2f} ms, with those held back."
+            f" Taken in at {beside.in_per_second:.0f}/s; {beside.outcomes}"
+        )
+    print(f"drain_per_s={', '.join(rates)}")
+    limited = draining.measure(door, sizes.limited, servers.folder, limit=draining.LIMIT_OF_LIVE_MODE)
+    print(
+        f"drain_per_s_within_stripes_limit={limited.out_per_second:.0f} (STRIPE_RATE_LIVE as it is by default,"
+        f" {limited.backlog.of_each} per account)"
+    )
 
 
 def _survivors(door: Door, sizes: Sizes, servers: ThrowAwayServers) -> tuple[int, int]:
