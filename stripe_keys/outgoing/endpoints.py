@@ -6,14 +6,20 @@ import ipaddress
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address
 from urllib.parse import SplitResult, urlsplit
 
 from django.conf import settings
 
 MOST_ENDPOINTS = 8
-_SHORTEST_SECRET_BYTES = 24  # Standard Webhooks: "between 24 bytes (192 bits) and 64 bytes"
+_SECRET_BYTES = range(24, 64 + 1)  # Standard Webhooks: "between 24 bytes (192 bits) and 64 bytes"
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,23}", re.ASCII)
 _ADDRESS = re.compile(r"[!-~]{8,500}", re.ASCII)
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+# The last label begins with a letter: what ends in a number is another way to write an address (127.1, 0x7f000001).
+_HOST_NAME = re.compile(rf"(?=.{{1,253}}\Z)(?:{_LABEL}\.)*(?=[a-z]){_LABEL}", re.ASCII)
+_THIS_NETWORK = ipaddress.ip_network("0.0.0.0/8")
+_HOME = re.compile(r"(?:.+\.)?localhost|localhost\.localdomain|ip6-(?:localhost|loopback)")
 
 
 class Unfit(Exception):
@@ -97,6 +103,11 @@ def read_address(entry: str) -> tuple[str, str]:
         raise Unfit(f"the address of {name!r} cannot be read.") from None
     if "@" in parts.netloc or parts.fragment or not parts.hostname:
         raise Unfit(f"the address of {name!r} has a user name, a fragment or no host.")
+    is_of_the_future = (
+        "[" in parts.netloc and ":" not in parts.hostname
+    )  # [v1.a]: RFC 3986 leaves room for more
+    if is_of_the_future or parts.port == 0 or not _can_be_sent_to(parts.hostname):
+        raise Unfit(f"the host or port of {name!r} is none that can be sent to, or is not written plainly.")
     if not _is_safe(parts):
         raise Unfit(f"the address of {name!r} is not https, or is this very machine in production.")
     return name, url
@@ -104,24 +115,42 @@ def read_address(entry: str) -> tuple[str, str]:
 
 def _is_safe(parts: SplitResult) -> bool:
     """Whether it is https and elsewhere; outside production also http, or https, to this machine itself."""
-    at_home = _is_loopback(parts.hostname or "")
+    at_home = _is_home(parts.hostname or "")
     if settings.SITE_ENVIRONMENT == "production":
         return parts.scheme == "https" and not at_home
     return parts.scheme == "https" or (parts.scheme == "http" and at_home)
 
 
-def _is_loopback(host: str) -> bool:
+def _can_be_sent_to(host: str) -> bool:
+    """Whether it is a host name, or an address of one host that others can reach; private ones may be meant."""
+    address = _address_in(host)
+    if address is None:
+        return _HOST_NAME.fullmatch(host) is not None
+    if address.is_loopback:
+        return True
+    is_of_no_host = address.is_link_local or address.is_multicast or address.is_reserved
+    return not is_of_no_host and address not in _THIS_NETWORK and not address.is_unspecified
+
+
+def _is_home(host: str) -> bool:
+    address = _address_in(host)
+    return _HOME.fullmatch(host) is not None if address is None else address.is_loopback
+
+
+def _address_in(host: str) -> IPv4Address | IPv6Address | None:
+    """The address that is written there in the usual way; an IPv4 address in the clothes of IPv6 is undressed."""
     try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
     except ValueError:
-        return False
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def read_secret(entry: str) -> tuple[str, str]:
     """The name and the secret of `name:whsec_…`.
 
     Raises:
-        Unfit: it is not of that form, or the secret is no base64 of 24 bytes or more.
+        Unfit: it is not of that form, or the secret is no base64 of 24 to 64 bytes.
     """
     name, _, secret = entry.strip().partition(":")
     if not _NAME.fullmatch(name) or not secret.startswith("whsec_"):
@@ -131,8 +160,8 @@ def read_secret(entry: str) -> tuple[str, str]:
         decoded = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
     except (binascii.Error, ValueError):
         decoded = b""
-    if len(decoded) < _SHORTEST_SECRET_BYTES or len(set(decoded)) == 1:
-        raise Unfit(f"the secret of {name!r} is not base64 of {_SHORTEST_SECRET_BYTES} random bytes or more.")
+    if len(decoded) not in _SECRET_BYTES or len(set(decoded)) == 1:
+        raise Unfit(f"the secret of {name!r} is not base64 of 24 to 64 random bytes.")
     return name, secret
 
 
