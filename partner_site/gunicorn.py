@@ -33,3 +33,6 @@ loglevel = "info"
 
 # In memory where that is possible: a full disk must not make a healthy worker look dead.
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108, PTH112
+
+# It would lie in the home directory, where this process need not be able to write, and nobody here gives it commands.
+control_socket_disable = True

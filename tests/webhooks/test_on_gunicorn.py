@@ -40,9 +40,20 @@ def impatient(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def port(transactional_db: None, signing_secret: str, log: Path, impatient: Path) -> Iterator[int]:
+def home(tmp_path: Path) -> Path:
+    """The home directory of whoever serves."""
+    made = tmp_path / "home"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def port(
+    transactional_db: None, signing_secret: str, log: Path, impatient: Path, home: Path
+) -> Iterator[int]:
     """The port of a gunicorn that serves this site with the tests' database."""
     env = production.environment(
+        HOME=str(home),
         SITE_ENVIRONMENT="test",
         SITE_URL="http://127.0.0.1:8000",
         STRIPE_WEBHOOK_SECRETS=f"events:{signing_secret}",
@@ -85,7 +96,7 @@ def answer(
         return int(link.makefile("rb").readline().split()[1])
 
 
-def test_odd_lengths_are_refused_and_a_good_delivery_is_taken(port: int) -> None:
+def test_odd_lengths_are_refused_and_a_good_delivery_is_taken(port: int, home: Path) -> None:
     body = encoded(a_notification())
     signed = f"Stripe-Signature: {header_for(body)}"
     chunk = f"{len(body):x}\r\n".encode() + body + b"\r\n0\r\n\r\n"
@@ -100,6 +111,7 @@ def test_odd_lengths_are_refused_and_a_good_delivery_is_taken(port: int) -> None
 
     assert answer(port, signed, f"Content-Length: {len(body)}", body=body, path="/webhooks/stripe") == 200
     assert EventNotification.objects.count() == 1
+    assert list(home.rglob("*")) == []
 
 
 def test_sender_who_takes_for_ever_is_cut_off(port: int) -> None:
