@@ -11,8 +11,7 @@ from prometheus_client.core import Metric
 
 from partner_site.gauges import gauge
 from webhooks.models import ConflictingDelivery, EventNotification, EventReplay
-from work import claims
-from work.models import DueRow
+from work.models import LOST, DueRow
 
 _AN_HOUR = timedelta(hours=1)
 _A_DAY = timedelta(days=1)
@@ -29,7 +28,7 @@ def families(now: datetime) -> Iterator[Metric]:
         ),
         "events_set_aside": (
             "Events whose worker died with them more than once, and that are tried apart.",
-            EventNotification.objects.filter(state=DueRow.State.WAITING, problem=claims.LOST),
+            EventNotification.objects.filter(state=DueRow.State.WAITING, problem=LOST),
         ),
         "events_conflicting_last_day": (
             "Other contents under a known event's id, in the last 24 hours.",

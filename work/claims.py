@@ -5,11 +5,9 @@ from typing import Any
 
 from django.db import connection
 
-from work.models import DueRow, WorkerHeartbeat
+from work.models import LOST, DueRow, WorkerHeartbeat
 from work.queues import Queue
 
-# The `problem` of a suspect: its worker has died with it, and more than once. It may be what killed it.
-LOST = "WorkerLost"
 _LOST_TIMES = 2
 _WAITS_KNOWN = 16
 
@@ -40,7 +38,7 @@ _HEADS = """
         WHERE t.state = 'claimed' AND t.lease_until <= statement_timestamp() {only_lane}
     )"""
 
-# Suspects of every lane. They are few, and no index is kept for them.
+# Suspects of every lane, by an index of their own.
 _SUSPECTS = """
     heads (id, lane, priority, ready_at) AS (
         SELECT t.id, t.lane, t.priority, t.due_at FROM {table} t
@@ -85,8 +83,7 @@ _IS_DUE = """
       AND problem <> %(suspect)s
     LIMIT 1"""
 
-_SUSPECT_IS_DUE = """
-    SELECT FROM {table} WHERE state = 'waiting' AND problem = %(suspect)s AND due_at <= statement_timestamp() LIMIT 1"""
+_SUSPECT_IS_DUE = f"WITH {_SUSPECTS} SELECT FROM heads LIMIT 1"
 
 _WAITING = """
     SELECT lane, priority, EXTRACT(EPOCH FROM statement_timestamp() - ready_at)::float8
@@ -179,7 +176,7 @@ def is_due(queue: Queue[Any], lane: str) -> bool:
 
 
 def has_suspects(queue: Queue[Any]) -> bool:
-    """Whether a suspect is due in any lane."""
+    """Whether a suspect is due in a lane where nobody is at work."""
     return _is_there(queue, _SUSPECT_IS_DUE)
 
 

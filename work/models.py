@@ -6,6 +6,9 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+# The `problem` of a suspect: its worker has died with it, and more than once. It may be what killed it.
+LOST = "WorkerLost"
+
 
 class DueRow(models.Model):
     """A piece of work that is due at a moment; the row itself is the queue entry.
@@ -65,6 +68,11 @@ class DueRow(models.Model):
                 fields=["lane", "priority", "due_at", "id"],
                 condition=Q(state="waiting"),
                 name="%(app_label)s_%(class)s_w",
+            ),
+            models.Index(
+                fields=["due_at"],
+                condition=Q(state="waiting", problem=LOST),
+                name="%(app_label)s_%(class)s_s",
             ),
         ]
 

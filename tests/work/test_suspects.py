@@ -4,7 +4,9 @@ import threading
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.db.models.functions import Now
+from django.test.utils import CaptureQueriesContext
 
 from tests.waiting import eventually
 from tests.work.conftest import COMMITTING
@@ -77,6 +79,21 @@ def test_suspect_waits_while_another_row_of_its_lane_is_in_hand(errands: "Queue[
     let_wait_end(suspect)
 
     assert claims.claim_suspect(errands, claimed_by="me") is None
+    assert not claims.has_suspects(errands)
+
+
+def test_suspects_are_found_by_an_index(errands: "Queue[Errand]") -> None:
+    Errand.objects.bulk_create([Errand(lane=f"lane {n % 500}") for n in range(3000)])
+    Errand.objects.bulk_create([Errand(lane=f"lane {n}", problem="WorkerLost") for n in range(3)])
+    with CaptureQueriesContext(connection) as asked:
+        assert claims.has_suspects(errands)
+        assert claims.claim_suspect(errands, claimed_by="me") is not None
+
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE errands_errand")
+        for each in asked.captured_queries:
+            cursor.execute(f"EXPLAIN {each['sql']}")
+            assert "errands_errand_s " in str(cursor.fetchall())
 
 
 def test_suspect_lost_up_to_the_ceiling_is_buried(errands: "Queue[Errand]") -> None:
