@@ -41,7 +41,7 @@ _TAKE_UP = """
             ON stripe_account_id = known.account AND livemode = known.mode
         WHERE outcome = 'parked' AND state = 'done' AND (
             outcome_note <> %(for_key)s OR stripe_key_id = ANY(%(keys)s)
-            OR coalesce(stripe_created_at, created_at) < statement_timestamp() - %(longest)s
+            OR least(stripe_created_at, created_at) < statement_timestamp() - %(longest)s
         )
         LIMIT %(limit)s FOR UPDATE SKIP LOCKED
     ) early

@@ -134,7 +134,7 @@ def _told(event: EventNotification, named: Named | None = None) -> Told:
         event=event,
         stripe_account_id=event.stripe_account_id,
         livemode=bool(event.livemode),
-        reported_at=event.stripe_created_at or event.created_at,
+        reported_at=event.reported_at,
         body=asking.body_of(event) if named is None else {},  # what Stripe has shown says more
         named=named or Named(),
     )

@@ -163,7 +163,8 @@ def _moment(value: object) -> datetime | None:
             moment = datetime.fromtimestamp(value, UTC)
         else:
             moment = datetime.fromisoformat(value if isinstance(value, str) else "")
+        # In UTC, as PostgreSQL takes no offset of sixteen hours or with a part of a second.
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError, OSError):
         return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return moment if _EARLIEST < moment < _LATEST else None

@@ -3,6 +3,7 @@
 import logging
 
 from django.contrib.auth.decorators import login_not_required
+from django.db import DataError
 from django.db import Error as DatabaseTrouble
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.utils import timezone
@@ -35,7 +36,7 @@ def receive(request: HttpRequest) -> HttpResponse:
         claim = _claim(request)
         body = _body(request, length)
         secret_name = _verified(claim, body)
-        inbox.store(_read(body, secret_name), body, secret_name=secret_name)
+        _keep(_read(body, secret_name), body, secret_name)
     except Refused as refusal:
         log.info("a delivery was refused: %s", refusal)
         return _answer(refusal.status)
@@ -90,6 +91,16 @@ def _verified(claim: signature.Claim, body: bytes) -> str:
         return signature.secret_that_signed(claim, body)
     except signature.BadSignature as problem:
         raise Refused(400, str(problem)) from None
+
+
+def _keep(read: reading.Reading, body: bytes, secret_name: str) -> None:
+    """Store it. What PostgreSQL refuses to hold it will refuse for ever, so that Stripe need not try again."""
+    try:
+        inbox.store(read, body, secret_name=secret_name)
+    except DataError:
+        log.error("event %s cannot be kept: DataError", read.event_id)  # noqa: TRY400 # no outside text
+        oddities.tell_of_unusable("the database cannot hold what it says", secret_name=secret_name)
+        raise Refused(400, "cannot be kept") from None
 
 
 def _read(body: bytes, secret_name: str) -> reading.Reading:

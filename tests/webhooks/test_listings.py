@@ -113,6 +113,33 @@ def test_first_page_asks_for_our_types_since_an_hour_before_the_cursor_within_th
     assert 29.9 < since.total_seconds() / 86400 < 30
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"created": "2026-11-21T10:00:00+23:59"},
+        {"created": "9999-12-31T23:59:59-23:59"},
+        {"created": 1e300},
+        {"reason": "\x00\ud800"},
+        {"\x00\udfff": {"\ud800": "\x00"}},
+        {"reason": 10**4000},
+        {"context": "\x00\ud800"},
+        {"id": "evt_\x00"},
+        {"type": "\ud800"},
+    ],
+    ids=lambda change: ascii(change)[:40],
+)
+def test_odd_event_in_a_list_does_not_hold_up_the_search(
+    scripted: ScriptedStripe, account: str, change: dict[str, object]
+) -> None:
+    after = listed(account)
+    scripted.answer = lambda _: page(listed(account, **change), after)
+
+    run = search()
+
+    assert (run.state, run.accounts_failed) == ("done", 0)
+    assert after["id"] in set(EventNotification.objects.values_list("event_id", flat=True))
+
+
 def test_endless_list_is_left(
     scripted: ScriptedStripe, account: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

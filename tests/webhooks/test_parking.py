@@ -165,8 +165,9 @@ def test_rotated_key_that_is_brought_afterwards_is_told_too(
     assert key.is_expiring
 
 
+@pytest.mark.parametrize("moment", ["stripe_created_at", "created_at"])
 def test_rotation_of_a_key_that_never_came_is_nothing_of_ours_at_last(
-    ada: User, at_stripe: AtStripe, arrivals: Arrivals
+    ada: User, at_stripe: AtStripe, arrivals: Arrivals, moment: str
 ) -> None:
     theirs = at_stripe.bound_key(ada)
     checked(paste(ada, theirs.token))
@@ -175,7 +176,7 @@ def test_rotation_of_a_key_that_never_came_is_nothing_of_ours_at_last(
     assert (state_of(event)[1], parking.take_up()) == ("parked", 0)
 
     long_ago = timezone.now() - timedelta(days=9)
-    EventNotification.objects.filter(pk=event.pk).update(stripe_created_at=long_ago)
+    EventNotification.objects.filter(pk=event.pk).update(**{moment: long_ago})
     assert parking.take_up() == 1
     engine.drain("events")
 

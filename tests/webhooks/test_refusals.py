@@ -3,9 +3,11 @@
 import gzip
 import io
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 from pytest_django import Settings
 
@@ -26,6 +28,17 @@ from tests.webhooks.deliveries import (
 from webhooks.models import EventNotification
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def narrow_table(transactional_db: None) -> Iterator[None]:
+    """A table that holds no secret's name of more than three letters."""
+    change = "ALTER TABLE webhooks_eventnotification ALTER COLUMN secret_name TYPE varchar({})"
+    with connection.cursor() as cursor:
+        cursor.execute(change.format(3))
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute(change.format(60))
 
 
 def deliver_with_moment(moment: str) -> int:
@@ -212,6 +225,17 @@ def test_signed_body_that_is_no_event_is_refused_and_somebody_is_told(
     assert (answer.status_code, answer.content) == (400, b"")
     assert "a signed body is not an event" in caplog.text
     assert "body is no event" in Notice.objects.get().body
+    assert not EventNotification.objects.exists()
+
+
+def test_what_the_database_will_never_hold_is_refused_for_good_and_somebody_is_told(
+    narrow_table: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = deliver_event(a_notification())
+
+    assert answer.status_code == 400
+    assert "cannot be kept" in caplog.text
+    assert "database cannot hold" in Notice.objects.get().body
     assert not EventNotification.objects.exists()
 
 

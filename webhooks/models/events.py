@@ -1,11 +1,14 @@
 """What Stripe has told us: one row per event, from the moment its signature was verified."""
 
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Q
 
 from work.models import DueRow
+
+CLOCKS_DIFFER_BY = timedelta(minutes=1)
 
 
 class EventNotification(DueRow):
@@ -99,6 +102,15 @@ class EventNotification(DueRow):
 
     def __str__(self) -> str:
         return f"{self.type} ({self.event_id})"
+
+    @property
+    def reported_at(self) -> datetime:
+        """When it happened, as far as Stripe says so: no later than it reached us, but for what clocks may differ by.
+
+        A moment of the future would make whatever is reported after it look outdated.
+        """
+        made = self.stripe_created_at or self.created_at
+        return made if made <= self.created_at + CLOCKS_DIFFER_BY else self.created_at
 
     def last_words(self) -> dict[str, Any]:
         """What became of it is written with its good end."""
