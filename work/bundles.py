@@ -13,8 +13,7 @@ from django.db import connection
 from django.db.models import F
 from django.db.models.functions import Now
 
-from work import claims
-from work.models import DueRow
+from work.models import LOST, DueRow
 
 RowT = TypeVar("RowT", bound=DueRow)
 PUT_OFF = 1000
@@ -123,7 +122,7 @@ def put_off(head: DueRow, *, delay: timedelta, problem: str, spacing: timedelta 
         "spacing": spacing,
         "problem": problem[:300],
         "limit": PUT_OFF,
-        "suspect": claims.LOST,
+        "suspect": LOST,
     }
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
