@@ -8,6 +8,9 @@ from typing import Any
 from stripe_keys.wire import Reply
 
 _REFUSALS = (400, 401, 403, 404)
+# The statuses of an install. A failed uninstall leaves the app there; one that began, or never arrived, proves nothing.
+INSTALLED = frozenset({"installed", "installing", "uninstall_failed"})
+NOT_INSTALLED = frozenset({"install_failed", "uninstalling"})
 
 
 class StripeUnavailable(Exception):
@@ -68,6 +71,20 @@ def _object_in(text: bytes) -> dict[str, Any] | None:
 def _code_in(body: dict[str, Any] | None) -> object:
     error = body.get("error") if body else None
     return error.get("code") if isinstance(error, dict) else None
+
+
+def rows_in(body: dict[str, Any]) -> list[dict[str, Any]] | None:
+    """The rows of a list; None where it is no whole one, from which nothing follows.
+
+    What a list lacks ends installs, so one that names an error, holds what is no object, or has more and shows
+    nothing is no answer.
+    """
+    rows, has_more = body.get("data"), body.get("has_more", False)
+    if body.get("error") is not None or not isinstance(rows, list) or not isinstance(has_more, bool):
+        return None
+    if (has_more and not rows) or not all(isinstance(row, dict) for row in rows):
+        return None
+    return rows
 
 
 def event_in(body: dict[str, Any], event_id: str) -> FetchedEvent | StripeUnavailable:

@@ -241,8 +241,8 @@ def fetch_facts_of_keys(
     ]
 
 
-def is_installed(stripe_account_id: str, *, livemode: bool) -> bool:
-    """Whether the App Installs API shows our app on that account in that mode.
+def is_installed(stripe_account_id: str, *, livemode: bool) -> bool | None:
+    """Whether the App Installs API shows our app on that account in that mode; None where its answer does not say.
 
     Source: https://docs.stripe.com/api/apps/installs.
 
@@ -253,7 +253,13 @@ def is_installed(stripe_account_id: str, *, livemode: bool) -> bool:
         raise StripeRefused("STRIPE_APP_OBJECT_ID is not configured.")
     query = urlencode({"account": stripe_account_id, "app": settings.STRIPE_APP_OBJECT_ID, "limit": 10})
     body = _ask_as_app(f"/v1/apps/installs?{query}", livemode=livemode)
-    rows = body.get("data")
-    if not isinstance(rows, list):
+    rows = app_answers.rows_in(body)
+    if rows is None:
         raise StripeUnavailable("Stripe's answer was not a list.")
-    return any(isinstance(row, dict) and row.get("status") in ("installed", "installing") for row in rows)
+    asked = {"account": stripe_account_id, "app": settings.STRIPE_APP_OBJECT_ID, "livemode": livemode}
+    named = [row for row in rows if asked == {name: row.get(name, asked[name]) for name in asked}]
+    statuses = {str(row.get("status")) for row in named}
+    if statuses & app_answers.INSTALLED:
+        return True
+    is_unclear = len(named) < len(rows) or body.get("has_more") or statuses - app_answers.NOT_INSTALLED
+    return None if is_unclear else False

@@ -13,7 +13,8 @@ from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
 
-from stripe_keys import gateway
+from stripe_keys import app_answers, gateway
+from stripe_keys.answers import ACCOUNT_ID
 
 log = logging.getLogger(__name__)
 AT_ONCE = 100
@@ -111,8 +112,10 @@ def _page_of_installs(answer: dict[str, Any] | Exception) -> Page:
     rows, trouble = _rows(answer)
     if isinstance(answer, Exception) or rows is None:
         return trouble
-    found = tuple(_members(row, _INSTALL_MEMBERS) for row in rows)
-    if answer.get("has_more") is not True or not found:
+    if app_answers.rows_in(answer) is None:
+        return Page(problem="no_answer", is_answer=False)
+    found = tuple(_install(row) for row in rows)
+    if not answer.get("has_more"):
         return Page(found)
     last = found[-1].get("id")
     if not isinstance(last, str) or not _ID.fullmatch(last):
@@ -134,6 +137,13 @@ def _rows(answer: dict[str, Any] | Exception) -> tuple[list[dict[str, Any]] | No
 def _members(row: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
     """Plain values only: none of these members is an object or a list."""
     return {name: row[name] for name in names if isinstance(row.get(name), str | bool | int)}
+
+
+def _install(row: dict[str, Any]) -> dict[str, Any]:
+    install = _members(row, _INSTALL_MEMBERS)
+    if not ACCOUNT_ID.fullmatch(str(install.get("account"))):
+        install.pop("account", None)
+    return install
 
 
 def _event(row: dict[str, Any]) -> dict[str, Any]:

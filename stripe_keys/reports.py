@@ -175,7 +175,7 @@ def _kept_keys(stripe_account_id: str, livemode: bool, stripe_key_id: str) -> li
 
 
 def installed_at_stripe(stripe_account_id: str, *, livemode: bool) -> bool | None:
-    """Whether Stripe shows our app on that account now; None where we cannot ask.
+    """Whether Stripe shows our app on that account now; None where we cannot ask, or its answer does not say.
 
     Raises:
         StripeUnavailable: Stripe did not answer this time.

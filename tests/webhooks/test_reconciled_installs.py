@@ -46,12 +46,14 @@ def test_unnoticed_uninstall_ends_the_install_and_its_key(ada: User, at_stripe: 
     assert key.status == RestrictedKey.Status.REMOVED
 
 
-def test_the_only_install_ends_if_stripe_has_shown_it_before(ada: User, at_stripe: AtStripe) -> None:
+def test_the_only_install_does_not_end_because_a_list_lacks_it(ada: User, at_stripe: AtStripe) -> None:
     account = an_account(ada, at_stripe)
     search(**INSTALLS)
     uninstall(at_stripe, account)
 
-    assert search(**INSTALLS).installs_mended == 1
+    assert search(**INSTALLS).installs_mended == 0
+    assert status_of(account) == "installed"
+    assert search(account=account, **INSTALLS).installs_mended == 1
     assert status_of(account) == "uninstalled"
 
 
@@ -59,8 +61,11 @@ def test_nothing_ends_where_stripe_has_never_shown_an_install_of_ours(ada: User,
     account = an_account(ada, at_stripe)
     uninstall(at_stripe, account)
 
-    assert search(**INSTALLS).installs_mended == 0
+    run = search(**INSTALLS)
+
+    assert (run.installs_mended, run.progress["notes"]) == (0, {"installs_test": "none_shown"})
     assert status_of(account) == "installed"
+    assert not Notice.objects.exists(), "it may not list such apps"
 
 
 def test_list_that_lacks_many_is_not_believed_and_ops_are_told(

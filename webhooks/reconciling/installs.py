@@ -1,11 +1,13 @@
 """The second phase: the installs that Stripe lists, compared with ours.
 
 An install of ours that Stripe does not show is asked about once more by itself before it ends here, and none ends if
-Stripe shows none of ours at all (it may not list such apps), or lacks more than merchants end on their own.
+Stripe shows none of ours at all (it may not list such apps, or the list may be broken), or lacks more than merchants
+end on their own, within a day.
 """
 
 import logging
 import time
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -16,16 +18,17 @@ from django.utils.dateparse import parse_datetime
 
 from accounts.notices import tell_ops
 from stripe_keys import known_accounts, listings, reports
+from stripe_keys.app_answers import INSTALLED
 from stripe_keys.gateway import StripeUnavailable
 from stripe_keys.listings import Ask, Page
-from webhooks.models import AccountCursor
+from webhooks.models import AccountCursor, Reconciliation
 from webhooks.reconciling.events import modes
 from webhooks.reconciling.turns import Turn
 from work import engine
 
 log = logging.getLogger(__name__)
 MOST_PAGES = 5000
-_PRESENT = ("installed", "installing")
+A_DAY = timedelta(days=1)
 _COUNTED_AT_ONCE, _ASKED_AT_ONCE = 500, 10
 
 
@@ -47,9 +50,13 @@ def compare(turn: Turn) -> bool:
     return True
 
 
+def _word(livemode: bool) -> str:
+    return "live" if livemode else "test"
+
+
 def _next_mode(turn: Turn, state: dict[str, Any], problem: str = "") -> None:
     if problem:
-        turn.note(f"installs_{'live' if state['modes'][0] else 'test'}", problem)
+        turn.note(f"installs_{_word(state['modes'][0])}", problem)
     left = state["modes"][1:]
     state.clear()
     state["modes"] = left
@@ -89,9 +96,9 @@ def _is_endless(page: Page, path: str, pages: int) -> str:
 def _note_shown(turn: Turn, state: dict[str, Any], page: Page, *, livemode: bool) -> None:
     """Remember which of ours Stripe shows, and renew those that we call ended. Nobody new is bound."""
     shown = {
-        str(row["account"])
+        row["account"]
         for row in page.rows
-        if row.get("status") in _PRESENT
+        if row.get("status") in INSTALLED
         and row.get("livemode", livemode) == livemode
         and row.get("app", settings.STRIPE_APP_OBJECT_ID) == settings.STRIPE_APP_OBJECT_ID
         and "account" in row
@@ -115,12 +122,10 @@ def _renew(turn: Turn, account: str, *, livemode: bool) -> None:
 
 
 def _unseen(state: dict[str, Any], livemode: bool, limit: int) -> list[AccountCursor]:
-    """The next accounts that this list did not show, and may be believed not to."""
+    """The next accounts that this list did not show."""
     moment = parse_datetime(state["began"])
     unseen = AccountCursor.objects.filter(livemode=livemode, pk__gt=state.get("cursor", 0))
     unseen = unseen.filter(Q(seen_installed_at__isnull=True) | Q(seen_installed_at__lt=moment))
-    if not state.get("shown"):
-        unseen = unseen.exclude(seen_installed_at__isnull=True)
     return list(unseen.order_by("pk")[:limit])
 
 
@@ -130,6 +135,11 @@ def _gone(batch: list[AccountCursor], livemode: bool) -> list[str]:
 
 
 def _count(turn: Turn, state: dict[str, Any], livemode: bool) -> None:
+    ours = known_accounts.count_installed(livemode=livemode)
+    if ours and not state.get("shown"):
+        _tell_none_shown(ours, livemode=livemode)
+        _next_mode(turn, state, "none_shown")
+        return
     batch = _unseen(state, livemode, _COUNTED_AT_ONCE)
     state["gone"] = state.get("gone", 0) + len(_gone(batch, livemode))
     if batch:
@@ -137,10 +147,10 @@ def _count(turn: Turn, state: dict[str, Any], livemode: bool) -> None:
         with turn.save():
             pass
         return
-    ours = known_accounts.count_installed(livemode=livemode)
-    most = max(settings.KEY_BRAKE_ACCOUNTS - 1, settings.KEY_BRAKE_SHARE * ours)
-    if state["gone"] > most:
-        _hold(state["gone"], ours)
+    lately = _ended_lately(livemode)
+    most = max(settings.KEY_BRAKE_ACCOUNTS - 1, settings.KEY_BRAKE_SHARE * (ours + lately))
+    if state["gone"] and state["gone"] + lately > most:
+        _hold(state["gone"], ours, lately)
         _next_mode(turn, state, "too_many_gone")
         return
     state.update(step="end", cursor=0)
@@ -148,12 +158,35 @@ def _count(turn: Turn, state: dict[str, Any], livemode: bool) -> None:
         pass
 
 
-def _hold(gone: int, ours: int) -> None:
+def _ended_lately(livemode: bool) -> int:
+    """How many installs of that mode searches ended within a day; not those that somebody had asked for by name."""
+    runs = Reconciliation.objects.filter(only_account="", progress__has_key="installs_ended")
+    runs = runs.filter(Q(finished_at__isnull=True) | Q(finished_at__gt=timezone.now() - A_DAY))
+    ended = runs.values_list("progress__installs_ended", flat=True)
+    return sum(counts.get(_word(livemode), 0) for counts in ended)
+
+
+def _tell_none_shown(ours: int, *, livemode: bool) -> None:
+    """Tell ops, unless Stripe never listed any: it may not list such apps."""
+    if not AccountCursor.objects.filter(livemode=livemode, seen_installed_at__isnull=False).exists():
+        return
+    log.critical("Stripe's list of installs shows none of our %s; none was ended", ours)
+    tell_ops(
+        subject="Stripe's list of installs shows none of ours",
+        body=f"It did before, and there are {ours} in {_word(livemode)} mode here, so the list was not believed and"
+        " none was ended. If they are really gone, their keys die at their next check; one account is ended with"
+        " `manage.py reconcile --installs --account acct_…`.",
+        dedupe_key=f"installs-none-shown:{timezone.now():%Y-%m-%d}",
+    )
+
+
+def _hold(gone: int, ours: int, lately: int) -> None:
     log.critical("Stripe's list of installs lacks %s of our %s; none was ended", gone, ours)
+    before = f" Another {lately} were ended within a day." if lately else ""
     tell_ops(
         subject="Stripe's list of installs lacks many of ours",
         body=f"It lacks {gone} of {ours}, which is more than merchants uninstall on their own, so none of them was"
-        " ended here. If they are really gone, their keys die at their next check; one account is ended with"
+        f" ended here.{before} If they are really gone, their keys die at their next check; one account is ended with"
         " `manage.py reconcile --installs --account acct_…`.",
         dedupe_key=f"installs-gone:{timezone.now():%Y-%m-%d}",
     )
@@ -182,18 +215,25 @@ def _ask_about(turn: Turn, accounts: list[str], *, livemode: bool) -> None:
         turn.stripe_answered()
         with turn.save():
             if is_there is False and known_accounts.installed_among([account], livemode=livemode):
-                turn.row.installs_mended += 1
-                if not turn.is_dry:
-                    reports.app_uninstalled(
-                        stripe_account_id=account,
-                        livemode=livemode,
-                        reported_at=reported_at,
-                        still_installed=False,
-                        now=timezone.now(),
-                    )
+                _end_one(turn, account, livemode=livemode, reported_at=reported_at)
             elif is_there and known_accounts.uninstalled_among([account], livemode=livemode):
                 _renew(turn, account, livemode=livemode)
         turn.pace(1, began)
+
+
+def _end_one(turn: Turn, account: str, *, livemode: bool, reported_at: datetime) -> None:
+    turn.row.installs_mended += 1
+    if turn.is_dry:
+        return
+    reports.app_uninstalled(
+        stripe_account_id=account,
+        livemode=livemode,
+        reported_at=reported_at,
+        still_installed=False,
+        now=timezone.now(),
+    )
+    ended = turn.progress.setdefault("installs_ended", {})
+    ended[_word(livemode)] = ended.get(_word(livemode), 0) + 1
 
 
 _STEPS = {"list": _list, "count": _count, "end": _end}
