@@ -15,6 +15,7 @@ from django.utils import timezone
 from accounts.models import Merchant, Notice, User
 from work.bell import ring_on_commit
 from work.engine import GiveUp, Postpone, Queue, problem_of
+from work.pool import connection_to_pool
 
 QUEUE_NAME = "notices"
 OPS_LANE = "ops"
@@ -107,8 +108,10 @@ def send(notice: Notice) -> None:
     addresses = members_addresses(merchant) if merchant is not None else list(settings.OPS_ALERT_ADDRESSES)
     if not addresses:
         raise GiveUp("NobodyToTell")
+    mail = _mail(notice, addresses)
+    connection_to_pool()
     try:
-        _mail(notice, addresses).send()
+        mail.send()
     except smtplib.SMTPRecipientsRefused:
         raise
     except smtplib.SMTPResponseException as answer:

@@ -17,6 +17,7 @@ from stripe_keys.models import PermissionCheck, RestrictedKey, StripeInstall, Va
 from stripe_keys.questions import OnAccount
 from stripe_keys.secret import Secret
 from work import engine
+from work.pool import connection_to_pool
 
 log = logging.getLogger(__name__)
 Status = RestrictedKey.Status
@@ -208,12 +209,6 @@ def _is_about_another(key: RestrictedKey, stripe_account_id: str) -> bool:
     """Whether an answer belongs to some other key: what Stripe has said of a proven key's account never changes."""
     is_proven = key.status in key.USABLE and not key.account_is_claimed
     return is_proven and stripe_account_id != key.stripe_account_id
-
-
-def connection_to_pool() -> None:
-    """Let others have this thread's connection to the database while it waits for Stripe."""
-    if not connection.in_atomic_block:
-        connection.close()
 
 
 def _first_questions(key: RestrictedKey) -> list[Probe]:

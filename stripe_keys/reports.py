@@ -11,6 +11,7 @@ from django.db import transaction
 
 from stripe_keys import endings, gateway, lifecycle, mails, outgoing, survey_rows, uninstalls
 from stripe_keys.models import RestrictedKey, StripeInstall, Validation
+from work.pool import connection_to_pool
 
 _FOR_EVER = "Stripe says that it has no date any more on which it expires."
 
@@ -180,6 +181,7 @@ def installed_at_stripe(stripe_account_id: str, *, livemode: bool) -> bool | Non
     Raises:
         StripeUnavailable: Stripe did not answer this time.
     """
+    connection_to_pool()
     try:
         return gateway.is_installed(stripe_account_id, livemode=livemode)
     except gateway.StripeRefused:

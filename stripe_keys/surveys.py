@@ -31,9 +31,10 @@ from stripe_keys import (
 )
 from stripe_keys.answers import ALIVE, DEAD, THROTTLED_PROBLEMS, Answer, Finding
 from stripe_keys.catalogue import Probe
-from stripe_keys.inspection import Inspection, Outcome, connection_to_pool, write_outcomes
+from stripe_keys.inspection import Inspection, Outcome, write_outcomes
 from stripe_keys.models import PermissionCheck, RestrictedKey, Validation
 from work import bell, engine
+from work.pool import connection_to_pool
 
 PLANNED_EVERY_SECONDS = 60
 EVERY = timedelta(days=30)

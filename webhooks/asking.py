@@ -11,6 +11,7 @@ from stripe_keys.gateway import FetchedEvent, StripeRefused, StripeThrottled, St
 from webhooks.handlers import ROTATED, UPDATED, Named, key_id_in, related_key
 from webhooks.models import EventNotification
 from webhooks.reading import parse
+from work.pool import connection_to_pool
 
 log = logging.getLogger(__name__)
 _REFUSED_FOR = 600.0
@@ -47,6 +48,7 @@ def keys_of(events: Sequence[EventNotification], *, livemode: bool) -> dict[int,
     still name one.
     """
     asked = [(event.event_id, event.context) for event in events]
+    connection_to_pool()
     answers = gateway.fetch_events(asked, livemode=livemode)
     _note_pace(answers, livemode=livemode)
     found = {

@@ -9,13 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import close_old_connections, connection
+from django.db import close_old_connections
 from django.db.models.functions import Now
 
 from work import bell, claims, periodic
 from work.activity import activity
 from work.engine import drain_suspects, drain_waiting, give_back_unheard, problem_of
 from work.models import WorkerHeartbeat
+from work.pool import own_connection
 from work.queues import Queue, queues
 
 logger = logging.getLogger(__name__)
@@ -38,7 +39,8 @@ class Thresholds:
 class Pulse:
     """A daemon thread that keeps due rows moving; `stop()` ends it.
 
-    It needs the database only. While the database is away it waits, says so once, and never ends the process for it.
+    It needs the database only, over a connection of its own. While that is away it waits, says so once, and never ends
+    the process for it.
     """
 
     def __init__(self, name: str, thresholds: Thresholds | None = None) -> None:
@@ -62,9 +64,10 @@ class Pulse:
             hand.join(timeout=10)
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
-            self._tick_whatever_happens()
-            self._stopping.wait(self.thresholds.tick)
+        with own_connection():
+            while not self._stopping.is_set():
+                self._tick_whatever_happens()
+                self._stopping.wait(self.thresholds.tick)
 
     def _tick_whatever_happens(self) -> None:
         self._notice_sleep()
@@ -79,7 +82,7 @@ class Pulse:
             self._outage = problem_of(problem)
             self._awake_since = time.monotonic()
         finally:
-            connection.close()  # to the pool, where there is one
+            close_old_connections()
 
     def tick(self) -> None:
         """One beat: raises whatever the database raises."""

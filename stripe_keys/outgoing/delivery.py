@@ -12,6 +12,7 @@ from accounts.notices import tell_ops
 from stripe_keys.models import OutgoingMessage
 from stripe_keys.outgoing import breaker, endpoints, messages, sending
 from work import engine
+from work.pool import connection_to_pool
 from work.queues import GiveUp, Postpone
 
 LEASE = timedelta(seconds=60)
@@ -64,6 +65,7 @@ def process(message: OutgoingMessage) -> None:
 def _deliver(
     message: OutgoingMessage, endpoint: endpoints.Endpoint, *, was_turn: bool, is_test: bool
 ) -> None:
+    connection_to_pool()
     try:
         status = sending.send(endpoint, message_id=message.message_id, body=message.body, now=timezone.now())
     except sending.NoAnswer as nothing:

@@ -15,6 +15,7 @@ from webhooks.models import AccountCursor
 from webhooks.reconciling import accounts, found
 from webhooks.reconciling.turns import MOST_SILENT, Turn
 from work import engine
+from work.pool import connection_to_pool
 
 TYPES = tuple(kind for kind in HANDLERS if kind.startswith("v2."))
 OVERLAP = timedelta(hours=1)
@@ -122,6 +123,7 @@ def _begun(turn: Turn, cursor: AccountCursor, now: datetime) -> Reading:
 def _round(turn: Turn, readings: list[Reading]) -> None:
     """Ask for a page of each list, and save what follows from all of them together."""
     asks = [Ask(path=each.path, livemode=each.livemode, stripe_account_id=each.account) for each in readings]
+    connection_to_pool()
     pages = listings.events(asks)
     turn.progress["open"] = [asdict(reading) for reading in readings]
     if any(page.is_answer for page in pages):

@@ -25,6 +25,7 @@ from webhooks.models import AccountCursor, Reconciliation
 from webhooks.reconciling.events import modes
 from webhooks.reconciling.turns import Turn
 from work import engine
+from work.pool import connection_to_pool
 
 log = logging.getLogger(__name__)
 MOST_PAGES = 5000
@@ -70,6 +71,7 @@ def _next_mode(turn: Turn, state: dict[str, Any], problem: str = "") -> None:
 def _list(turn: Turn, state: dict[str, Any], livemode: bool) -> None:
     began = time.monotonic()
     path = state.get("path") or listings.installs_path()
+    connection_to_pool()
     page = listings.installs(Ask(path=path, livemode=livemode))
     if not page.is_answer:
         turn.stripe_was_silent()

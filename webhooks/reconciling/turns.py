@@ -13,6 +13,7 @@ from django.utils import timezone
 from webhooks.models import Reconciliation
 from work import engine
 from work.activity import activity
+from work.pool import connection_to_pool
 
 TURN_SECONDS = 15.0
 LEASE = timedelta(seconds=60)
@@ -87,6 +88,7 @@ class Turn:
     def pause(self, seconds: float) -> None:
         """Wait, unless the process is about to end. Holds nothing meanwhile."""
         if seconds > 0:
+            connection_to_pool()
             activity.closing.wait(seconds)
 
     def pace(self, requests: int, began: float) -> None:

@@ -1,0 +1,20 @@
+"""A process that is short of connections to the database."""
+
+from tests.pool import connections_in_the_pool
+from tests.waiting import eventually
+from tests.work.conftest import COMMITTING
+from work.models import WorkerHeartbeat
+from work.pulse import Pulse, Thresholds
+
+pytestmark = COMMITTING
+
+
+def test_pulse_beats_while_others_have_every_connection(committing_database: None) -> None:
+    pulse = Pulse("worker", Thresholds(tick=0.02))
+    with connections_in_the_pool(1):
+        assert not WorkerHeartbeat.objects.exists()  # from here on this thread has the only one
+
+        pulse.start()
+        first = eventually(lambda: WorkerHeartbeat.objects.values_list("beat_at", flat=True).first())
+        eventually(lambda: WorkerHeartbeat.objects.filter(beat_at__gt=first).exists())
+        pulse.stop()
