@@ -1,13 +1,18 @@
 """What every answer of the site tells the browser besides its page, and what no request brings in and no answer out."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from functools import cache
+from typing import Any
 from urllib.parse import unquote_plus
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+from csp.middleware import CSPMiddleware
 from django.conf import settings
+from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest, HttpResponse
+from django.middleware.clickjacking import XFrameOptionsMiddleware
+from django.middleware.security import SecurityMiddleware
 from django.urls import ResolverMatch, resolve
 from django.utils.cache import patch_vary_headers
 
@@ -114,13 +119,10 @@ def private_pages(get_response: GetResponse) -> GetResponse:
 def machines_have_no_session(get_response: GetResponse) -> GetResponse:
     """Leave the session out of what machines ask, so that their answers never wait for it in the database.
 
-    A browser sends its cookie there too, and whose session it is would be looked up before the page is reached. Where
-    Stripe delivers, all that is for people is left out: sign-in, forms, messages. It would be a sixth of the work.
+    A browser sends its cookie there too, and whose session it is would be looked up before the page is reached.
     """
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        if request.path_info in _STRIPE_DELIVERS_TO:
-            return _take_delivery(request)
         if request.path not in _ASKED_BY_MACHINES:
             return get_response(request)
         request.COOKIES.pop(settings.SESSION_COOKIE_NAME, None)
@@ -131,14 +133,53 @@ def machines_have_no_session(get_response: GetResponse) -> GetResponse:
     return middleware
 
 
-def _take_delivery(request: HttpRequest) -> HttpResponse:
-    """The view's answer, and what the middleware that is left out would have seen to."""
-    request.get_host()  # refuses a host that is not ours
-    request.resolver_match = match = _way_to(request.path_info, settings.ROOT_URLCONF)
-    response: HttpResponse = match.func(request)
-    response.headers["X-Frame-Options"] = settings.X_FRAME_OPTIONS
-    response.headers["Content-Length"] = str(len(response.content))
-    return response
+def deliveries_go_straight_on(get_response: GetResponse) -> GetResponse:
+    """Lead what Stripe delivers past all other middleware: sign-in, forms, files.
+
+    What that tells the browser in every answer is taken from one answer, and told here as well. Whoever must come by
+    HTTPS and does not goes the long way, to be sent there.
+    """
+    return straight_on(get_response, _STRIPE_DELIVERS_TO)
+
+
+def straight_on(get_response: GetResponse, addresses: Container[str]) -> GetResponse:
+    """Middleware that calls the views of these addresses at once, and for others does nothing."""
+    told = cache(_told_in_every_answer)
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        request.get_host()  # refuses a host that is not ours
+        request.resolver_match = match = _way_to(request.path_info, settings.ROOT_URLCONF)
+        response: HttpResponse = match.func(request)
+        return response
+
+    answer_whatever_happens: Any = convert_exception_to_response(answer)
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        is_secure = request.is_secure()
+        if request.path_info not in addresses or (settings.SECURE_SSL_REDIRECT and not is_secure):
+            return get_response(request)
+        response: HttpResponse = answer_whatever_happens(request)
+        for name, value in told(is_secure).items():
+            response.headers.setdefault(name, value)
+        response.headers["Content-Length"] = str(len(response.content))
+        return response
+
+    return middleware
+
+
+def _told_in_every_answer(is_secure: bool) -> dict[str, str]:
+    """The headers that the middleware which is left out puts on an answer that is private and empty."""
+
+    def answer(_: HttpRequest) -> HttpResponse:
+        return HttpResponse()
+
+    request = HttpRequest()
+    request.is_secure = lambda: is_secure  # type: ignore[method-assign]
+    response = XFrameOptionsMiddleware(answer).process_response(request, private_pages(answer)(request))
+    with_policy: Any = CSPMiddleware(answer).process_response(request, response)
+    told = dict(SecurityMiddleware(answer).process_response(request, with_policy).headers)
+    del told["Content-Type"]
+    return told
 
 
 @cache

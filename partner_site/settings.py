@@ -59,6 +59,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "partner_site.middleware.no_key_leaves",  # first: it sees what all others answer
+    "partner_site.middleware.deliveries_go_straight_on",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -113,8 +114,7 @@ CACHES = {
         # Beyond so many Django throws a third away: with its 300, anybody with many addresses resets the limits.
         "OPTIONS": {"MAX_ENTRIES": 100_000},
     },
-    # Whether a bell is already hanging: worth a moment's wait at most, and losing it costs nothing.
-    "bells": {
+    "bells": {  # whether one hangs already: worth a moment's wait at most, and losing it costs nothing
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "bells",

@@ -13,6 +13,7 @@ from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
+from partner_site.middleware import straight_on
 from partner_site.urls import handler400, handler500
 from partner_site.urls import urlpatterns as those_of_the_site
 
@@ -54,17 +55,7 @@ def led_straight_here(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
     """What `partner_site.middleware` does with deliveries, done for this view."""
-
-    def middleware(request: HttpRequest) -> HttpResponse:
-        if request.path_info != ADDRESS:
-            return get_response(request)
-        request.get_host()
-        response = receive(request)
-        response.headers["X-Frame-Options"] = settings.X_FRAME_OPTIONS
-        response.headers["Content-Length"] = str(len(response.content))
-        return response
-
-    return middleware
+    return straight_on(get_response, {ADDRESS})
 
 
 urlpatterns = [path(ADDRESS.removeprefix("/"), receive), *those_of_the_site]

@@ -3,5 +3,5 @@
 from bench.webhooks.bare_settings import *  # noqa: F403
 from partner_site.settings import MIDDLEWARE as THAT_OF_THE_SITE
 
-SHORTENED = {"partner_site.middleware.machines_have_no_session": "bench.webhooks.bare.led_straight_here"}
+SHORTENED = {"partner_site.middleware.deliveries_go_straight_on": "bench.webhooks.bare.led_straight_here"}
 MIDDLEWARE = [SHORTENED.get(name, name) for name in THAT_OF_THE_SITE]
