@@ -25,6 +25,9 @@ limit_request_line = 4094
 limit_request_fields = 60
 limit_request_field_size = 8190
 
+# No proxy tells us where the site is mounted, or that another path was meant; gunicorn would believe whoever is local.
+forwarder_headers = ""
+
 # The path alone: a query string may hold a one-time state or an install signature. No user agent, no referrer either.
 accesslog = "-"
 access_log_format = "%(m)s %(U)s %(s)s %(B)s bytes %(M)s ms"

@@ -16,6 +16,7 @@ from django.middleware.security import SecurityMiddleware
 from django.urls import ResolverMatch, resolve
 from django.utils.cache import patch_vary_headers
 
+from partner_site.database import answers
 from partner_site.log import holds_a_key, scrub
 
 _NO_FEATURES = "camera=(), microphone=(), geolocation=(), payment=(), usb=(), clipboard-read=()"
@@ -23,6 +24,8 @@ _CHARSET = re.compile(r';\s*charset\s*\*?\s*=\s*("[^"]*"|[^;]*)', re.ASCII | re.
 _ASKED_IN = frozenset({"PATH_INFO", "QUERY_STRING", "RAW_URI", "REQUEST_URI", "CONTENT_TYPE"})
 _ASKED_BY_MACHINES = frozenset({"/healthz", "/readyz", "/metrics"})
 _STRIPE_DELIVERS_TO = frozenset({"/webhooks/stripe", "/webhooks/stripe/"})
+_COUNTING = ("/ops/", "/metrics")
+_COUNTING_SECONDS = 20.0
 _SIGN_OUT_VIEWS = frozenset({"account_logout", "admin:logout"})
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -40,6 +43,18 @@ def read_as_utf8(application: WSGIApplication) -> WSGIApplication:
         return application(environ, start_response)
 
     return reading
+
+
+def patient_with_counting(application: WSGIApplication) -> WSGIApplication:
+    """Let the pages of ops and collectors wait longer for the database: they count everything there is."""
+
+    def waiting(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if not environ.get("PATH_INFO", "").startswith(_COUNTING):
+            return application(environ, start_response)
+        with answers.patience(_COUNTING_SECONDS):
+            return application(environ, start_response)
+
+    return waiting
 
 
 def keys_only_in_bodies(application: WSGIApplication) -> WSGIApplication:

@@ -9,6 +9,7 @@ from gunicorn import util  # type: ignore[import-untyped]
 from gunicorn.http import errors  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
+from partner_site.database import answers
 from partner_site.log import scrub
 
 # Whatever else is wrong with a request is a 400.
@@ -33,14 +34,47 @@ class QuietWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn carries no ty
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._begun: dict[Any, float] = {}
+        self._in_threads = 0
+
+    def init_process(self) -> None:
+        """The beginning of the process."""
+        answers.wait_at_most(answers.WEB_SECONDS)
+        super().init_process()
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Take connections only while a thread is free: those in the system's queue another process may answer."""
+        super().set_accept_enabled(enabled and self._in_threads < self.cfg.threads)
+
+    def enqueue_req(self, conn: Any) -> None:
+        """Give a connection to the threads. Patience with its request begins now."""
+        if getattr(conn, "began", None) is None:
+            conn.began = time.monotonic()
+        self._in_threads += 1
+        super().enqueue_req(conn)
+        if self._in_threads >= self.cfg.threads:
+            self.set_accept_enabled(False)
+
+    def finish_request(self, conn: Any, fs: Any) -> None:
+        """Take it back; the loop takes new ones again if it may."""
+        self._in_threads -= 1
+        super().finish_request(conn, fs)
 
     def handle(self, conn: Any) -> Any:
         """One request of a connection, in a thread."""
-        self._begun[conn] = time.monotonic()
+        self._begun[conn] = conn.began
         try:
-            return super().handle(conn)
+            is_kept = super().handle(conn)
         finally:
             self._begun.pop(conn, None)
+        if is_kept is True:  # for another request
+            conn.began = None
+        return is_kept
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """Answer what has the form of a request to this site: "*", or the address of another site, is none."""
+        if not req.uri.startswith("/"):
+            raise errors.InvalidRequestLine("not a path")
+        return super().handle_request(req, conn)
 
     def murder_pending(self) -> None:
         """Called every second or so: close connections that say nothing, and hear no more of those that go on for long.

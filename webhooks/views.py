@@ -3,7 +3,7 @@
 import logging
 
 from django.contrib.auth.decorators import login_not_required
-from django.db import DataError
+from django.db import DataError, InterfaceError, OperationalError
 from django.db import Error as DatabaseTrouble
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.utils import timezone
@@ -11,11 +11,13 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from webhooks import inbox, oddities, reading, signature
+from work.doubt import Doubt
 
 log = logging.getLogger(__name__)
 LARGEST_SNAPSHOT = 1_048_576
 LARGEST_THIN = 65_536
 RETRY_AFTER_SECONDS = "5"
+_storing = Doubt(one_each=2.0)
 
 
 class Refused(Exception):
@@ -96,11 +98,23 @@ def _verified(claim: signature.Claim, body: bytes) -> str:
 def _keep(read: reading.Reading, body: bytes, secret_name: str) -> None:
     """Store it. What PostgreSQL refuses to hold it will refuse for ever, so that Stripe need not try again."""
     try:
-        inbox.store(read, body, secret_name=secret_name)
+        _store(read, body, secret_name)
     except DataError:
         log.error("event %s cannot be kept: DataError", read.event_id)  # noqa: TRY400 # no outside text
         oddities.tell_of_unusable("the database cannot hold what it says", secret_name=secret_name)
         raise Refused(400, "cannot be kept") from None
+
+
+def _store(read: reading.Reading, body: bytes, secret_name: str) -> None:
+    """Not if somebody has just failed to: whoever waits behind a locked table keeps a thread from others."""
+    if not _storing.may_try():
+        raise DatabaseTrouble("Somebody has just failed to keep an event.")
+    try:
+        inbox.store(read, body, secret_name=secret_name)
+    except (OperationalError, InterfaceError):
+        _storing.arise()
+        raise
+    _storing.end()
 
 
 def _read(body: bytes, secret_name: str) -> reading.Reading:

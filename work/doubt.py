@@ -3,20 +3,24 @@
 import time
 from threading import Lock
 
+# So long nobody tries: whoever has waited for a thread meanwhile is not the one to wait once more.
+QUIET_SECONDS = 0.25
+
 
 class Doubt:
     """Whether something failed the last time it was tried; until it works again, one caller at a time may try it."""
 
-    def __init__(self, *, one_each: float) -> None:
+    def __init__(self, *, one_each: float, quiet: float = QUIET_SECONDS) -> None:
         self._one_each = one_each
+        self._quiet = quiet
         self._next_try: float | None = None
         self._lock = Lock()
 
     def arise(self) -> None:
-        """It has failed. The next caller may try at once: mostly one thing was slow, and all is well."""
+        """It has failed. Somebody tries again soon: mostly one thing was slow, and all is well."""
         with self._lock:
             if self._next_try is None:
-                self._next_try = time.monotonic()
+                self._next_try = time.monotonic() + self._quiet
 
     def end(self) -> None:
         """It works."""

@@ -10,8 +10,11 @@ import time
 from typing import Any, ClassVar
 
 import psycopg
+from django.db import DEFAULT_DB_ALIAS
 from django.db.backends.postgresql import base
 from psycopg_pool import ConnectionPool, PoolTimeout
+
+from partner_site.database import answers
 
 ASKED_AFTER_SECONDS = 20.0
 HOPELESS_SECONDS = 1.0
@@ -22,6 +25,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     _gave_up_at: ClassVar[dict[str, float]] = {}
 
+    def __init__(self, settings_dict: dict[str, Any], alias: str = DEFAULT_DB_ALIAS) -> None:
+        if pool_options := settings_dict["OPTIONS"].get("pool"):
+            pool_options.setdefault("connection_class", answers.BoundedConnection)
+        super().__init__(settings_dict, alias)
+
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """A connection that is alive; the pool replaces those that are not, and bounds how long that may take.
 
@@ -31,10 +39,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if self._is_hopeless():
             raise PoolTimeout("Somebody has just waited for a connection in vain.")
         while True:
+            if not answers.silence.may_try():
+                raise answers.Unanswered("The database has just not answered somebody else.")
             try:
                 connection = super().get_new_connection(conn_params)
             except PoolTimeout:
                 self._gave_up_at[self.alias] = time.monotonic()
+                if answers.limit():
+                    answers.silence.arise()
                 raise
             if not self.pool or is_alive(connection):
                 return connection

@@ -3,7 +3,9 @@
 import signal
 import threading
 import time
+from urllib.request import urlopen
 
+import psutil
 import psycopg
 
 from tests.drills.conftest import Judge
@@ -13,6 +15,9 @@ from tests.drills.sender import Sender
 
 HANGS_NEVER = 3.0
 LOCKED_SECONDS = 5.0
+FROZEN_SECONDS = 12.0
+# Whoever found all threads waiting for an answer, and then waited for one.
+GIVES_UP_TWICE = 5.5
 
 
 def drill_postgresql_crashes_under_load(inbox: Inbox, judge: Judge) -> None:
@@ -85,6 +90,30 @@ def drill_locked_table(inbox: Inbox, judge: Judge) -> None:
     judge(found)
     assert sending.statuses <= {200, 503}
     assert found.slowest <= HANGS_NEVER
+
+
+def drill_postgresql_frozen(inbox: Inbox, judge: Judge) -> None:
+    merchants = inbox.merchants(10)
+    sending = inbox.sender.send(inbox.publish(inbox.ordinary(merchants, 300)), per_second=15)
+    time.sleep(2)
+
+    server = psutil.Process(inbox.stack.pid("postgres"))
+    everybody = [server, *server.children(recursive=True)]
+    for each in everybody:
+        each.suspend()
+    time.sleep(FROZEN_SECONDS)
+    began = time.monotonic()
+    with urlopen(f"{inbox.stack.site_url}/healthz", timeout=HANGS_NEVER) as answer:  # noqa: S310 # our own
+        assert answer.status == 200
+    alive_after = time.monotonic() - began
+    for each in everybody:
+        each.resume()
+    found = inbox.count(f"PostgreSQL frozen for {FROZEN_SECONDS:.0f} s", sending)
+
+    judge(found)
+    judge.say(f"drill: /healthz answered in {alive_after:.2f} s")
+    assert sending.statuses <= {200, 503}
+    assert found.slowest <= GIVES_UP_TWICE
 
 
 def _lock(database_url: str) -> None:

@@ -20,6 +20,7 @@ from webhooks.models import EventNotification
 
 pytestmark = pytest.mark.processes
 PATIENCE_SECONDS = 1.5
+ANSWER_SECONDS = 2.0
 ADDRESS = re.compile(r"Listening at: http://127\.0\.0\.1:(\d+)")
 
 
@@ -34,7 +35,10 @@ def impatient(tmp_path: Path) -> Path:
     """The site's configuration of gunicorn, with less patience than production has."""
     configuration = tmp_path / "impatient.py"
     production_s = (production.PROJECT / "partner_site" / "gunicorn.py").read_text()
-    hurry = f"from partner_site import web_worker\n\nweb_worker.PATIENCE_SECONDS = {PATIENCE_SECONDS}\n"
+    hurry = (
+        "from partner_site import web_worker\nfrom partner_site.database import answers\n\n"
+        f"web_worker.PATIENCE_SECONDS = {PATIENCE_SECONDS}\nanswers.WEB_SECONDS = {ANSWER_SECONDS}\n"
+    )
     configuration.write_text(f"{production_s}\n{hurry}")
     return configuration
 
@@ -48,28 +52,25 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def port(
-    transactional_db: None, signing_secret: str, log: Path, impatient: Path, home: Path
-) -> Iterator[int]:
+def port(transactional_db: None, signing_secret: str, log: Path, impatient: Path) -> Iterator[int]:
     """The port of a gunicorn that serves this site with the tests' database."""
+    with serving(impatient, log, signing_secret) as found:
+        yield found
+
+
+@contextlib.contextmanager
+def serving(configuration: Path, log: Path, signing_secret: str, **environment: str) -> Iterator[int]:
+    """A gunicorn with that configuration; its port."""
     env = production.environment(
-        HOME=str(home),
         SITE_ENVIRONMENT="test",
         SITE_URL="http://127.0.0.1:8000",
         STRIPE_WEBHOOK_SECRETS=f"events:{signing_secret}",
+        **environment,
     )
+    command = [sys.executable, "-m", "gunicorn", "-c", str(configuration), "-b", "127.0.0.1:0"]
     with log.open("w") as written:
         server = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "gunicorn",
-                "-c",
-                str(impatient),
-                "-b",
-                "127.0.0.1:0",
-                "partner_site.wsgi",
-            ],
+            [*command, "partner_site.wsgi"],
             cwd=production.PROJECT,
             env=env,
             stdout=written,
@@ -144,6 +145,30 @@ def hear_while_dripping(link: socket.socket) -> bytes:
     raise AssertionError("Nobody hung up.")
 
 
+def test_headers_move_the_site_nowhere(port: int) -> None:
+    for header in ("SCRIPT_NAME: /x", "SCRIPT_NAME: /webhooks", "PATH_INFO: /ops/"):
+        assert answer(port, header, "Content-Length: 2", "Stripe-Signature: x", body=b"{}") == 400
+        assert answer(port, header, path="/healthz") == 403  # no token: it was reached
+
+
+def test_process_whose_threads_are_taken_leaves_the_rest_to_others(port: int) -> None:
+    """Two processes of eight threads: with fifteen taken, one is always free."""
+    head = "POST /webhooks/stripe/ HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n"
+    head += f"Stripe-Signature: {header_for(b'')}\r\n\r\n"
+    waited: list[float] = []
+    with contextlib.ExitStack() as senders:
+        for _ in range(15):
+            link = senders.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20))
+            link.sendall(head.encode("latin-1"))
+
+        for _ in range(20):
+            began = time.monotonic()
+            assert answer(port, "Content-Length: 2", "Stripe-Signature: x", body=b"{}") == 400
+            waited.append(time.monotonic() - began)
+
+    assert max(waited) < PATIENCE_SECONDS
+
+
 def test_unsigned_bodies_that_are_really_sent_leave_nothing(port: int) -> None:
     two, one = b"x" * 2_097_152, b"x" * 1_048_576
     false = f"Stripe-Signature: t={int(time.time())},v1={'0' * 64}"
@@ -174,6 +199,8 @@ REFUSED = {
     "{}": 400,
     "G\x00{} / HTTP/1.1\r\nHost: a": 400,
     "GET / HTTP/{}\r\nHost: a": 400,
+    "GET http://{}.example.com/ HTTP/1.1\r\nHost: 127.0.0.1": 400,
+    "OPTIONS * HTTP/1.1\r\nHost: 127.0.0.1\r\nX: {}": 400,
     "GET / HTTP/1.1\r\nHost: a\r\n{} : b": 400,
     "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: {}": 400,
     "GET /{} HTTP/1.1\r\nHost: a\r\n" + "A: b\r\n" * 70: 431,
