@@ -137,7 +137,7 @@ class EventNotificationPage(DueRowPage):
         if event.body_forgotten_at:
             return f"Forgotten on {event.body_forgotten_at:%d %b %Y}: it was too old to be kept."
         try:
-            text = json.dumps(reading.parse(event.body), indent=2)
+            text = json.dumps(reading.parse(event.body, may_repeat=event.is_masked), indent=2)
         except reading.UnreadableBody:
             text = event.body
         return format_html("<pre>{}</pre>", text)

@@ -96,4 +96,4 @@ def _note_pace(answers: Sequence[object], *, livemode: bool) -> None:
 
 def body_of(event: EventNotification) -> dict[str, Any]:
     """The notification's members; none where the body is too old to be kept."""
-    return parse(event.body) if event.body else {}
+    return parse(event.body, may_repeat=event.is_masked) if event.body else {}

@@ -3,7 +3,6 @@
 import json
 import math
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +15,7 @@ _EVENT_ID = re.compile(r"evt_[A-Za-z0-9_]{1,200}", re.ASCII)
 _TYPE = re.compile(r"[A-Za-z0-9_.-]{1,200}", re.ASCII)
 _ACCOUNT = re.compile(r"acct_[A-Za-z0-9]{8,64}", re.ASCII)
 _CONTEXT = re.compile(r"[A-Za-z0-9_]{1,80}(?:/[A-Za-z0-9_]{1,80}){0,2}", re.ASCII)
+_NO_BRACKETS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[^"\[\]{}]+')
 _EARLIEST, _LATEST = datetime(2010, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
 
@@ -64,8 +64,10 @@ def read(body: bytes) -> Reading:
     )
 
 
-def parse(body: bytes | str) -> dict[str, Any]:
+def parse(body: bytes | str, *, may_repeat: bool = False) -> dict[str, Any]:
     """The object in `body`, by a stricter JSON than Python's: no NaN, no key twice, nothing deep, no giant numbers.
+
+    A key may come twice (`may_repeat`) in what was masked, as different ones may look alike then; the last one counts.
 
     Raises:
         UnreadableBody: it is anything else.
@@ -74,7 +76,7 @@ def parse(body: bytes | str) -> dict[str, Any]:
         text = body.decode("utf-8") if isinstance(body, bytes) else body
         told = json.loads(
             text,
-            object_pairs_hook=_without_doubles,
+            object_pairs_hook=None if may_repeat else _without_doubles,
             parse_int=_int,
             parse_float=_float,
             parse_constant=_no_constant,
@@ -83,7 +85,7 @@ def parse(body: bytes | str) -> dict[str, Any]:
         raise UnreadableBody(type(problem).__name__) from None
     if not isinstance(told, dict):
         raise UnreadableBody("not an object")
-    if text.count("{") + text.count("[") > DEEPEST and _is_too_deep(told):
+    if text.count("{") + text.count("[") > DEEPEST and _is_too_deep(text):
         raise UnreadableBody("too deep")
     return told
 
@@ -119,18 +121,14 @@ def _no_constant(name: str) -> Any:
     raise ValueError(name)
 
 
-def _is_too_deep(told: dict[str, Any]) -> bool:
-    level: list[Any] = [told]
+def _is_too_deep(text: str) -> bool:
+    """Whether the JSON in `text` has more than DEEPEST levels: of its brackets alone, the innermost are taken away."""
+    brackets = _NO_BRACKETS.sub("", text).replace("{", "[").replace("}", "]")
     for _ in range(DEEPEST):
-        level = [child for each in level for child in _children(each)]
-        if not level:
+        brackets = brackets.replace("[]", "")
+        if not brackets:
             return False
     return True
-
-
-def _children(value: Any) -> Iterator[Any]:
-    values = value.values() if isinstance(value, dict) else value
-    return (child for child in values if isinstance(child, dict | list))
 
 
 def _context(value: object) -> str:

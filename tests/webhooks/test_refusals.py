@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,6 +26,7 @@ from tests.webhooks.deliveries import (
     now,
     signature,
 )
+from webhooks import reading
 from webhooks.models import EventNotification
 
 pytestmark = pytest.mark.django_db
@@ -243,6 +245,15 @@ def test_64_levels_are_not_too_deep() -> None:
     body = b'{"id":"evt_deep","type":"a.b","a":' + b"[" * 63 + b"]" * 63 + b"}"
 
     assert deliver(body).status_code == 200
+
+
+def test_a_megabyte_of_deep_lists_costs_no_second() -> None:
+    body = b'{"id":"evt_1","type":"a.b","a":[' + (b"[" * 60 + b"]" * 60 + b",") * 8_500 + b"1]}"
+
+    began = time.process_time()
+    reading.read(body)
+
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize(
