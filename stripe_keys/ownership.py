@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from accounts.notices import tell_ops
-from stripe_keys import binding, catalogue, ledger_entries, lifecycle, mails, takeover
+from stripe_keys import binding, catalogue, ledger_entries, lifecycle, mails, outgoing, takeover
 from stripe_keys.account_names import listed_accounts, short_account
 from stripe_keys.account_sentences import ANOTHER
 from stripe_keys.answers import Answer
@@ -193,7 +193,8 @@ def _suspend(key: RestrictedKey, reason: str, now: datetime) -> None:
         return
     key.suspended_at = now
     key.save(update_fields=["suspended_at"])
-    lifecycle.record(key, actor="the site", reason=f"{reason} It was suspended.")
+    change = lifecycle.record(key, actor="the site", reason=f"{reason} It was suspended.")
+    outgoing.tell_standing(key, outgoing.SUSPENDED, change, code=ANOTHER)
     ledger_entries.note_key_suspended(key)
     mails.tell_other_account(key)
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db import transaction
 
 from accounts.notices import tell_ops
-from stripe_keys import lifecycle, mails
+from stripe_keys import lifecycle, mails, outgoing
 from stripe_keys.models import (
     KekCanary,
     KeyEnvelope,
@@ -58,7 +58,11 @@ def quarantine(*, key: RestrictedKey, now: datetime, tell_support: bool = True) 
     if not key.is_kept or key.quarantined_at is not None:
         return False
     RestrictedKey.objects.filter(pk=key.pk).update(quarantined_at=now, last_problem=PROBLEM)
-    lifecycle.record(key, actor="the site", reason="Its stored form does not open; it must be pasted again.")
+    change = lifecycle.record(
+        key, actor="the site", reason="Its stored form does not open; it must be pasted again."
+    )
+    key.quarantined_at = now
+    outgoing.tell_standing(key, outgoing.UNREADABLE, change, code=PROBLEM)
     mails.tell_unreadable(key, now)
     if tell_support:
         _tell_ops(key, now)
@@ -82,4 +86,5 @@ def lift(key: RestrictedKey) -> None:
     RestrictedKey.objects.filter(pk=key.pk).update(quarantined_at=None, last_problem="")
     key.quarantined_at = None
     mails.take_back_unreadable(key)
-    lifecycle.record(key, actor="the site", reason="Its stored form opens again.")
+    change = lifecycle.record(key, actor="the site", reason="Its stored form opens again.")
+    outgoing.tell_standing(key, outgoing.RESUMED, change, code="readable_again")

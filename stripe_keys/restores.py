@@ -20,7 +20,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounts.models import Merchant, Notice
-from stripe_keys import erasures, ledger, ledger_records, lifecycle
+from stripe_keys import erasures, ledger, ledger_records, lifecycle, outgoing
 from stripe_keys.ledger_file import LedgerFile
 from stripe_keys.ledger_records import Record
 from stripe_keys.models import (
@@ -177,8 +177,11 @@ def _suspend_or_resume(record: Record) -> None:
     for key in keys.locked_in_turn():
         since = datetime.fromisoformat(record["at"]) if is_suspended else None
         RestrictedKey.objects.filter(pk=key.pk).update(suspended_at=since)
+        key.suspended_at = since
         what = "Suspended" if is_suspended else "The suspension was lifted"
-        lifecycle.record(key, actor=ACTOR, reason=f"{what} again after a restore of the database.")
+        change = lifecycle.record(key, actor=ACTOR, reason=f"{what} again after a restore of the database.")
+        told = outgoing.SUSPENDED if is_suspended else outgoing.RESUMED
+        outgoing.tell_standing(key, told, change, code="after_restore")
 
 
 def _learn(batch: list[Record]) -> None:

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from accounts.models import Merchant, User
 from accounts.services import locked_while_open
-from stripe_keys import contradictions, ledger_entries, lifecycle, mails, pace, stand_ins, vault
+from stripe_keys import contradictions, ledger_entries, lifecycle, mails, outgoing, pace, stand_ins, vault
 from stripe_keys.lifecycle import actor_name
 from stripe_keys.models import (
     DEFAULT_PURPOSE,
@@ -264,7 +264,8 @@ def suspend(*, key: RestrictedKey, actor: User, now: datetime, is_leaked: bool =
     key.suspended_at, key.leaked_at = now, now if is_leaked else key.leaked_at
     key.save(update_fields=["suspended_at", "leaked_at"])
     reason = "It was found leaked, and support suspended it." if is_leaked else "Support suspended it."
-    lifecycle.record(key, actor=actor_name(actor), reason=reason)
+    change = lifecycle.record(key, actor=actor_name(actor), reason=reason)
+    outgoing.tell_standing(key, outgoing.SUSPENDED, change, code="leaked" if is_leaked else "by_support")
     ledger_entries.note_key_suspended(key)
     if is_leaked:
         mails.tell_leaked(key)
@@ -283,7 +284,9 @@ def resume(*, key: RestrictedKey, actor: User, now: datetime) -> None:
     if not key.is_kept or not key.suspended_at:
         raise NotPossibleNow
     RestrictedKey.objects.filter(pk=key.pk).update(suspended_at=None)
-    lifecycle.record(key, actor=actor_name(actor), reason="Support lifted the suspension.")
+    change = lifecycle.record(key, actor=actor_name(actor), reason="Support lifted the suspension.")
     mails.tell_resumed(key, key.suspended_at)
+    key.suspended_at = None
+    outgoing.tell_standing(key, outgoing.RESUMED, change, code="by_support")
     ledger_entries.note_key_resumed(key)
     lifecycle.request_validation(key, reason=Validation.Reason.OPS, now=now, requested_by=actor)

@@ -4,6 +4,24 @@
 written, and the database is not asked, while PARTNER_WEBHOOKS names no endpoint.
 """
 
-from stripe_keys.outgoing.messages import EXPIRING, tell, tell_ending, tell_move
+from stripe_keys.outgoing.messages import (
+    EXPIRING,
+    RESUMED,
+    SUSPENDED,
+    UNREADABLE,
+    tell,
+    tell_ending,
+    tell_move,
+    tell_standing,
+)
 
-__all__ = ["EXPIRING", "tell", "tell_ending", "tell_move"]
+__all__ = [
+    "EXPIRING",
+    "RESUMED",
+    "SUSPENDED",
+    "UNREADABLE",
+    "tell",
+    "tell_ending",
+    "tell_move",
+    "tell_standing",
+]

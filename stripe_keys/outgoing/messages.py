@@ -15,6 +15,11 @@ QUEUE = "outgoing"
 PRIORITY = 70
 VERSION = 1
 EXPIRING = "restricted_key.expiring"
+SUSPENDED, RESUMED, UNREADABLE = (
+    "restricted_key.suspended",
+    "restricted_key.resumed",
+    "restricted_key.unreadable",
+)
 TEST = "endpoint.test"
 # At most so many messages are on their way to one endpoint, over all workers: the engine works on one row per lane.
 LANES = 4
@@ -60,6 +65,16 @@ def tell_ending(key: RestrictedKey, *, code: str) -> None:
         tell(key, EXPIRING, reason_code=code, successor_stripe_key_id=key.successor_stripe_key_id)
 
 
+def tell_standing(key: RestrictedKey, type_: str, change: StatusChange, *, code: str) -> None:
+    """Tell every endpoint that `key`, whose status stays as it is, is withheld from now on, or is not any more.
+
+    `change` is the line of its history that says so, `code` why. Of keys that do not serve nothing is told.
+    """
+    if key.status in key.USABLE and endpoints.configured():
+        change.refresh_from_db(fields=["at"])
+        tell(key, type_, change=change, occurred_at=change.at, reason_code=code)
+
+
 def tell(
     key: RestrictedKey,
     type_: str,
@@ -87,6 +102,8 @@ def tell(
         "livemode": key.livemode,
         "purpose": key.purpose,
         "status": key.status,
+        "is_suspended": key.suspended_at is not None,
+        "is_unreadable": key.quarantined_at is not None,
         "expires_at": key.expires_at,
         **data,
     }

@@ -68,6 +68,8 @@ def test_a_message_says_what_moved_and_when(ada: User) -> None:
             "livemode": False,
             "purpose": "default",
             "status": "expired",
+            "is_suspended": False,
+            "is_unreadable": False,
             "expires_at": None,
             "from_status": "active",
             "to_status": "expired",
