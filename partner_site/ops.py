@@ -164,7 +164,7 @@ class SteadyAdmin(_AnyModelAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The list, or what an action on the chosen rows comes to; 400 when a row is chosen that no row can be."""
+        """The list, or what an action on the chosen rows comes to; 400 when what is chosen cannot be read."""
         if request.method == "POST":
             self._read_selection(request)
         response = super().changelist_view(request, extra_context)
@@ -177,6 +177,10 @@ class SteadyAdmin(_AnyModelAdmin):
         return response
 
     def _read_selection(self, request: HttpRequest) -> None:
+        if any(across not in ("", "0", "1") for across in request.POST.getlist("select_across")):
+            raise BadRequest(
+                "Whether all rows are chosen is said with 0 or 1"
+            )  # Django takes any other word for 1
         for value in request.POST.getlist(ACTION_CHECKBOX_NAME):
             try:
                 self.opts.pk.to_python(value)

@@ -8,6 +8,7 @@ from typing import Any
 from stripe_keys.wire import Reply
 
 _REFUSALS = (400, 401, 403, 404)
+EARLIEST, LATEST = datetime(2010, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 # The statuses of an install. A failed uninstall leaves the app there; one that began, or never arrived, proves nothing.
 INSTALLED = frozenset({"installed", "installing", "uninstall_failed"})
 NOT_INSTALLED = frozenset({"install_failed", "uninstalling"})
@@ -109,12 +110,13 @@ def facts_in(body: dict[str, Any], stripe_key_id: str) -> KeyFacts | StripeUnava
 
 
 def _moment(value: object) -> datetime | None:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return datetime.fromtimestamp(value, UTC)
-    if isinstance(value, str) and value:
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            return None
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return None
+    """Unix seconds or ISO 8601; None for anything that is not a moment of this century."""
+    try:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            moment = datetime.fromtimestamp(value, UTC)
+        else:
+            moment = datetime.fromisoformat(value if isinstance(value, str) else "")
+    except (ValueError, OverflowError, OSError):
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment.astimezone(UTC) if EARLIEST < moment < LATEST else None

@@ -208,6 +208,28 @@ def test_answer_about_another_event_is_no_answer() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("told", "understood"),
+    [
+        (1e30, None),
+        (float("nan"), None),
+        (-1e18, None),
+        (10**400, None),
+        ("0001-01-01T00:00:00+14:00", None),
+        ("9999-12-31T23:59:59-14:00", None),
+        (True, None),
+        ("2026-11-21T08:00:00+02:00", datetime(2026, 11, 21, 6, tzinfo=UTC)),
+        (1795248000, datetime(2026, 11, 21, 8, tzinfo=UTC)),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_end_of_a_key_is_a_moment_of_this_century_or_none(told: object, understood: datetime | None) -> None:
+    facts = app_answers.facts_in({"id": "mk_1", "status": "active", "expires_at": told}, "mk_1")
+
+    assert isinstance(facts, app_answers.KeyFacts)
+    assert facts.expires_at == understood
+
+
 def test_install_list_tells_installed_from_gone(
     at_stripe: AtStripe, key: StripeKey, app_known_by_id: None
 ) -> None:

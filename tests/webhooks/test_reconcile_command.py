@@ -154,6 +154,11 @@ def test_run_of_a_worker_is_followed(ada: User, at_stripe: AtStripe, monkeypatch
         ["--account", "../../etc"],
         ["--limit", "0"],
         ["--since", "2026-01-01", "--hours", "3"],
+        ["--since", "0001-01-01T00:00+14:00"],
+        ["--since", "9999-12-31T23:59:59-14:00"],
+        ["--since", "2009-12-31"],
+        ["--since", "2099-01-01"],
+        ["--account", "acct_1KnownToNobody00"],
     ],
     ids=" ".join,
 )

@@ -186,6 +186,13 @@ def test_command_takes_ids_and_names_those_it_cannot_take() -> None:
         (partial(command, "--yes", since="2026-01-01", type="x.unknown"), "Nothing", 3),
         (partial(command, since="2026-01-01"), "--yes", 1),
         (partial(command, since="yesterday"), "a moment such as", 1),
+        (partial(command, since="0001-01-01T00:00+14:00"), "from 2010 on", 1),
+        (partial(command, since="2026-01-01", until="9999-12-31T23:59:59-14:00"), "before 2100", 1),
+        (partial(command, since="2099-01-01"), "in the future", 1),
+        (partial(command, "evt_\udcff"), "cannot be read", 1),
+        (partial(command, since="2026-01-01", type="\udcff"), "cannot be read", 1),
+        (partial(command, since="2026-01-01", account="acct_\x00"), "cannot be read", 1),
+        (partial(command, "evt_1", by="\udcff"), "cannot be read", 1),
     ],
     ids=[
         "no condition",
@@ -195,6 +202,13 @@ def test_command_takes_ids_and_names_those_it_cannot_take() -> None:
         "nothing",
         "not confirmed",
         "no moment",
+        "the year 1",
+        "the year 9999",
+        "future",
+        "id of odd bytes",
+        "type of odd bytes",
+        "account with NUL",
+        "name of odd bytes",
     ],
 )
 def test_command_refuses(
@@ -224,6 +238,16 @@ def test_ops_replay_all_that_match_the_filters_after_being_asked(olgas_browser: 
     (written,) = EventReplay.objects.all()
     assert (written.by, written.events) == (str(olga), 45)
     assert written.chosen == {"filters": {"state__exact": ["dead"]}}
+
+
+@pytest.mark.parametrize("across", ["on", "2", "true", "x"])
+def test_all_that_match_are_never_replayed_without_being_asked(olgas_browser: Client, across: str) -> None:
+    events(3)
+
+    answer = olgas_browser.post(reverse(LIST), {**YES, "select_across": across})
+
+    assert answer.status_code == 400
+    assert not waiting()
 
 
 def test_ops_read_who_replayed_what(olgas_browser: Client) -> None:

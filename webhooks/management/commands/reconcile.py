@@ -3,14 +3,16 @@
 import re
 import time
 from argparse import ArgumentTypeError
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
+from stripe_keys import reports
 from stripe_keys.management.numbers import whole_number
 from webhooks import reconciling, tasks
+from webhooks.management.words import past_moment
 from webhooks.models import Reconciliation
 from work import engine
 from work.management.database import DatabaseCommand
@@ -21,14 +23,6 @@ _PHASES = ("events", "installs", "keys")
 _LOOK_SECONDS, _LINE_SECONDS = 0.5, 1.0
 _LONGEST_HOURS = 30 * 24
 _FAILED_SOME = 2
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise ArgumentTypeError("a moment such as 2026-11-21T08:00Z, please.") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _account(text: str) -> str:
@@ -49,7 +43,7 @@ class Command(DatabaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """From when on, whose, what, and whether to look only."""
         begin = parser.add_mutually_exclusive_group()
-        begin.add_argument("--since", type=_moment, metavar="MOMENT", help="search from then on (UTC)")
+        begin.add_argument("--since", type=past_moment, metavar="MOMENT", help="search from then on (UTC)")
         hours = whole_number(least=1, most=_LONGEST_HOURS)
         begin.add_argument("--hours", type=hours, metavar="N", help="search the last N hours")
         parser.add_argument("--account", type=_account, metavar="acct_…", help="this account only")
@@ -84,6 +78,8 @@ class Command(DatabaseCommand):
             since=since.isoformat() if since else f"{options['hours']} hours" if options["hours"] else "",
         )
         account = options["account"] or ""
+        if account and not any(reports.has_account(account, livemode=mode) for mode in (True, False)):
+            raise CommandError(f"No merchant has anything of {account}.")
         run = reconciling.open_run(options=wanted, asked_for_by=_BY, account=account)
         if run is not None:
             self.stdout.write(f"Going on with the run of {run.created_at:%Y-%m-%d %H:%M:%S} UTC.")

@@ -3,28 +3,19 @@
 import getpass
 import os
 import sys
-from argparse import ArgumentTypeError
-from datetime import UTC, datetime
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
 from stripe_keys.management.numbers import whole_number
 from webhooks import replays
+from webhooks.management.words import moment, past_moment, word
 from webhooks.models import EventNotification
 from work.management.database import DatabaseCommand
 
 _WRONG_CHOICE = 2
 _NOTHING_CHOSEN = 3
 _ANY = "any"
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise ArgumentTypeError("a moment such as 2026-11-21T08:00Z, please.") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _system_user() -> str:
@@ -45,11 +36,15 @@ class Command(DatabaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Which events, how many of them, and whether to look only."""
-        parser.add_argument("ids", nargs="*", metavar="evt_…", help="these events, whatever their state")
-        parser.add_argument("--since", type=_moment, metavar="MOMENT", help="arrived then or later (UTC)")
-        parser.add_argument("--until", type=_moment, metavar="MOMENT", help="arrived before then (UTC)")
-        parser.add_argument("--type", default="", metavar="TYPE", help="of this type")
-        parser.add_argument("--account", default="", metavar="acct_…", help="of this Stripe account")
+        parser.add_argument(
+            "ids", nargs="*", type=word, metavar="evt_…", help="these events, whatever their state"
+        )
+        parser.add_argument("--since", type=past_moment, metavar="MOMENT", help="arrived then or later (UTC)")
+        parser.add_argument("--until", type=moment, metavar="MOMENT", help="arrived before then (UTC)")
+        parser.add_argument("--type", type=word, default="", metavar="TYPE", help="of this type")
+        parser.add_argument(
+            "--account", type=word, default="", metavar="acct_…", help="of this Stripe account"
+        )
         states = [*(state.value for state in replays.STATES), _ANY]
         parser.add_argument("--state", choices=states, help="dead (the default), done or any")
         outcomes = [value for value in EventNotification.Outcome.values if value]
@@ -60,7 +55,7 @@ class Command(DatabaseCommand):
             "--dry-run", action="store_true", help="show what it would be, and change nothing"
         )
         parser.add_argument("--yes", action="store_true", help="do not ask")
-        parser.add_argument("--by", default="", metavar="WHO", help="who wants it, for the record")
+        parser.add_argument("--by", type=word, default="", metavar="WHO", help="who wants it, for the record")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Show the choice, ask, replay."""
