@@ -101,6 +101,7 @@ class PostgresServer:
             "unix_socket_directories": "",
             "max_connections": str(MAX_CONNECTIONS),
             "shared_buffers": self.memory,
+            "log_min_error_statement": "panic",  # a statement that fails may hold the body of an event
             **({} if self.durable else THROW_AWAY),
         }
         return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]

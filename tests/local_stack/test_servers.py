@@ -38,6 +38,16 @@ def test_both_answer_once_started(servers: ThrowAwayServers) -> None:
     client.close()
 
 
+def test_what_a_failing_statement_holds_is_not_logged(servers: ThrowAwayServers) -> None:
+    assert servers.postgres
+
+    with psycopg.connect(servers.database_url) as connection, pytest.raises(psycopg.errors.UndefinedTable):
+        connection.execute("SELECT 'the body of an event' FROM missing")
+
+    assert 'relation "missing" does not exist' in servers.postgres.log.read_text()
+    assert "the body" not in servers.postgres.log.read_text()
+
+
 def test_neither_opens_to_a_stranger(servers: ThrowAwayServers) -> None:
     assert servers.postgres
     assert servers.redis
