@@ -100,7 +100,7 @@ class EventNotificationPage(DueRowPage):
         (None, {"fields": ("event_id", "type", "mode", "stripe_account_id", "context", "payload")}),
         ("What became of it", {"fields": ("state", "outcome", "outcome_note", "stripe_key_id", "new_stripe_key_id",
                                           "attempts", "problem", "due_at", "finished_at", "replays")}),
-        ("How it came", {"fields": ("stripe_created_at", "created_at", "source", "secret_name", "other_bodies",
+        ("How it came", {"fields": ("stripe_created_at", "created_at", "source", "secret_name", "other_contents",
                                     "digest", "is_masked", "told")}),
     )  # fmt: skip
 
@@ -125,6 +125,11 @@ class EventNotificationPage(DueRowPage):
         said = event.get_outcome_display() or event.get_state_display()
         note = event.outcome_note or event.problem
         return f"{said} ({note})" if note else said
+
+    @admin.display(description="Other contents under its id")
+    def other_contents(self, event: EventNotification) -> str:
+        """How many came; none is counted that comes while the event is worked on."""
+        return f"at least {event.other_bodies}" if event.other_bodies else "none"
 
     @admin.display(description="SHA-256 of the body")
     def digest(self, event: EventNotification) -> str:

@@ -1,5 +1,6 @@
 """Keeping what Stripe sends: one insert, committed before Stripe hears 200; what follows from it is done by workers."""
 
+import json
 import logging
 from dataclasses import dataclass
 from hashlib import sha256
@@ -10,11 +11,12 @@ from django.utils import timezone
 
 from webhooks import hiding, oddities, sightings
 from webhooks.models import ConflictingDelivery, EventNotification
-from webhooks.reading import Reading
+from webhooks.reading import Reading, parse
 from work import ringer
 
 log = logging.getLogger(__name__)
 QUEUE = "events"
+MAY_DIFFER = "pending_webhooks"  # it counts deliveries, and may do so anew for each
 MOST_CONFLICTS = 20  # notes per event; beyond them deliveries are counted alone
 Source = EventNotification.Source
 _COLUMNS = (
@@ -121,7 +123,7 @@ def _insert_masked(arrival: _Arrival) -> bool:
             log.warning(
                 "event %s had something in it that looks like a key; it is hidden", arrival.reading.event_id
             )
-            oddities.tell_of_hidden_key(arrival.reading)
+            oddities.tell_of_hidden_key(arrival.reading, secret_name=arrival.secret_name)
     return is_new
 
 
@@ -140,7 +142,7 @@ def _meet(arrival: _Arrival) -> None:
         return
     if _is_listed_twin(known, arrival.reading):
         _adopt(known, arrival)
-    else:
+    elif not _differs_in_what_may_differ_alone(known, arrival):
         _note_conflict(known, arrival)
 
 
@@ -159,6 +161,16 @@ def _is_listed_twin(known: EventNotification, reading: Reading) -> bool:
         and known.type == reading.type
         and all(ours is None or theirs is None or ours == theirs for ours, theirs in pairs)
     )
+
+
+def _differs_in_what_may_differ_alone(known: EventNotification, arrival: _Arrival) -> bool:
+    """Whether both say the same but for MAY_DIFFER; what has been forgotten can no longer be compared."""
+    if not (known.body and arrival.reading.is_snapshot):
+        return False
+    ours, theirs = (parse(text, may_repeat=True) for text in (known.body, arrival.text))
+    for told in (ours, theirs):
+        told.pop(MAY_DIFFER, None)
+    return json.dumps(ours) == json.dumps(theirs)  # as text: 1 is no 1.0, and not true
 
 
 def _adopt(known: EventNotification, arrival: _Arrival) -> None:

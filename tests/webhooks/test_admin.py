@@ -33,6 +33,16 @@ def found(browser: Client, **query: str) -> int:
     return len(answer.context["cl"].result_list)
 
 
+def test_page_promises_no_exact_number_of_other_contents(
+    olgas_browser: Client, event: EventNotification
+) -> None:
+    assert ">none<" in olgas_browser.get(page_of(event)).content.decode()
+
+    EventNotification.objects.update(other_bodies=7)
+
+    assert "at least 7" in olgas_browser.get(page_of(event)).content.decode()
+
+
 def test_page_shows_outcome_secret_and_the_body_escaped(
     olgas_browser: Client, event: EventNotification
 ) -> None:

@@ -1,16 +1,18 @@
 """The same id with another content: noted within bounds, told once, never acted on. A list is no delivery."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import Notice
-from tests.people import a_signing_secret
+from tests.people import a_restricted_key, a_signing_secret
 from tests.webhooks.deliveries import a_notification, a_snapshot, deliver, deliver_event, encoded, header_for
-from webhooks import inbox, reading, sightings
+from webhooks import inbox, oddities, reading, sightings
 from webhooks.models import ConflictingDelivery, EventNotification, SigningSecretUse
 
 pytestmark = pytest.mark.django_db
@@ -57,6 +59,52 @@ def test_notes_of_one_event_are_bounded_and_ops_are_told_once(first: dict[str, A
     notice = Notice.objects.get()
     assert first["id"] in notice.body
     assert notice.merchant is None
+
+
+def test_count_of_deliveries_to_come_may_differ_between_copies() -> None:
+    event = a_snapshot(pending_webhooks=2, note=a_restricted_key())
+    deliver_event(event)
+
+    deliver_event({**event, "pending_webhooks": 1})
+    del event["pending_webhooks"]
+    deliver_event(event)
+
+    assert EventNotification.objects.get().other_bodies == 0
+    assert not ConflictingDelivery.objects.exists()
+    assert not Notice.objects.filter(dedupe_key__startswith="event-conflict").exists()
+
+
+@pytest.mark.parametrize("change", [{"livemode": 0}, {"data": {"pending_webhooks": 1}}], ids=str)
+def test_whatever_else_differs_beside_it_is_a_conflict(change: dict[str, Any]) -> None:
+    event = a_snapshot(pending_webhooks=2)
+    deliver_event(event)
+
+    deliver_event({**event, "pending_webhooks": 1, **change})
+
+    assert ConflictingDelivery.objects.count() == 1
+
+
+def test_one_secret_mails_ops_only_so_often_a_day() -> None:
+    first = [a_notification() for _ in range(oddities.MOST_A_DAY + 3)]
+    for event in first:
+        deliver_event(event)
+        deliver_event({**event, "reason": "another"})
+    for _ in range(oddities.MOST_A_DAY + 3):
+        deliver_event(a_notification(reason=a_restricted_key()))
+
+    told = Notice.objects.order_by("pk")
+    for beginning in ("event-conflict:events:", "event-with-key:events:"):
+        assert told.filter(dedupe_key__startswith=beginning).count() == oddities.MOST_A_DAY
+    assert [notice.subject for notice in told.filter(dedupe_key__startswith="more-")] == [
+        "More events came again with another content",
+        "More events had something in them that looks like a key",
+    ]
+    assert ConflictingDelivery.objects.count() == len(first)
+
+    Notice.objects.update(created_at=timezone.now() - timedelta(days=1))
+    deliver_event({**first[-1], "reason": "a day later"})
+
+    assert Notice.objects.filter(dedupe_key__contains=first[-1]["id"]).exists()
 
 
 def test_same_bytes_again_take_two_statements(first: dict[str, Any], django_assert_num_queries: Any) -> None:

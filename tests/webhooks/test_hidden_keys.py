@@ -86,7 +86,7 @@ def test_event_is_processed_though_what_is_hidden_makes_two_members_one(
 
     engine.drain("events")
 
-    row = EventNotification.objects.get()
+    row = EventNotification.objects.get(event_id=event["id"])
     assert (row.state, row.outcome, row.problem) == ("done", "applied", "")
     assert row.is_masked
 
