@@ -35,7 +35,7 @@ _NEXT = """
 # What waits for its account is done now; what waits for a key, if that is here, and at last when it has waited long.
 _TAKE_UP = """
     UPDATE {table} t SET state = 'waiting', attempts = 0, due_at = statement_timestamp(), finished_at = NULL,
-        outcome = '', outcome_note = ''
+        silent_since = NULL, outcome = '', outcome_note = ''
     FROM (
         SELECT id FROM {table} JOIN unnest(%(accounts)s::text[], %(modes)s::bool[]) AS known (account, mode)
             ON stripe_account_id = known.account AND livemode = known.mode

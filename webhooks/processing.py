@@ -10,6 +10,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from stripe_keys import app_pace, gateway, reports
@@ -20,7 +21,8 @@ from work import bundles, engine
 
 LARGEST_BUNDLE = 100
 WAITS_FOR_STRIPE = timedelta(days=3)
-_FIRST_DELAY, _LONGEST_DELAY = 2.0, 600.0
+_FIRST_DELAY, _LONGEST_DELAY = timedelta(seconds=2), timedelta(minutes=10)
+_LONGEST_FOR_A_LANE = timedelta(seconds=30)
 _PARKED = Plan(outcome=EventNotification.Outcome.PARKED, note=handlers.UNKNOWN_ACCOUNT)
 
 
@@ -64,9 +66,11 @@ def _process_key_events(head: EventNotification, *, livemode: bool) -> None:
     is_head_answered = head.pk in answers
     later = None if is_head_answered else _later(head)
     if unanswered:
-        bundles.put_back(unanswered, delay=_delay(head), problem="StripeUnavailable")
+        _note_silence(unanswered)
+        longest = _LONGEST_DELAY if answered or is_head_answered else _LONGEST_FOR_A_LANE
+        bundles.put_back(unanswered, delay=min(_delay(head), longest), problem="StripeUnavailable")
     if not answered and isinstance(later, engine.Postpone) and others:
-        bundles.put_off(head, delay=later.delay, problem=later.problem)
+        bundles.put_off(head, delay=min(later.delay, _LONGEST_FOR_A_LANE), problem=later.problem)
     if is_head_answered or answered:
         whole: Callable[[EventNotification], AbstractContextManager[None]]
         whole = engine.settle if is_head_answered else engine.hold
@@ -141,12 +145,29 @@ def _told(event: EventNotification, named: Named | None = None) -> Told:
 
 
 def _later(event: EventNotification) -> engine.Postpone | engine.GiveUp:
-    """Wait for Stripe, longer each time and never in step with others; after days somebody must look."""
-    if timezone.now() - event.created_at > WAITS_FOR_STRIPE:
+    """Wait for Stripe, longer each time and never in step with others; after days of silence somebody must look.
+
+    Whoever takes up the event after that, or after it was parked, finds Stripe with new patience.
+    """
+    if _silence(event) > WAITS_FOR_STRIPE:
+        EventNotification.objects.filter(pk=event.pk, fence=event.fence).update(silent_since=None)
         return engine.GiveUp("StripeUnavailable")
+    _note_silence([event])
     return engine.Postpone(_delay(event), "StripeUnavailable")
 
 
+def _note_silence(events: Sequence[EventNotification]) -> None:
+    """Stripe has just not answered about these."""
+    asked = EventNotification.objects.filter(pk__in=[event.pk for event in events], silent_since=None)
+    asked.update(silent_since=Now())
+
+
+def _silence(event: EventNotification) -> timedelta:
+    """How long Stripe has been silent about the event by now; nothing where this is the first time."""
+    return timezone.now() - event.silent_since if event.silent_since else timedelta()
+
+
 def _delay(event: EventNotification) -> timedelta:
-    longest = min(_FIRST_DELAY * 2 ** min(event.fence, 12), _LONGEST_DELAY)
-    return timedelta(seconds=random.uniform(longest / 2, longest))  # noqa: S311 # jitter
+    """About as long as the silence has lasted. How often the event waited for something else makes no difference."""
+    longest = min(max(_silence(event), _FIRST_DELAY), _LONGEST_DELAY)
+    return longest * random.uniform(0.5, 1.0)  # noqa: S311 # jitter

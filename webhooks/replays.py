@@ -104,6 +104,7 @@ def _begin_again(pks: list[int], lanes: set[str]) -> int:
         problem="",
         outcome="",
         outcome_note="",
+        silent_since=None,
         replays=F("replays") + 1,
     )
     # Many lanes have one bell that names none: whoever hears it looks at all.

@@ -96,7 +96,7 @@ def test_event_that_stripe_has_not_shown_for_days_is_given_up_and_the_keys_looke
     arrivals.admin.add_fault("error", path="/v2/core/events", times=None)
     told = a_notification(context=theirs.account)
     deliver_event(told)
-    EventNotification.objects.update(created_at=timezone.now() - timedelta(days=4))
+    EventNotification.objects.update(silent_since=timezone.now() - timedelta(days=4))
 
     engine.drain("events")
 

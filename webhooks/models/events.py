@@ -65,6 +65,12 @@ class EventNotification(DueRow):
     replays = models.PositiveSmallIntegerField(
         default=0, db_default=0, help_text="How often it was replayed."
     )
+    silent_since = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="When Stripe first did not answer about it; empty if it always has, or has begun anew.",
+    )
     other_bodies = models.PositiveIntegerField(
         default=0, help_text="How often the same id came again with another body; the first body is kept."
     )
