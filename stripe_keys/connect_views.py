@@ -183,6 +183,8 @@ def _end_of(replaces: RestrictedKey | None) -> dict[str, str]:
     end = replaces.expires_at if replaces is not None else None
     if end is None:
         return {}
+    if end <= timezone.now():
+        return {"replaces_ended_at": written(end)}
     return {"replaces_ends": countdown(end, timezone.now()), "replaces_ends_at": written(end)}
 
 

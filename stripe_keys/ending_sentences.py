@@ -7,48 +7,68 @@ from stripe_keys.endings import countdown, written
 from stripe_keys.models import RestrictedKey
 
 Words = tuple[str, str, str]
-_COPY = (
-    "Copy the new key on the app’s settings page in Stripe and paste it here; until then the old one serves."
-)
+_COPY = "Copy the new key on the app’s settings page in Stripe and paste it here; until then the old one"
+_ASKING = "we are asking Stripe about it."
 
 
 def of(key: RestrictedKey, successor: RestrictedKey | None, now: datetime) -> Words:
     """Tone, title and text of the end of `key` that Stripe has announced."""
-    tone, title = "warning", "This key was rotated in Stripe"
-    if key.rotated_at is None:
-        title = "This key expires"
-    if key.expires_at is not None:
-        title += (
-            f" and stops working {countdown(key.expires_at, now)}"
-            if key.rotated_at
-            else (f" {countdown(key.expires_at, now)}")
-        )
-    ends = _when(key, now)
+    tone, title, ends, is_past = "warning", _title(key, now), _when(key, now), _is_past(key, now)
     if successor is None:
-        if key.rotated_at is None:
-            return (
-                tone,
-                title,
-                f"{ends} Rotate it in Stripe, or create a new key, and paste that here before.",
-            )
-        return tone, title, f"Stripe has made a new key in its place. {ends} {_COPY}"
+        if key.rotated_at is not None:
+            rest = "may stop any moment." if is_past else "serves."
+            return tone, title, f"Stripe has made a new key in its place. {ends} {_COPY} {rest}"
+        if is_past:
+            return tone, title, f"{ends} Create a new key in Stripe and paste it here."
+        return tone, title, f"{ends} Rotate it in Stripe, or create a new key, and paste that here before."
     name = f"The key ending in {successor.last4}"
     if endings.takes_over_at_the_end(successor):
-        return "info", title, f"{ends} {name} takes over then. It can do less: its page says what is missing."
+        then = "as soon as Stripe ends this one" if is_past else "then"
+        return (
+            "info",
+            title,
+            f"{ends} {name} takes over {then}. It can do less: its page says what is missing.",
+        )
     if endings.asks_its_merchant(successor):
         return tone, title, f"{ends} {name} was pasted, but is not in use yet: something about it needs you."
     return "info", title, f"{ends} {name} is being checked, and takes over as soon as it is proven."
 
 
+def _title(key: RestrictedKey, now: datetime) -> str:
+    if key.rotated_at is None:
+        if _is_past(key, now):
+            return "This key should have expired"
+        return f"This key expires {countdown(key.expires_at, now)}" if key.expires_at else "This key expires"
+    title = "This key was rotated in Stripe"
+    if key.expires_at is None:
+        return title
+    if _is_past(key, now):
+        return f"{title} and should have stopped working"
+    return f"{title} and stops working {countdown(key.expires_at, now)}"
+
+
 def _when(key: RestrictedKey, now: datetime) -> str:
     old = "The old one" if key.rotated_at else "It"
     if key.expires_at is not None:
+        if _is_past(key, now):
+            return f"{old} was to stop working on {written(key.expires_at)}; {_ASKING}"
         return f"{old} stops working on {written(key.expires_at)}."
-    latest = written((key.rotated_at or now) + endings.LONGEST_OVERLAP)
+    latest = _latest_end(key, now)
+    unknown = "Stripe did not say when the old one stops working;"
+    if _is_past(key, now):
+        return f"{unknown} by {written(latest)} at the latest it was to; {_ASKING}"
+    return f"{unknown} at most 7 days after the rotation, that is by {written(latest)}."
+
+
+def _is_past(key: RestrictedKey, now: datetime) -> bool:
+    """Whether Stripe still takes the key, as far as we know, though its time is over."""
+    return (key.expires_at or _latest_end(key, now)) <= now
+
+
+def _latest_end(key: RestrictedKey, now: datetime) -> datetime:
     return (
-        "Stripe did not say when the old one stops working; at most 7 days after the rotation, that is by "
-        f"{latest}."
-    )
+        min(key.rotated_at or now, now) + endings.LONGEST_OVERLAP
+    )  # no rotation lies ahead, whatever was reported
 
 
 def of_the_app(key: RestrictedKey) -> Words | None:
@@ -73,7 +93,10 @@ def of_the_app(key: RestrictedKey) -> Words | None:
     erased = (
         "Stripe has confirmed that the key no longer works, and we have erased it."
         if key.status == RestrictedKey.Status.EXPIRED
-        else "So we have erased this key. Should you have kept it in Stripe, it works there until you expire it."
+        else (
+            "We have erased this key, as the app is not installed any more. Should you have kept it in Stripe, it "
+            "works there until you expire it."
+        )
     )
     return (
         "warning",

@@ -11,7 +11,9 @@ from stripe_keys.models import RestrictedKey, RestrictedKeyQuerySet
 
 LONGEST_OVERLAP = timedelta(days=7)  # Stripe lets a rotated key live no longer than this
 _A_LITTLE = timedelta(minutes=6)  # "in 3 days" is said of six minutes less, too
+_A_YEAR = timedelta(days=366)
 _UNITS = (
+    (_A_YEAR, 2, "year", _A_LITTLE),
     (timedelta(days=1), 2, "day", _A_LITTLE),
     (timedelta(hours=1), 2, "hour", _A_LITTLE),
     (timedelta(minutes=1), 1, "minute", timedelta()),
@@ -28,8 +30,10 @@ def written(moment: datetime) -> str:
 def countdown(end: datetime, now: datetime) -> str:
     """How long it is until `end`, rounded down so that nobody counts on more: "in 2 days", "in 47 hours", "any moment".
 
-    Two days and more are counted in days, two hours and more in hours.
+    Two years and more are counted in years, two days and more in days, two hours and more in hours.
     """
+    if end - now > 100 * _A_YEAR:
+        return "in more than 100 years"
     for unit, least, name, slack in _UNITS:
         count = floor((end - now + slack) / unit)
         if count >= least:

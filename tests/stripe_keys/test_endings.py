@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Notice, User
-from stripe_keys import mails, reports
+from stripe_keys import mails, reports, uninstalls
 from stripe_keys.endings import countdown, written
 from stripe_keys.models import RestrictedKey
 from tests.stripe_keys.rows import a_key, page_of, status_of
@@ -23,6 +23,9 @@ DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
     ("left", "words"),
     [
         (7 * DAY, "in 7 days"),
+        (729 * DAY, "in 729 days"),
+        (3 * 366 * DAY, "in 3 years"),
+        (2912118 * DAY, "in more than 100 years"),
         (3 * DAY - 5 * MINUTE, "in 3 days"),
         (3 * DAY - HOUR, "in 2 days"),
         (2 * DAY - HOUR, "in 47 hours"),
@@ -171,3 +174,85 @@ def test_a_date_may_be_taken_away_again_but_not_from_a_rotated_key(ada: User) ->
     assert [will_end(key, end), will_end(key, None)] == [1, 0]
     again = RestrictedKey.objects.get(pk=key.pk)
     assert (again.expires_at, again.next_check_at) == (end, end + timedelta(seconds=1))
+
+
+PASSED = "{} was to stop working on {}; we are asking Stripe about it."
+
+
+@pytest.mark.parametrize(
+    ("fields", "title", "next_step"),
+    [
+        ({}, "This key should have expired", "Create a new key in Stripe and paste it here."),
+        (
+            {"rotated_at": timezone.now() - 9 * DAY},
+            "This key was rotated in Stripe and should have stopped working",
+            "paste it here; until then the old one may stop any moment.",
+        ),
+    ],
+    ids=["expires", "rotated"],
+)
+def test_an_end_that_has_passed_is_spoken_of_as_past(
+    adas_browser: Client, ada: User, fields: dict[str, Any], title: str, next_step: str
+) -> None:
+    end = timezone.now() - 3 * DAY
+    key = a_key(ada, expires_at=end, **fields)
+
+    for page in (page_of(adas_browser, key), adas_browser.get("/stripe/keys/").content.decode()):
+        assert title in page
+        assert PASSED.format("The old one" if fields else "It", written(end)) in page
+        assert next_step in page
+        assert "<dt>Was to stop working</dt>" in page
+        assert "any moment. " not in page.replace("may stop any moment. ", "")
+        assert "stops working" not in page
+    paste = adas_browser.get(reverse("stripe_keys:replace_key", args=[key.pk])).content.decode()
+    assert f"was to stop working on {written(end)}, and is used until Stripe says so" in paste
+
+
+def test_a_successor_is_told_of_with_an_end_that_has_passed(adas_browser: Client, ada: User) -> None:
+    key = a_key(ada, rotated_at=timezone.now() - 9 * DAY, expires_at=timezone.now() - DAY)
+    a_key(ada, "pending", last_problem="less_than_the_old_key")
+
+    page = page_of(adas_browser, key)
+
+    assert "takes over as soon as Stripe ends this one. It can do less" in page
+
+
+def test_a_longest_overlap_that_has_passed_is_past_too(adas_browser: Client, ada: User) -> None:
+    rotated_at = timezone.now() - 30 * DAY
+    key = a_key(ada, rotated_at=rotated_at)
+
+    page = page_of(adas_browser, key)
+
+    latest = written(rotated_at + 7 * DAY)
+    assert f"by {latest} at the latest it was to; we are asking Stripe about it." in page
+    assert "at most 7 days" not in page
+
+
+def test_a_rotation_in_the_future_counts_from_now(adas_browser: Client, ada: User) -> None:
+    key = a_key(ada, rotated_at=timezone.now() + 400 * DAY)
+
+    before = timezone.now()
+    page = page_of(adas_browser, key)
+
+    ends = [f"that is by {written(moment + 7 * DAY)}." for moment in (before, timezone.now())]
+    assert any(end in page for end in ends)
+
+
+@pytest.mark.parametrize(
+    ("left", "words"), [(7 * DAY - 3 * MINUTE, "in 7 days"), (2912118 * DAY, "in more than 100 years")]
+)
+def test_title_and_facts_count_alike(adas_browser: Client, ada: User, left: timedelta, words: str) -> None:
+    key = a_key(ada, expires_at=timezone.now() + left)
+
+    for page in (page_of(adas_browser, key), adas_browser.get("/stripe/keys/").content.decode()):
+        assert f"This key expires {words}" in page
+        assert f">{words}</time></dd>" in page
+        assert "hours from now" not in page
+
+
+def test_what_was_erased_with_the_app_is_said_in_a_whole_sentence(adas_browser: Client, ada: User) -> None:
+    key = a_key(ada, "removed", last_problem=uninstalls.LEFT)
+
+    page = page_of(adas_browser, key)
+
+    assert "<p>We have erased this key, as the app is not installed any more." in page
