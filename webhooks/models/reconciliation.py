@@ -63,6 +63,12 @@ class AccountCursor(models.Model):
     seen_installed_at = models.DateTimeField(
         null=True, blank=True, help_text="When Stripe's list of installs last showed the app there."
     )
+    next_path = models.TextField(
+        blank=True, db_default="", help_text="Where a list too long for one search goes on."
+    )
+    next_since = models.DateTimeField(null=True, blank=True, help_text="From when on that list is.")
+    next_until = models.DateTimeField(null=True, blank=True, help_text="When that list was begun.")
+    next_pages = models.PositiveIntegerField(db_default=0, help_text="How much of it has been read.")
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [

@@ -1,6 +1,7 @@
 """Whose events are searched: a cursor for each known account and mode, and in which order."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,19 @@ from webhooks.models import AccountCursor
 
 PER_ACCOUNT, PLATFORM = "per_account", "platform"
 _BATCH = 1000
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a list goes on that one search does not read to its end; by itself: nowhere."""
+
+    path: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    pages: int = 0
+
+
+NOWHERE = Place()
 
 
 def prepare(*, modes: Sequence[bool], now: datetime, only: str = "") -> None:
@@ -73,11 +87,18 @@ def next_ones(
     return list(untried.order_by(F("tried_at").asc(nulls_first=True), "pk")[:limit])
 
 
-def tried(cursor_id: int, *, problem: str = "", listed_until: datetime | None = None) -> None:
-    """An account's list was read to its end, up to that moment, or not: `problem` says why."""
+def tried(
+    cursor_id: int, *, problem: str = "", listed_until: datetime | None = None, place: Place | None = None
+) -> None:
+    """An account's list was read to its end, up to that moment, or not: `problem` says why.
+
+    `place` is where the next search goes on; without one, the place that is kept stays.
+    """
     values: dict[str, Any] = {"tried_at": Now(), "problem": problem}
     if listed_until is not None:
         values["listed_until"] = listed_until
+    if place is not None:
+        values |= {f"next_{name}": value for name, value in asdict(place).items()}
     AccountCursor.objects.filter(pk=cursor_id).update(**values)
 
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.utils import timezone
 
+from accounts.notices import tell_ops
 from stripe_keys import gateway, listings
 from stripe_keys.listings import Ask, Page
 from webhooks.handlers import HANDLERS
@@ -22,6 +23,8 @@ OVERLAP = timedelta(hours=1)
 KEPT_BY_STRIPE = timedelta(days=30)
 MOST_PAGES = 50
 MOST_PAGES_OF_ALL = 2000
+MOST_SEARCHES_OF_A_LIST = 40
+OWN_KEY_REFUSED = "refused_401"
 _A_MINUTE = timedelta(minutes=1)
 _PICKED_AT_ONCE = 200
 _WIDEST = 50
@@ -42,6 +45,8 @@ class Reading:
     unanswered: int = 0
     asked_at: str
     moves: bool
+    since: str = ""
+    pages_before: int = 0
 
 
 def modes() -> list[bool]:
@@ -106,17 +111,26 @@ def _pick(turn: Turn, readings: list[Reading]) -> list[AccountCursor]:
 def _begun(turn: Turn, cursor: AccountCursor, now: datetime) -> Reading:
     """Searched is from `since` on, or from an hour before where the last search ended.
 
-    One that begins later than that leaves a hole, so its end does not move the cursor.
+    One that begins later than that leaves a hole, so its end does not move the cursor. A list that was too long for
+    the search before goes on, if it goes back as far.
     """
     until = cursor.listed_until or now - KEPT_BY_STRIPE
     since = turn.row.since or until - OVERLAP
+    path = listings.events_path(TYPES, since=max(since, now - KEPT_BY_STRIPE + _A_MINUTE))
+    asked_at, pages_before = now, 0
+    kept = cursor.next_since if cursor.next_path and not turn.is_dry else None
+    if kept is not None and cursor.next_until and (turn.row.since is None or kept <= turn.row.since):
+        since, asked_at = kept, cursor.next_until
+        path, pages_before = cursor.next_path, cursor.next_pages
     return Reading(
         cursor=cursor.pk,
         account="" if cursor.stripe_account_id == accounts.PLATFORM else cursor.stripe_account_id,
         livemode=cursor.livemode,
-        path=listings.events_path(TYPES, since=max(since, now - KEPT_BY_STRIPE + _A_MINUTE)),
-        asked_at=now.isoformat(),
+        path=path,
+        asked_at=asked_at.isoformat(),
         moves=since <= until,
+        since=since.isoformat(),
+        pages_before=pages_before,
     )
 
 
@@ -141,13 +155,14 @@ def _round(turn: Turn, readings: list[Reading]) -> None:
 
 def _take(turn: Turn, reading: Reading, page: Page) -> Reading | None:
     """Keep what the page brought; returns how the list goes on, or None at its end."""
-    if page.problem == "refused_401":  # the app's own key is dead: nobody else's list would fare better
+    if page.problem == OWN_KEY_REFUSED:  # the app's own key is dead: nobody else's list would fare better
         turn.progress["modes_refused"] = [*turn.progress.get("modes_refused", []), reading.livemode]
         turn.note("events", "own_key_refused")
     if not page.is_answer and reading.unanswered + 1 < _MOST_TRIES:
         return replace(reading, unanswered=reading.unanswered + 1)
     if page.problem:
-        _failed(turn, reading, page.problem)
+        says_nothing = not page.is_answer or page.problem == OWN_KEY_REFUSED
+        _failed(turn, reading, page.problem, place=None if says_nothing else accounts.NOWHERE)
         return None
     kept = found.keep(
         page.rows,
@@ -163,25 +178,60 @@ def _take(turn: Turn, reading: Reading, page: Page) -> Reading | None:
     if not page.next_path:
         _ended(turn, reading)
         return None
-    if problem := _is_endless(reading, page):
-        _failed(turn, reading, problem)
+    if _is_endless(reading, page):
+        _failed(turn, reading, "endless_list", place=accounts.NOWHERE)
+        return None
+    if reading.pages + 1 >= _most_pages(reading):
+        _goes_on_later(turn, reading, page)
         return None
     return replace(reading, path=page.next_path, pages=reading.pages + 1, unanswered=0)
 
 
-def _is_endless(reading: Reading, page: Page) -> str:
-    if page.next_path == reading.path:
-        return "endless_list"
-    most = MOST_PAGES if reading.account else MOST_PAGES_OF_ALL
-    return "too_many_pages" if reading.pages + 1 >= most else ""
+def _most_pages(reading: Reading) -> int:
+    return MOST_PAGES if reading.account else MOST_PAGES_OF_ALL
+
+
+def _is_endless(reading: Reading, page: Page) -> bool:
+    read = reading.pages_before + reading.pages + 1
+    return page.next_path == reading.path or read >= MOST_SEARCHES_OF_A_LIST * _most_pages(reading)
+
+
+def _goes_on_later(turn: Turn, reading: Reading, page: Page) -> None:
+    """Leave the rest of a long list to the next search, so that every account gets its turn."""
+    place = None
+    if (
+        reading.since and not turn.is_dry
+    ):  # a list that was begun before places were kept does not say since when
+        place = accounts.Place(
+            path=page.next_path,
+            since=datetime.fromisoformat(reading.since),
+            until=datetime.fromisoformat(reading.asked_at),
+            pages=reading.pages_before + reading.pages + 1,
+        )
+        _tell_of_a_long_list(reading)
+    _failed(turn, reading, "too_many_pages", place=place)
+
+
+def _tell_of_a_long_list(reading: Reading) -> None:
+    tell_ops(
+        subject="Stripe lists more events of an account than one search reads",
+        body=f"The events of {reading.account or 'all accounts'} were read as far as one search goes; the next ones go"
+        " on from there, and what they find late is late here too. The ops desk lists such accounts under Account"
+        " cursors (too_many_pages). Others are not mailed about today.",
+        dedupe_key=f"events-unread:{timezone.now():%Y-%m-%d}",
+    )
 
 
 def _ended(turn: Turn, reading: Reading) -> None:
     turn.row.accounts_done += 1
     moves = reading.moves and not turn.is_dry
-    accounts.tried(reading.cursor, listed_until=datetime.fromisoformat(reading.asked_at) if moves else None)
+    accounts.tried(
+        reading.cursor,
+        listed_until=datetime.fromisoformat(reading.asked_at) if moves else None,
+        place=accounts.NOWHERE if moves or reading.pages_before else None,
+    )
 
 
-def _failed(turn: Turn, reading: Reading, problem: str) -> None:
+def _failed(turn: Turn, reading: Reading, problem: str, *, place: accounts.Place | None = None) -> None:
     turn.row.accounts_failed += 1
-    accounts.tried(reading.cursor, problem=problem)
+    accounts.tried(reading.cursor, problem=problem, place=None if turn.is_dry else place)
