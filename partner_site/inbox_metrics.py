@@ -6,7 +6,7 @@ Each number comes from an index, however many events are kept.
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from django.db.models import Case, Count, F, Value, When
+from django.db.models import Case, Count, F, Min, Q, Value, When
 from prometheus_client.core import Metric
 
 from partner_site.gauges import gauge
@@ -21,6 +21,12 @@ _NO_END_YET = "open"
 def families(now: datetime) -> Iterator[Metric]:
     """Every family about events."""
     yield _arrived(now)
+    oldest, put_off = still_waiting(now)
+    words = "For how long the oldest event that waits has been here, put off or not; 0 when none waits."
+    age = (now - oldest).total_seconds() if oldest else 0.0
+    yield gauge("events_oldest_waiting_age_seconds", words, [], [([], max(0.0, age))])
+    words = "Events that wait for a later moment: they were put off, or failed and will be tried again."
+    yield gauge("events_put_off", words, [], [([], float(put_off))])
     counts = {
         "events_parked": (
             "Events that wait for their account to connect.",
@@ -41,6 +47,16 @@ def families(now: datetime) -> Iterator[Metric]:
     }
     for name, (words, rows) in counts.items():
         yield gauge(name, words, [], [([], float(rows.count()))])
+
+
+def still_waiting(now: datetime) -> tuple[datetime | None, int]:
+    """When the oldest of the events that wait came, and how many of them wait for a moment that is not here yet.
+
+    Whoever puts an event off makes it due later, so that what is due may look young while everything waits.
+    """
+    waiting = EventNotification.objects.filter(state=DueRow.State.WAITING).order_by()
+    told = waiting.aggregate(oldest=Min("created_at"), put_off=Count("pk", filter=Q(due_at__gt=now)))
+    return told["oldest"], told["put_off"]
 
 
 def _arrived(now: datetime) -> Metric:

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 from psycopg_pool import PoolTimeout
 
 from accounts.models import Merchant
+from partner_site import inbox_metrics
 from stripe_keys import ledger, permissions
 from stripe_keys.outgoing import messages
 from work.doubt import Doubt
@@ -57,7 +58,8 @@ def readyz(request: HttpRequest) -> JsonResponse:
     """Say whether the site can do its work: 200, or 503 with what is missing. Ages are in seconds.
 
     Ready means that the database answers, every migration is applied, some worker's heart beats, and nothing that was
-    due has waited for longer than DUE_ROW_IS_LATE. A database that was restored under the running site is not ready.
+    due has waited for longer than DUE_ROW_IS_LATE; events that were put off are told of, and count for nothing: the
+    site keeps to what Stripe allows it. A database that was restored under the running site is not ready.
     """
     report: dict[str, Any] = {"database": False, "ready": False}
     if _readiness_in_doubt.may_try():
@@ -78,6 +80,7 @@ def _readiness() -> dict[str, Any]:
     oldest = {queue.name: _seconds_since(_oldest_due(queue.model)) for queue in queues().values()}
     ours = {name: age for name, age in oldest.items() if name not in _AT_THE_PARTNERS_PACE}
     late = max((age for age in ours.values() if age is not None), default=0.0)
+    oldest_event, events_put_off = inbox_metrics.still_waiting(timezone.now())
     agrees_with_ledger = ledger.refusal() is None
     return {
         "database": True,
@@ -85,6 +88,8 @@ def _readiness() -> dict[str, Any]:
         "agrees_with_ledger": agrees_with_ledger,
         "worker_heartbeat_age": heartbeat,
         "oldest_due_age": oldest,
+        "events_oldest_waiting_age": _seconds_since(oldest_event),
+        "events_put_off": events_put_off,
         "ready": agrees_with_ledger
         and heartbeat is not None
         and heartbeat <= HEARTBEAT_IS_FRESH.total_seconds()
