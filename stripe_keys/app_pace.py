@@ -3,11 +3,15 @@
 Stripe measures requests per account; whether those in a merchant's context count for the merchant or for the app is not
 documented, so all together stay below the limit of one account. The budget is this process's own: what several
 processes ask too much in sum Stripe refuses with 429, and then each of them pauses.
+
+Nobody's flood holds up others: a lane whose turn is yet to come leaves half of the burst to lanes that have not been
+told to wait, and each lane has a line of its own.
 Source of the limits: https://docs.stripe.com/rate-limits (settings here: STRIPE_RATE_LIVE, STRIPE_RATE_TEST).
 """
 
 import threading
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from random import uniform
 
@@ -19,6 +23,8 @@ from work.queues import Postpone
 _AT_ONCE, _PER_SECOND = 0.25, 0.75
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 _LONGEST_LINE = 60.0
+# How many lanes that wait at the same time come back more slowly for that; more would wait long after the others left.
+_MOST_CROWDED, _LINES_KEPT = 8, 1000
 
 
 class NotNow(Postpone):
@@ -28,17 +34,26 @@ class NotNow(Postpone):
 class AppPace:
     """The budget of one mode. `take` never waits."""
 
-    def __init__(self, rate: float) -> None:
+    def __init__(self, rate: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self.at_once = max(1.0, rate * _AT_ONCE)
+        self._for_newcomers = min(self.at_once / 2, self.at_once - 1.0)
         self._per_second = max(0.25, rate * _PER_SECOND)
-        self.spacing = timedelta(seconds=1.0 / self._per_second)
-        self._left, self._as_of = self.at_once, time.monotonic()
-        self._line_up_to = 0.0
+        self._left, self._as_of = self.at_once, clock()
+        self._newcomers_up_to = 0.0
+        self._lines: dict[str, float] = {}  # until when what each lane was told to do later will have come
         self._pause, self._paused_until = 0.0, 0.0
         self._lock = threading.Lock()
 
-    def take(self, wanted: int) -> int:
-        """Take up to `wanted` requests, at least one; returns how many.
+    @property
+    def spacing(self) -> timedelta:
+        """How far apart the requests of one lane come back, so that those of all that wait are no more than allowed."""
+        now = self._clock()
+        crowd = sum(up_to > now for up_to in self._lines.copy().values())
+        return timedelta(seconds=max(1, min(crowd, _MOST_CROWDED)) / self._per_second)
+
+    def take(self, wanted: int, lane: str = "") -> int:
+        """Take up to `wanted` requests for `lane`, at least one; returns how many.
 
         Raises:
             NotNow: there is none.
@@ -47,18 +62,33 @@ class AppPace:
             now = self._refill()
             if now < self._paused_until:
                 raise NotNow(timedelta(seconds=(self._paused_until - now) * uniform(1.0, 1.5)), "Throttled")  # noqa: S311
-            if self._left < 1.0:
-                self._line_up_to = max(self._line_up_to, now) + 1.0 / self._per_second
-                delay = min(self._line_up_to - now, _LONGEST_LINE) + uniform(0.0, 0.1)  # noqa: S311
-                raise NotNow(timedelta(seconds=delay), "AppBudgetSpent")
-            taken = min(wanted, int(self._left))
+            is_newcomer = self._lines.get(lane, 0.0) <= now
+            free = self._left if is_newcomer else self._left - self._for_newcomers
+            if free < 1.0:
+                delay = self._place(lane, now, is_newcomer=is_newcomer) - now
+                raise NotNow(timedelta(seconds=delay + uniform(0.0, 0.1)), "AppBudgetSpent")  # noqa: S311
+            taken = min(wanted, int(free))
             self._left -= taken
             return taken
 
-    def line_up(self, requests: int) -> None:
-        """Note that so many have been told to come later, `spacing` apart: others come after them."""
+    def _place(self, lane: str, now: float, *, is_newcomer: bool) -> float:
+        """When `lane` is to come again: after its own requests, or, if none of them wait, after other newcomers."""
+        turn = 1.0 / self._per_second
+        if is_newcomer:
+            self._newcomers_up_to = min(max(self._newcomers_up_to, now) + turn, now + _LONGEST_LINE)
+            place = self._newcomers_up_to
+        else:
+            place = min(self._lines[lane] + turn, now + _LONGEST_LINE)
+        if len(self._lines) >= _LINES_KEPT:
+            self._lines = {each: up_to for each, up_to in self._lines.items() if up_to > now}
+        self._lines[lane] = place
+        return place
+
+    def line_up(self, requests: int, lane: str = "") -> None:
+        """Note that so many of `lane` have been told to come later, `spacing` apart: its others come after them."""
+        apart = self.spacing.total_seconds()
         with self._lock:
-            self._line_up_to = max(self._line_up_to, time.monotonic()) + requests / self._per_second
+            self._lines[lane] = max(self._lines.get(lane, 0.0), self._clock()) + requests * apart
 
     def spend(self, requests: int) -> None:
         """Note requests that were sent without asking (a negative number gives back what was not needed)."""
@@ -70,12 +100,12 @@ class AppPace:
         with self._lock:
             if throttled:
                 self._pause = min(max(self._pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
-                self._paused_until = time.monotonic() + self._pause
-            elif time.monotonic() >= self._paused_until:
+                self._paused_until = self._clock() + self._pause
+            elif self._clock() >= self._paused_until:
                 self._pause = 0.0
 
     def _refill(self) -> float:
-        now = time.monotonic()
+        now = self._clock()
         self._left = min(self._left + (now - self._as_of) * self._per_second, self.at_once)
         self._as_of = now
         return now

@@ -82,6 +82,15 @@ def of_the_app(key: RestrictedKey) -> Words | None:
                 "key stays the same. If you meant it, remove the key here and expire it in Stripe."
             ),
         )
+    if uninstalls.is_said_to_be_gone(key):
+        return (
+            "warning",
+            "We were told that the app was uninstalled in Stripe",
+            (
+                "Stripe still accepts this key, so we go on with it. If you did uninstall the app, remove the key here "
+                "and expire it in Stripe. If you did not, there is nothing to do."
+            ),
+        )
     if key.is_kept or key.last_problem not in (uninstalls.LEFT, uninstalls.CAME_BACK):
         return None
     if key.last_problem == uninstalls.CAME_BACK:

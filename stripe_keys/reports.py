@@ -157,6 +157,15 @@ def key_changed(
 
 
 @transaction.atomic(savepoint=False)
+def key_mentioned(*, stripe_account_id: str, livemode: bool, stripe_key_id: str, now: datetime) -> int:
+    """Something is said of a key that Stripe does not confirm: check it. Returns how many of ours this concerned."""
+    keys = _kept_keys(stripe_account_id, livemode, stripe_key_id)
+    for key in keys:
+        lifecycle.request_validation(key, reason=Validation.Reason.EVENT, now=now)
+    return len(keys)
+
+
+@transaction.atomic
 def account_changed(*, stripe_account_id: str, livemode: bool, now: datetime) -> int:
     """Something changed at an account and Stripe did not tell us which key: look at all of them. Returns how many."""
     keys = RestrictedKey.objects.kept().locked_in_turn()
@@ -202,6 +211,8 @@ def app_installed(*, stripe_account_id: str, livemode: bool, reported_at: dateti
     for install in present:
         if install.installed_at < reported_at:
             StripeInstall.objects.filter(pk=install.pk).update(installed_at=reported_at)
+        if install.reported_gone_at is not None and install.reported_gone_at < reported_at:
+            uninstalls.take_back(install)
     last = max(installs, key=lambda one: one.installed_at, default=None)
     if last is not None and not present and last.uninstalled_at and last.uninstalled_at < reported_at:
         uninstalls.come_back(last, reported_at=reported_at, now=now)
@@ -223,23 +234,22 @@ def app_uninstalled(
     """The app left an account: end the install, and remove or keep its keys (KEY_ON_UNINSTALL).
 
     A report older than the present install, or contradicted by Stripe's list of installs (`still_installed`), is stale.
+    Where Stripe cannot be asked (None), an event's word ends no key: the keys are asked.
 
     Returns:
         How many installs this concerned.
     """
     concerned = 0
     for install in _installs(stripe_account_id, livemode):
-        if (
-            still_installed
-            or install.status != StripeInstall.Status.INSTALLED
-            or install.installed_at > reported_at
-        ):
+        if install.status != StripeInstall.Status.INSTALLED or install.installed_at > reported_at:
             continue
-        StripeInstall.objects.filter(pk=install.pk).update(
-            status=StripeInstall.Status.UNINSTALLED, uninstalled_at=reported_at
-        )
+        if still_installed:
+            uninstalls.take_back(install)
+            continue
         concerned += 1
-        uninstalls.follow(install, reported_at=reported_at, now=now)
+        is_hearsay = still_installed is None
+        if not (is_hearsay and uninstalls.note_hearsay(install, reported_at=reported_at, now=now)):
+            uninstalls.end(install, reported_at=reported_at, now=now)
     return concerned
 
 

@@ -76,6 +76,7 @@ def _take_over(key: RestrictedKey, to: str, reason: str) -> str:
 
 def after_the_end(key: RestrictedKey, now: datetime) -> None:
     """Tell the merchant that `key` is dead, and give a waiting successor its chance."""
+    uninstalls.believe_hearsay(key, now)
     is_uninstalled = uninstalls.has_left(key)
     if is_uninstalled:
         uninstalls.mark(key)

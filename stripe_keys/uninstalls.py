@@ -2,12 +2,17 @@
 
 `remove` ends and erases them at once. `keep` goes on with them for as long as Stripe accepts them: at the uninstall
 merchants choose in Stripe whether keys of the app stay.
+
+Where Stripe cannot be asked whether the app is still there, an event alone ends nothing, as whoever holds one signing
+secret can write events: the keys are checked, and only one that Stripe refuses then ends the install.
 """
 
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db.models import QuerySet
 
+from accounts.notices import tell_ops
 from stripe_keys import lifecycle, mails
 from stripe_keys.models import RestrictedKey, RestrictedKeyQuerySet, StripeInstall, Validation
 
@@ -19,7 +24,54 @@ _REASON = "The app was uninstalled from the Stripe account."
 _ONE_EVENT = timedelta(
     days=1
 )  # Stripe's report of an uninstall may come this long after what it did to the key
+# For so long a key that ends is taken to have ended with a reported uninstall; Stripe's events may be three days late.
+_HEARSAY_COUNTS = timedelta(days=4)
+_HEARSAY = "An event says that the app was uninstalled. Stripe is asked whether it still accepts the key."
 Status = RestrictedKey.Status
+
+
+def note_hearsay(install: StripeInstall, *, reported_at: datetime, now: datetime) -> bool:
+    """Note that `install` is said to have ended, and have its keys checked; False where it has none to ask."""
+    kept = list(_keys_of(install).kept().locked_in_turn())
+    if not kept:
+        return False
+    is_news = install.reported_gone_at is None
+    StripeInstall.objects.filter(pk=install.pk).update(reported_gone_at=min(reported_at, now))
+    for key in kept:
+        if is_news:
+            lifecycle.record(key, actor="the site", reason=_HEARSAY)
+        lifecycle.request_validation(key, reason=Validation.Reason.EVENT, now=now)
+    tell_ops(
+        subject="The app is said to be uninstalled, and Stripe cannot be asked",
+        body=f"An event says so of {install.stripe_account_id}; others may follow that are not mailed today. Its keys"
+        " are checked, and serve for as long as Stripe accepts them. Set STRIPE_APP_OBJECT_ID and the app's own key,"
+        " so that Stripe is asked. If many accounts are said to be gone and their keys work, somebody may hold a"
+        " webhook signing secret of the site: roll it.",
+        dedupe_key=f"said-to-be-uninstalled:{now:%Y-%m-%d}",
+    )
+    return True
+
+
+def take_back(install: StripeInstall) -> None:
+    """The app is on the account of `install` after all."""
+    StripeInstall.objects.filter(pk=install.pk).update(reported_gone_at=None)
+
+
+def end(install: StripeInstall, *, reported_at: datetime, now: datetime) -> None:
+    """End `install`, and do with its keys what is configured; the caller holds its lock."""
+    StripeInstall.objects.filter(pk=install.pk).update(
+        status=StripeInstall.Status.UNINSTALLED, uninstalled_at=reported_at, reported_gone_at=None
+    )
+    follow(install, reported_at=reported_at, now=now)
+
+
+def believe_hearsay(key: RestrictedKey, now: datetime) -> None:
+    """Stripe refuses `key` for good: if its install was said to have ended, it has."""
+    said = _installs_of(key).filter(reported_gone_at__gt=max(key.created_at, now - _HEARSAY_COUNTS))
+    # Everybody else locks installs before keys. Whoever has this one now, and waits for the key, will find it ended.
+    install = said.select_for_update(of=("self",), skip_locked=True).first()
+    if install is not None and install.reported_gone_at is not None:
+        end(install, reported_at=install.reported_gone_at, now=now)
 
 
 def follow(install: StripeInstall, *, reported_at: datetime, now: datetime) -> None:
@@ -59,16 +111,20 @@ def mark(key: RestrictedKey) -> None:
 
 def has_left(key: RestrictedKey) -> bool:
     """Whether the app has been uninstalled from the account of `key`, since the key is here, and not come back."""
-    installs = StripeInstall.objects.filter(
-        merchant=key.merchant_id, stripe_account_id=key.stripe_account_id, livemode=key.livemode
-    )
-    last = installs.order_by("-installed_at", "-pk").first()
+    last = _installs_of(key).order_by("-installed_at", "-pk").first()
     return last is not None and last.uninstalled_at is not None and last.uninstalled_at > key.created_at
 
 
 def is_kept_without_the_app(key: RestrictedKey) -> bool:
     """Whether `key` serves though the app was uninstalled; only where such keys are kept is the database asked."""
     return settings.KEY_ON_UNINSTALL == KEEP and key.status in RestrictedKey.USABLE and has_left(key)
+
+
+def is_said_to_be_gone(key: RestrictedKey) -> bool:
+    """Whether `key` serves though an event, which Stripe could not be asked about, said that the app had left."""
+    if key.status not in RestrictedKey.USABLE:
+        return False
+    return _installs_of(key).filter(reported_gone_at__gt=key.created_at).exists()
 
 
 def come_back(install: StripeInstall, *, reported_at: datetime, now: datetime) -> None:
@@ -93,6 +149,12 @@ def come_back(install: StripeInstall, *, reported_at: datetime, now: datetime) -
     RestrictedKey.objects.filter(pk=last.pk).update(last_problem=CAME_BACK)
     lifecycle.record(last, actor="Stripe", reason="The app was installed again.")
     mails.tell_installed_again(last, now)
+
+
+def _installs_of(key: RestrictedKey) -> QuerySet[StripeInstall]:
+    return StripeInstall.objects.filter(
+        merchant=key.merchant_id, stripe_account_id=key.stripe_account_id, livemode=key.livemode
+    )
 
 
 def _keys_of(install: StripeInstall) -> RestrictedKeyQuerySet:

@@ -15,6 +15,8 @@ from work.pool import connection_to_pool
 
 log = logging.getLogger(__name__)
 _REFUSED_FOR = 600.0
+# No key of ours is configured (0), or Stripe does not let the app look: that says nothing about the event.
+_MAY_NOT_LOOK = (0, 401, 403)
 
 
 class _Ends:
@@ -45,7 +47,7 @@ def keys_of(events: Sequence[EventNotification], *, livemode: bool) -> dict[int,
     """What each event, by its row's id, says of keys; those that Stripe did not answer about are missing.
 
     All are of that mode. Only the event as Stripe shows it names its keys; where that is refused, some notifications
-    still name one.
+    still name one, to be looked at. An event that Stripe does not have names none, whatever its notification says.
     """
     asked = [(event.event_id, event.context) for event in events]
     connection_to_pool()
@@ -57,12 +59,15 @@ def keys_of(events: Sequence[EventNotification], *, livemode: bool) -> dict[int,
         if not isinstance(answer, StripeUnavailable)
     }
     with_end = [event for event in events if event.type in ends.types(livemode=livemode)]
-    return _with_ends([event for event in with_end if found.get(event.pk, Named()).key_id], found, livemode)
+    shown = {pk for pk, named in found.items() if named.key_id and not named.is_hearsay}
+    return _with_ends([event for event in with_end if event.pk in shown], found, livemode)
 
 
 def _named(event: EventNotification, answer: FetchedEvent | StripeRefused) -> Named:
     if isinstance(answer, StripeRefused):
-        return Named(related_key(body_of(event)), note="not_fetched")
+        if answer.status not in _MAY_NOT_LOOK:
+            return Named(note="not_at_stripe")
+        return Named(related_key(body_of(event)), is_hearsay=True, note="not_fetched")
     if answer.type != event.type:
         log.warning("event %s has another type at Stripe than in its notification", event.event_id)
         return Named(note="other_type_at_stripe")

@@ -42,6 +42,8 @@ class Named:
     ends_at: datetime | None = None
     """None where it has no end, if that is known."""
     note: str = ""
+    is_hearsay: bool = False
+    """Whether the notification alone says so; then the key is checked, and nothing is said of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +110,8 @@ def key_changed(told: Told) -> Plan:
     """A key was made, renamed, given other permissions, or revealed: look at it again."""
     if not told.named.key_id:
         return _look_at_all_keys(told)
+    if told.named.is_hearsay:
+        return _look_at(told)
     kind = told.event.type.rpartition(".")[2]
     what: dict[str, Any] = {"what": _CHANGES[kind], "new_rights": kind == "permissions_updated"}
     key: dict[str, Any] = {**told.whose, "stripe_key_id": told.named.key_id}
@@ -124,6 +128,8 @@ def key_rotated(told: Told) -> Plan:
     """
     if not told.named.key_id:
         return _look_at_all_keys(told)
+    if told.named.is_hearsay:
+        return _look_at(told)
     rotated = partial(
         reports.key_rotated,
         **told.whose,
@@ -162,6 +168,10 @@ def _about_key(told: Told, do: Callable[..., int], *, is_early: bool = False) ->
         new_stripe_key_id=told.named.new_key_id,
         is_early=is_early,
     )
+
+
+def _look_at(told: Told) -> Plan:
+    return _about_key(told, partial(reports.key_mentioned, **told.whose, stripe_key_id=told.named.key_id))
 
 
 def _look_at_all_keys(told: Told) -> Plan:
@@ -205,7 +215,7 @@ def _uninstalled(told: Told, *, still_installed: bool | None) -> Plan:
             reported_at=told.reported_at,
             still_installed=still_installed,
         ),
-        note="still_installed" if still_installed else "",
+        note={True: "still_installed", False: "", None: "stripe_not_asked"}[still_installed],
         outcome=Outcome.IGNORED if still_installed else "",
     )
 

@@ -93,10 +93,10 @@ def _taken_along(head: EventNotification, *, livemode: bool) -> list[EventNotifi
         return bundles.take_along(head, limit=wanted - 1, **alike)
     pace = app_pace.pace_of(livemode=livemode)
     try:
-        allowed = pace.take(wanted)
+        allowed = pace.take(wanted, head.lane)
     except app_pace.NotNow as not_now:
         later = partial(bundles.put_off, head, delay=not_now.delay, problem=not_now.problem)
-        pace.line_up(later(spacing=pace.spacing))
+        pace.line_up(later(spacing=pace.spacing), head.lane)
         raise
     others = bundles.take_along(head, limit=allowed - 1, **alike)
     pace.spend(1 + len(others) - allowed)

@@ -54,6 +54,8 @@ class StripeInstall(models.Model):
     proof = models.CharField(max_length=14, choices=Proof.choices)
     installed_at = models.DateTimeField()
     uninstalled_at = models.DateTimeField(null=True, blank=True)
+    # An event says that the app has left, and Stripe could not be asked; see `stripe_keys.uninstalls`.
+    reported_gone_at = models.DateTimeField(null=True, blank=True)
 
     objects = OfMerchantQuerySet["StripeInstall"].as_manager()
 

@@ -212,7 +212,7 @@ def test_report_about_a_stranger_changes_nothing(
     assert not reports.has_account(account, livemode=livemode)
 
 
-def uninstalled(key: StripeKey, *, age: int = 0, still_installed: bool | None = None) -> int:
+def uninstalled(key: StripeKey, *, age: int = 0, still_installed: bool | None = False) -> int:
     """Report that the app left the account, `age` seconds ago."""
     now = timezone.now()
     return reports.app_uninstalled(

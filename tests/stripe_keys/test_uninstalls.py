@@ -9,7 +9,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import Notice, User
-from stripe_keys import checks, reports, uninstalls
+from stripe_keys import checks, reports, takeover, uninstalls
 from stripe_keys.models import RestrictedKey, StripeInstall
 from tests.stripe_keys.keys import LONG_AGO, AtStripe, bind_account, checked, paste
 from tests.stripe_keys.rows import ACCOUNT, a_key, page_of
@@ -27,14 +27,14 @@ def key(ada: User) -> RestrictedKey:
     return a_key(ada, minutes_ago=600)
 
 
-def uninstalled(*, hours_ago: float = 1, account: str = ACCOUNT) -> int:
-    """Stripe reports that the app left."""
+def uninstalled(*, hours_ago: float = 1, account: str = ACCOUNT, is_hearsay: bool = False) -> int:
+    """Stripe reports that the app left; by an event alone if `is_hearsay`, which Stripe could not be asked about."""
     now = timezone.now()
     return reports.app_uninstalled(
         stripe_account_id=account,
         livemode=False,
         reported_at=now - hours_ago * HOUR,
-        still_installed=None,
+        still_installed=None if is_hearsay else False,
         now=now,
     )
 
@@ -182,6 +182,37 @@ def test_a_new_key_after_the_reinstall_makes_all_well(
     assert StripeInstall.objects.filter(installed_at=LONG_AGO).count() == 2
     old.refresh_from_db()
     assert old.last_problem == uninstalls.LEFT
+
+
+def test_hearsay_is_shown_until_the_app_is_seen_again(adas_browser: Client, key: RestrictedKey) -> None:
+    assert uninstalled(hours_ago=2, is_hearsay=True) == 1
+
+    key.refresh_from_db()
+    assert key.is_usable
+    assert "We were told that the app was uninstalled" in page_of(adas_browser, key)
+    assert told() == ["said-to-be-uninstalled"], "ops alone"
+
+    installed(hours_ago=1)
+
+    assert "We were told" not in page_of(adas_browser, key)
+    assert StripeInstall.objects.get().reported_gone_at is None
+
+
+def test_hearsay_ends_an_install_that_has_no_key_to_ask(ada: User) -> None:
+    bind_account(ada, ACCOUNT)
+
+    uninstalled(is_hearsay=True)
+
+    assert StripeInstall.objects.get().status == StripeInstall.Status.UNINSTALLED
+
+
+def test_an_end_long_after_hearsay_is_not_put_down_to_it(key: RestrictedKey) -> None:
+    RestrictedKey.objects.update(created_at=timezone.now() - 200 * HOUR)
+    uninstalled(hours_ago=150, is_hearsay=True)
+
+    takeover.after_the_end(key, timezone.now())
+
+    assert StripeInstall.objects.get().status == StripeInstall.Status.INSTALLED
 
 
 def test_an_unknown_policy_is_refused_at_start_up(settings: Settings) -> None:

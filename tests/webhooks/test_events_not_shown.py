@@ -2,9 +2,11 @@
 
 from datetime import timedelta
 
+import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
+from accounts.models import Notice
 from stripe_keys.models import RestrictedKey
 from tests.stripe_keys.keys import StripeKey
 from tests.webhooks.arrivals import Arrivals, after_checks, make_due
@@ -41,8 +43,33 @@ def test_event_that_stripe_will_not_show_has_every_key_of_the_account_looked_at(
     engine.drain("events")
 
     event = EventNotification.objects.get(event_id=told["id"])
-    assert (event.outcome, event.outcome_note) == ("applied", "not_fetched")
+    assert (event.outcome, event.outcome_note) == ("applied", "not_at_stripe")
     assert key.validations.filter(state="waiting", reason="event").exists()
+
+
+@pytest.mark.parametrize(
+    ("fault", "note"), [(None, "not_at_stripe"), ("unauthorized", "not_fetched")], ids=["404", "401"]
+)
+@pytest.mark.parametrize("kind", ["rotated", "updated"])
+def test_event_that_stripe_does_not_show_is_not_said_to_be_stripes_word(
+    key: RestrictedKey, theirs: StripeKey, arrivals: Arrivals, *, fault: str | None, note: str, kind: str
+) -> None:
+    arrivals.all_of(theirs.account)
+    before = key.status_changes.count()
+    if fault:
+        arrivals.admin.add_fault(fault, path="/v2/core/events", times=None)
+    related = {"id": theirs.id, "type": "v2.iam.api_key", "url": f"/v2/iam/api_keys/{theirs.id}"}
+    told = a_notification(type=IAM + kind, context=theirs.account, related_object=related)
+    deliver_event(told)
+
+    engine.drain("events")
+
+    event = EventNotification.objects.get(event_id=told["id"])
+    key.refresh_from_db()
+    assert event.outcome_note == note
+    assert (key.rotated_at, key.status_changes.count(), Notice.objects.count()) == (None, before, 0)
+    assert key.validations.filter(state="waiting", reason="event").exists()
+    assert arrivals.admin.requests(path=f"/v2/iam/api_keys/{theirs.id}") == [], "its facts are not asked for"
 
 
 def test_without_the_apps_own_key_every_key_of_the_account_is_looked_at(
@@ -68,7 +95,9 @@ def test_related_object_names_the_key_where_the_event_cannot_be_fetched(
 
     assert event.stripe_key_id == theirs.id
     key.refresh_from_db()
-    assert key.is_expiring
+    assert not key.is_expiring, "nobody but the notification says so"
+    assert key.validations.filter(state="waiting", reason="event").exists()
+    assert not Notice.objects.exists()
 
 
 def test_event_waits_while_stripe_does_not_answer(

@@ -1,10 +1,13 @@
 """Events about installs, pings, and those that are nothing of ours."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from pytest_django import Settings
 
+from accounts.models import Notice
 from stripe_keys.models import RestrictedKey, StripeInstall
 from tests.stripe_keys.keys import AtStripe, StripeKey
 from tests.webhooks.arrivals import Arrivals, after_checks
@@ -26,6 +29,7 @@ def processed(event: dict[str, Any]) -> EventNotification:
     return EventNotification.objects.get(event_id=event["id"])
 
 
+@pytest.mark.usefixtures("app_known_by_id")
 def test_uninstall_ends_install_and_key(key: RestrictedKey, theirs: StripeKey, arrivals: Arrivals) -> None:
     arrivals.admin.uninstall(install_at_stripe(arrivals, theirs.account), expire_keys=False)
 
@@ -38,6 +42,46 @@ def test_uninstall_ends_install_and_key(key: RestrictedKey, theirs: StripeKey, a
     assert not hasattr(RestrictedKey.objects.get(pk=key.pk), "envelope")
 
 
+@pytest.mark.parametrize("policy", ["remove", "keep"])
+@pytest.mark.parametrize("is_refused", [False, True], ids=["unknown_id", "refused"])
+def test_an_events_word_alone_ends_no_key(
+    key: RestrictedKey,
+    theirs: StripeKey,
+    at_stripe: AtStripe,
+    settings: Settings,
+    *,
+    policy: str,
+    is_refused: bool,
+) -> None:
+    settings.KEY_ON_UNINSTALL = policy
+    settings.STRIPE_APP_OBJECT_ID = "app_1SimulatedPartnerApp" if is_refused else ""
+    if is_refused:
+        at_stripe.admin.add_fault("unauthorized", path="/v1/apps/installs", times=None)
+
+    event = processed(a_snapshot(account=theirs.account, created=4_070_908_800))
+
+    assert (event.outcome, event.outcome_note) == ("applied", "stripe_not_asked")
+    install = StripeInstall.objects.get(stripe_account_id=theirs.account)
+    assert (install.status, install.uninstalled_at) == ("installed", None)
+    assert install.reported_gone_at is not None
+    assert after_checks(key).status == Status.ACTIVE
+    assert Notice.objects.get().dedupe_key.startswith("said-to-be-uninstalled:")
+
+
+def test_a_report_that_stripe_bears_out_by_refusing_the_key_ends_install_and_key(
+    key: RestrictedKey, theirs: StripeKey, arrivals: Arrivals
+) -> None:
+    RestrictedKey.objects.update(created_at=timezone.now() - timedelta(hours=1))
+    arrivals.admin.uninstall(install_at_stripe(arrivals, theirs.account), expire_keys=True)
+
+    arrivals.all_of(theirs.account)
+
+    after = after_checks(key)
+    assert (after.status, after.last_problem) == (Status.EXPIRED, "app_uninstalled")
+    assert StripeInstall.objects.get(stripe_account_id=theirs.account).status == "uninstalled"
+
+
+@pytest.mark.usefixtures("app_known_by_id")
 def test_uninstall_leaves_the_key_to_be_checked_where_so_configured(
     key: RestrictedKey, theirs: StripeKey, arrivals: Arrivals, settings: Settings
 ) -> None:
