@@ -100,7 +100,7 @@ DATABASES = {"default": env.db("DATABASE_URL")}
 DATABASES["default"]["ENGINE"] = "partner_site.database"  # looks at pooled connections before use
 DATABASES["default"]["OPTIONS"] = {
     # A view waits so long for a connection, then answers 503; it never hangs behind an exhausted pool.
-    "pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL_MAX", default=24), "timeout": 1.5},
+    "pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL_MAX", default=24), "timeout": 1.25},
     "connect_timeout": 3,
     # A process frozen inside a transaction must not hold its locks for ever, nor a page wait behind a locked table.
     "options": f"-c idle_in_transaction_session_timeout=60s -c lock_timeout={env('DATABASE_LOCK_WAIT', default='0')}",
