@@ -16,7 +16,7 @@ from work.admin import DUE_ROW_FIELDS, DueRowPage, OpsPage, short
 class OutgoingMessagePage(DueRowPage):
     """Messages to the partner's own systems: those that wait, those that were taken, and the dead."""
 
-    list_display = ("written", "endpoint", "type", "state", "attempts", "last_status", "problem", "next_try")
+    list_display = ("written", "state", "type", "endpoint", "problem", "last_status", "attempts", "next_try")
     list_filter = ("state", "endpoint", "type")
     search_fields = ("message_id", "body")
     search_help_text = "Message id, or an id that the message is about"

@@ -16,7 +16,7 @@ _LONGEST = 80
 class EventReplayPage(ReadOnlyAdmin):
     """The record of replays; the events themselves are replayed in their own list, or by `replay_events`."""
 
-    list_display = ("when", "by", "events", "which")
+    list_display = ("when", "which", "events", "by")
     date_hierarchy = "at"
     ordering = ("-at",)
     search_fields = ("by",)
@@ -37,7 +37,7 @@ class EventReplayPage(ReadOnlyAdmin):
     @admin.display(description="Chosen by")
     def conditions(self, replay: EventReplay) -> str:
         """All of the conditions."""
-        return format_html("<pre>{}</pre>", json.dumps(replay.chosen, indent=2))
+        return format_html('<pre class="wrapped">{}</pre>', json.dumps(replay.chosen, indent=2))
 
 
 def _words(value: object) -> str:

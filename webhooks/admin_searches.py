@@ -142,7 +142,7 @@ class ProblemFilter(admin.SimpleListFilter):
 class AccountCursorPage(OpsPage):
     """How far each account's events have been searched."""
 
-    list_display = ("stripe_account_id", "live_or_test", "until", "problem", "tried")
+    list_display = ("stripe_account_id", "problem", "until", "live_or_test", "tried")
     list_filter = (ProblemFilter, ModeFilter)
     search_fields = ("stripe_account_id__exact",)
     search_help_text = "A whole account id"

@@ -1,16 +1,19 @@
 """The searches in the ops desk: how far they are, which accounts have problems, and one to be begun at once."""
 
 import pytest
+from django.contrib.admin import site
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
+from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
+from stripe_keys.models import OutgoingMessage
 from tests import people
 from webhooks import reconciling
-from webhooks.models import AccountCursor, Reconciliation
+from webhooks.models import AccountCursor, EventReplay, Reconciliation
 
 pytestmark = pytest.mark.django_db
 LIST, NOW = "admin:webhooks_reconciliation_changelist", "admin:reconcile_now"
@@ -83,3 +86,20 @@ def test_accounts_with_problems_are_found(olgas_browser: Client) -> None:
     assert "acct_1Refused" in text
     assert "refused_403" in text
     assert "acct_1Fine" not in text
+
+
+@pytest.mark.parametrize(
+    ("model", "column"),
+    [(AccountCursor, "problem"), (EventReplay, "which"), (OutgoingMessage, "state")],
+    ids=["accounts", "replays", "messages"],
+)
+def test_what_matters_comes_second_where_a_phone_still_shows_it(model: type[Model], column: str) -> None:
+    assert list(site.get_model_admin(model).list_display)[1] == column
+
+
+def test_the_record_of_a_replay_wraps_long_ids(olgas_browser: Client) -> None:
+    replay = EventReplay.objects.create(by="olga", chosen={"ids": ["evt_" + "x" * 200]}, events=1)
+
+    page = olgas_browser.get(reverse("admin:webhooks_eventreplay_change", args=[replay.pk])).content.decode()
+
+    assert '<pre class="wrapped">' in page
