@@ -21,6 +21,7 @@ from webhooks.models import EventNotification
 pytestmark = pytest.mark.processes
 PATIENCE_SECONDS = 1.5
 ANSWER_SECONDS = 2.0
+PROCESSES, SERVES = 2, "One more process serves."
 ADDRESS = re.compile(r"Listening at: http://127\.0\.0\.1:(\d+)")
 
 
@@ -38,6 +39,7 @@ def impatient(tmp_path: Path) -> Path:
     hurry = (
         "from partner_site import web_worker\nfrom partner_site.database import answers\n\n"
         f"web_worker.PATIENCE_SECONDS = {PATIENCE_SECONDS}\nanswers.WEB_SECONDS = {ANSWER_SECONDS}\n"
+        f"\n\ndef post_worker_init(worker):\n    worker.log.info({SERVES!r})\n"
     )
     configuration.write_text(f"{production_s}\n{hurry}")
     return configuration
@@ -78,6 +80,7 @@ def serving(configuration: Path, log: Path, signing_secret: str, **environment: 
         )
     try:
         found = until(lambda: ADDRESS.search(log.read_text()), seconds=20)
+        until(lambda: log.read_text().count(SERVES) == PROCESSES, seconds=30)
         yield int(found[1])
     finally:
         server.terminate()
