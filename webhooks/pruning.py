@@ -148,6 +148,9 @@ def _delete_batch(before: datetime) -> int:
     if not chosen:
         return 0
     with transaction.atomic(), connection.cursor() as cursor:
+        # Asked again: somebody may have had it processed anew since.
+        ended = _ended().filter(pk__in=chosen).select_for_update(skip_locked=True)
+        chosen = list(ended.values_list("pk", flat=True))
         for model, column in ((ConflictingDelivery, "event_id"), (EventNotification, "id")):
             table = connection.ops.quote_name(model._meta.db_table)
             cursor.execute(f"DELETE FROM {table} WHERE {column} = ANY(%s)", [chosen])  # noqa: S608 # our names
