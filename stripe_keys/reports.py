@@ -43,6 +43,16 @@ def kept_key_ids(accounts: Iterable[tuple[str, bool]]) -> set[str]:
     return {key_id for account, livemode, key_id in rows if key_id and (account, livemode) in asked}
 
 
+def lock_keys(*, stripe_account_id: str, livemode: bool) -> None:
+    """Before several reports of an account are followed in one transaction: lock its kept keys, in everybody's order.
+
+    Each report locks only its own keys, so that two of them, one after the other, might meet somebody who goes the
+    other way round.
+    """
+    keys = RestrictedKey.objects.kept().locked_in_turn()
+    list(keys.filter(stripe_account_id=stripe_account_id, livemode=livemode).values_list("pk"))
+
+
 @transaction.atomic(savepoint=False)
 def key_rotated(
     *,

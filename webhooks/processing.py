@@ -107,6 +107,8 @@ def _apply(
     head: EventNotification, events: Sequence[EventNotification], answers: Mapping[int, Named]
 ) -> None:
     """Do what follows from the events, once where the same follows from several, and write down what became of each."""
+    if len(events) > 1:
+        reports.lock_keys(stripe_account_id=head.stripe_account_id, livemode=bool(head.livemode))
     now = timezone.now()
     done: dict[Hashable, int] = {}
     ends = []
