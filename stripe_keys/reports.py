@@ -77,13 +77,14 @@ def key_rotated(
             lifecycle.request_validation(key, reason=Validation.Reason.EVENT, now=now)
             continue
         if key.rotated_at is None or key.rotated_at < reported_at:
-            RestrictedKey.objects.filter(pk=key.pk).update(
-                rotated_at=reported_at, successor_stripe_key_id=new_stripe_key_id, expires_at=expires_at
-            )
-            key.refresh_from_db()
+            key.rotated_at, key.successor_stripe_key_id = reported_at, new_stripe_key_id
+            key.expires_at = expires_at or key.expires_at  # what is known stays
+            key.save(update_fields=["rotated_at", "successor_stripe_key_id", "expires_at"])
             lifecycle.record(key, actor="Stripe", reason="The key was rotated at Stripe.")
             outgoing.tell_ending(key, code="rotated")
             mails.tell_rotated(key, now)
+        elif key.rotated_at == reported_at and expires_at is not None:
+            _note_end([key], stripe_key_id, expires_at)
         lifecycle.request_validation(key, reason=Validation.Reason.EVENT, now=now)
         if expires_at is not None and expires_at > now:
             RestrictedKey.objects.filter(pk=key.pk).update(next_check_at=expires_at + timedelta(seconds=1))
