@@ -21,6 +21,8 @@ QUEUE_NAME = "notices"
 OPS_LANE = "ops"
 GIVE_UP_AFTER = timedelta(days=7)
 AT_MOST_EVERY = timedelta(days=1)
+# A moment as late as this is of a clock that was wrong when it was written.
+_BEYOND = AT_MOST_EVERY + timedelta(minutes=5)
 _MOMENT = "%Y%m%dT%H%M%S"
 _SHORTEST_WAIT = timedelta(seconds=10)
 _LONGEST_WAIT = timedelta(minutes=10)
@@ -68,11 +70,12 @@ def tell_at_most_daily(*, merchant: Merchant, subject: str, body: str, about: st
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [about])
     about = f"{about[:180]}@"
     told = Notice.objects.filter(dedupe_key__startswith=about)
+    told.filter(state=Notice.State.WAITING, due_at__gt=now + _BEYOND).delete()
     moments = list(told.values_list("state", "dedupe_key"))
     if any(state == Notice.State.WAITING for state, _ in moments):
         return
     sent = [datetime.strptime(mark.removeprefix(about), _MOMENT).replace(tzinfo=UTC) for _, mark in moments]
-    due_at = max([now, *(one + AT_MOST_EVERY for one in sent)]).astimezone(UTC)
+    due_at = max([now, *(one + AT_MOST_EVERY for one in sent if one <= now + _BEYOND)]).astimezone(UTC)
     tell(
         merchant=merchant,
         subject=subject,

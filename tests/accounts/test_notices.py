@@ -194,6 +194,22 @@ def test_the_same_weeks_later_is_told_at_once(adas_merchant: Merchant) -> None:
     assert sent(now) == 2
 
 
+@pytest.mark.parametrize("went_out", [True, False], ids=["went out", "waits"])
+def test_clock_that_was_years_ahead_silences_nothing(adas_merchant: Merchant, went_out: bool) -> None:
+    now = timezone.now()
+    later = now + timedelta(days=3650)
+    tell_daily(adas_merchant, later)
+    if went_out:
+        assert sent(later) == 1
+    else:
+        Notice.objects.update(due_at=later)
+
+    tell_daily(adas_merchant, now)
+
+    assert sent(now) == 1 + went_out
+    assert not Notice.objects.filter(state=Notice.State.WAITING).exists()
+
+
 def test_what_is_delayed_waits_and_can_be_taken_back(
     adas_merchant: Merchant, mail_server: MailServer
 ) -> None:
