@@ -35,12 +35,12 @@ def known_accounts(accounts: Iterable[tuple[str, bool]]) -> set[tuple[str, bool]
     return asked & set(installed.union(RestrictedKey.objects.filter(**about).values_list(*names)))
 
 
-def kept_key_ids(accounts: Iterable[tuple[str, bool]]) -> set[str]:
-    """The ids at Stripe, as far as they are known, of all kept keys of these accounts, each with its mode."""
+def kept_key_ids(accounts: Iterable[tuple[str, bool]]) -> set[tuple[str, bool, str]]:
+    """Account, mode and id at Stripe, as far as it is known, of all kept keys of these accounts, each with its mode."""
     asked = set(accounts)
     kept = RestrictedKey.objects.kept().filter(stripe_account_id__in={account for account, _ in asked})
     rows = kept.values_list("stripe_account_id", "livemode", "stripe_key_id")
-    return {key_id for account, livemode, key_id in rows if key_id and (account, livemode) in asked}
+    return {row for row in rows if row[2] and row[:2] in asked}
 
 
 def lock_keys(*, stripe_account_id: str, livemode: bool) -> None:

@@ -11,7 +11,7 @@ from django.db import connection
 
 from stripe_keys import reports
 from webhooks import inbox
-from webhooks.handlers import ROTATION_WAITS, UNKNOWN_KEY
+from webhooks.handlers import ROTATION_WAITS, UNKNOWN_KEY, WAITED_LONG
 from webhooks.models import EventNotification
 from work import bell
 
@@ -35,18 +35,21 @@ _NEXT = """
 # What waits for its account is done now; what waits for a key, if that is here, and at last when it has waited long.
 _TAKE_UP = """
     UPDATE {table} t SET state = 'waiting', attempts = 0, due_at = statement_timestamp(), finished_at = NULL,
-        silent_since = NULL, outcome = '', outcome_note = ''
+        silent_since = NULL, outcome = '', outcome_note = CASE WHEN early.waited THEN %(waited)s ELSE '' END
     FROM (
-        SELECT id FROM {table} JOIN unnest(%(accounts)s::text[], %(modes)s::bool[]) AS known (account, mode)
+        SELECT id, {waited} AS waited
+        FROM {table} JOIN unnest(%(accounts)s::text[], %(modes)s::bool[]) AS known (account, mode)
             ON stripe_account_id = known.account AND livemode = known.mode
         WHERE outcome = 'parked' AND state = 'done' AND (
-            outcome_note <> %(for_key)s OR stripe_key_id = ANY(%(keys)s)
-            OR least(stripe_created_at, created_at) < statement_timestamp() - %(longest)s
+            outcome_note <> %(for_key)s OR {waited} OR (stripe_account_id, livemode, stripe_key_id) IN (
+                SELECT * FROM unnest(%(key_accounts)s::text[], %(key_modes)s::bool[], %(keys)s::text[])
+            )
         )
         LIMIT %(limit)s FOR UPDATE SKIP LOCKED
     ) early
     WHERE t.id = early.id
     RETURNING t.lane"""
+_WAITED = "(outcome_note = %(for_key)s AND least(stripe_created_at, created_at) < statement_timestamp() - %(longest)s)"
 
 Account = tuple[str, bool]
 _BEGIN: Account = ("", False)
@@ -102,17 +105,20 @@ def parked_accounts(after: Account = _BEGIN) -> list[Account]:
         return [(account, livemode) for account, livemode in cursor.fetchall()]
 
 
-def _taken_up(accounts: set[Account], key_ids: set[str]) -> list[str]:
+def _taken_up(accounts: set[Account], keys: set[tuple[str, bool, str]]) -> list[str]:
     """Let the accounts' parked events wait again whose time has come; the lane of each."""
     values: dict[str, Any] = {
         "accounts": [account for account, _ in accounts],
         "modes": [livemode for _, livemode in accounts],
         "for_key": UNKNOWN_KEY,
-        "keys": sorted(key_ids),
+        "waited": WAITED_LONG,
+        "key_accounts": [account for account, _, _ in keys],
+        "key_modes": [livemode for _, livemode, _ in keys],
+        "keys": [key_id for _, _, key_id in keys],
         "longest": ROTATION_WAITS,
         "limit": EVENTS_AT_ONCE,
     }
     table = connection.ops.quote_name(EventNotification._meta.db_table)
     with connection.cursor() as cursor:
-        cursor.execute(_TAKE_UP.format(table=table), values)
+        cursor.execute(_TAKE_UP.format(table=table, waited=_WAITED), values)
         return [lane for (lane,) in cursor.fetchall()]

@@ -176,7 +176,7 @@ def test_report_about_a_key_whose_id_is_not_known_leads_to_a_look(
 
     key = checked(key)
     assert key.stripe_key_id == stripe_key.id
-    assert reports.kept_key_ids([(stripe_key.account, False)]) == {stripe_key.id}
+    assert reports.kept_key_ids([(stripe_key.account, False)]) == {(stripe_key.account, False, stripe_key.id)}
     assert not key.is_expiring, "nobody said that this was the key"
 
 

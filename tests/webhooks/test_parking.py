@@ -12,7 +12,7 @@ from tests.people import an_owner, merchant_of
 from tests.stripe_keys.keys import AtStripe, StripeKey, bind_account, checked, paste
 from tests.webhooks.arrivals import Arrivals, after_checks
 from tests.webhooks.deliveries import a_notification, deliver_event
-from webhooks import parking
+from webhooks import handlers, parking
 from webhooks.models import EventNotification
 from work import engine
 
@@ -182,3 +182,41 @@ def test_rotation_of_a_key_that_never_came_is_nothing_of_ours_at_last(
 
     assert state_of(event)[1] == "unmatched"
     assert not Notice.objects.filter(dedupe_key__startswith="rotated:").exists()
+
+
+def test_rotation_that_names_a_key_of_another_account_is_not_taken_up_for_it(
+    ada: User, at_stripe: AtStripe, arrivals: Arrivals
+) -> None:
+    mine = at_stripe.bound_key(ada)
+    eve = an_owner("eve@example.com", "Eve's Irons")
+    hers = at_stripe.bound_key(eve)
+    checked(paste(ada, mine.token))
+    checked(paste(eve, hers.token))
+    arrivals.all_of(hers.account)
+    arrivals.admin.emit(IAM + "rotated", account=mine.account, data={"api_key": hers.id})
+    arrivals.admin.emit(
+        IAM + "rotated", account=hers.account, data={"api_key": "mk_NobodyHasThisOne"}
+    )  # hers is looked at too
+    arrivals.of(IAM + "rotated", hers.account)
+    event = arrivals.of(IAM + "rotated", mine.account)
+    assert state_of(event) == ("done", "parked", "unknown_key")
+    parking.begin_anew()
+
+    assert parking.take_up() == 0
+
+
+def test_rotation_that_has_waited_long_ends_though_our_clock_is_behind(
+    ada: User, at_stripe: AtStripe, arrivals: Arrivals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = at_stripe.bound_key(ada)
+    checked(paste(ada, theirs.token))
+    arrivals.admin.rotate_key(at_stripe.key(theirs.account).id, overlap=3600)
+    event = arrivals.of(IAM + "rotated", theirs.account)
+    moment = timezone.now() - timedelta(days=8)
+    EventNotification.objects.filter(pk=event.pk).update(stripe_created_at=moment)
+    assert parking.take_up() == 1
+
+    monkeypatch.setattr(handlers, "ROTATION_WAITS", timedelta(days=8, minutes=1))  # as a clock behind sees it
+    engine.drain("events")
+
+    assert (state_of(event)[1], parking.take_up()) == ("unmatched", 0)
