@@ -14,6 +14,7 @@ __all__ = [
     "BadSignature",
     "Claim",
     "check_secrets",
+    "is_for_tests",
     "is_previous",
     "name_of_current",
     "read_header",
@@ -51,6 +52,11 @@ def name_of_current(name: str) -> str:
     return name.removesuffix(PREVIOUS)
 
 
+def is_for_tests(name: str) -> bool:
+    """Whether that is the name of a secret which signs test events alone: one of its parts is `test`."""
+    return "test" in re.split(r"[_.-]", name.lower())
+
+
 def secret_that_signed(claim: Claim, body: bytes) -> str:
     """The name of the configured secret that signed `body` as claimed.
 
@@ -84,6 +90,15 @@ def check_secrets(**_: Any) -> list[CheckMessage]:
                 f"STRIPE_WEBHOOK_SECRETS has a previous secret without a current one: {', '.join(lonely)}.",
                 hint="Beside live.previous:whsec_… there has to be a live:whsec_…, the new secret of that endpoint.",
                 id="webhooks.E002",
+            )
+        )
+    unclear = sorted(name for name in names if "test" in name.lower() and not is_for_tests(name))
+    if unclear:
+        problems.append(
+            Error(
+                f"These entries of STRIPE_WEBHOOK_SECRETS may or may not be for tests alone: {', '.join(unclear)}.",
+                hint="Write test as a part of its own (thin-test, test.previous), or leave it out of the name.",
+                id="webhooks.E007",
             )
         )
     if len({secret.value for secret in known}) < len(known):

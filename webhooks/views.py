@@ -125,6 +125,10 @@ def _read(body: bytes, secret_name: str) -> reading.Reading:
         log.warning("a signed body is not an event: %s", problem)
         oddities.tell_of_unusable("its body is no event", secret_name=secret_name)
         raise Refused(400, "not an event") from None
+    if read.livemode and signature.is_for_tests(secret_name):
+        log.warning("a secret for tests signed a live event: %s", read.event_id)
+        oddities.tell_of_unusable("it is a live event, and that secret is for tests", secret_name=secret_name)
+        raise Refused(400, "live event of a test secret")
     if not read.is_snapshot and len(body) > LARGEST_THIN:
         log.warning("a signed notification is too large: %s", read.event_id)
         oddities.tell_of_unusable("it is a thin notification of more than 64 KB", secret_name=secret_name)
