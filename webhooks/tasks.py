@@ -24,6 +24,7 @@ RECONCILIATIONS = Queue(
     process=runs.process,
     task_name="webhooks.tasks.drain_reconciliations",
     lease=turns.LEASE,
+    may_share_an_end=True,  # a turn is long, and what it has read is taken up again
     on_dead=runs.gave_up,
 )
 

@@ -54,8 +54,8 @@ _SUSPECTS = """
 _CLAIM = """
     candidates AS (SELECT id, priority, random() AS turn FROM heads ORDER BY priority, turn LIMIT 100),
     picked AS (
-        SELECT t.id, t.state = 'claimed' AND t.attempts >= least({lost_times}, %(ceiling)s)
-            AND (t.attempts < %(ceiling)s OR t.problem <> %(suspect)s) AS set_aside
+        SELECT t.id, t.state = 'claimed' AND CASE WHEN t.problem = %(suspect)s
+            THEN t.attempts < %(ceiling)s ELSE t.attempts >= least({lost_times}, %(ceiling)s) END AS set_aside
         FROM candidates JOIN {table} t ON t.id = candidates.id
         WHERE (t.state = 'waiting' AND t.due_at <= statement_timestamp())
            OR (t.state = 'claimed' AND t.lease_until <= statement_timestamp())
@@ -64,13 +64,14 @@ _CLAIM = """
     )
     UPDATE {table} t SET
         state = CASE WHEN set_aside THEN 'waiting' ELSE 'claimed' END,
-        attempts = CASE WHEN set_aside THEN least(t.attempts, %(ceiling)s - 1) ELSE t.attempts + 1 END,
+        attempts = CASE WHEN set_aside THEN least(t.attempts, %(ceiling)s - 1) ELSE t.attempts + %(counted)s END,
         fence = t.fence + 1,
         lease_until = CASE WHEN set_aside THEN NULL ELSE statement_timestamp() + %(lease)s END,
         claimed_by = CASE WHEN set_aside THEN t.claimed_by ELSE %(claimed_by)s END,
         problem = CASE WHEN set_aside THEN %(suspect)s ELSE t.problem END,
         due_at = CASE WHEN set_aside THEN statement_timestamp() + make_interval(
-            secs => (CAST(%(waits)s AS float8[]))[least(t.attempts, cardinality(CAST(%(waits)s AS float8[])))]
+            secs => (CAST(%(waits)s AS float8[]))
+                [least(greatest(t.attempts, 1), cardinality(CAST(%(waits)s AS float8[])))]
         ) ELSE t.due_at END
     FROM picked WHERE t.id = picked.id
     RETURNING {columns}, EXISTS (
@@ -143,17 +144,23 @@ def claim_one(queue: Queue[Any], lane: str | None, *, claimed_by: str) -> DueRow
     return _claim(queue, _sql(queue.model, _CLAIM, one_lane=lane is not None), lane, claimed_by)
 
 
-def claim_suspect(queue: Queue[Any], *, claimed_by: str) -> DueRow | None:
-    """Claim a suspect that is due, of whatever lane; None when there is none. Raises what `claim_one` raises."""
-    return _claim(queue, _sql(queue.model, _CLAIM, heads=_SUSPECTS), None, claimed_by)
+def claim_suspect(queue: Queue[Any], *, claimed_by: str, counts: bool = True) -> DueRow | None:
+    """Claim a suspect that is due, of whatever lane; None when there is none. Raises what `claim_one` raises.
+
+    Where it is not tried alone the try does not count: dying with it brings it no nearer to the ceiling.
+    """
+    return _claim(queue, _sql(queue.model, _CLAIM, heads=_SUSPECTS), None, claimed_by, counted=int(counts))
 
 
-def _claim(queue: Queue[Any], statement: str, lane: str | None, claimed_by: str) -> DueRow | None:
+def _claim(
+    queue: Queue[Any], statement: str, lane: str | None, claimed_by: str, counted: int = 1
+) -> DueRow | None:
     known = range(1, min(queue.max_attempts, _WAITS_KNOWN) + 1)
     parameters = {
         "lane": lane,
         "lease": queue.lease,
         "claimed_by": claimed_by[:100],
+        "counted": counted,
         "suspect": LOST,
         "ceiling": queue.max_attempts,
         "waits": [queue.backoff(attempts).total_seconds() for attempts in known],

@@ -4,15 +4,31 @@ A process that dies takes every row in its hands along, and which one killed it 
 twice is tried alone: if the process dies then, it was that row.
 """
 
+import enum
+import logging
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
+from work.activity import activity
+
+logger = logging.getLogger(__name__)
 LONGEST_ALONE = 5.0
-_FIRST_PATIENCE, _LONGEST_PATIENCE = 1.0, 32.0
-_REST = 10.0
+TRIED_ANYWAY_AFTER = 300.0
+_FIRST_PATIENCE, _LONGEST_PATIENCE = 1.0, 8.0
+_REST_PER_CLOSED = 4.0  # so others are kept out for a fifth of the time at most
+_FORGOTTEN_AFTER = 120.0  # longer than any rest: nobody has wanted to be alone since
+_LOOK_SECONDS = 0.2
+
+
+class Chance(enum.IntEnum):
+    """How a suspect may be tried now; whoever dies beside others has proven nothing."""
+
+    NONE = 0
+    BESIDE_OTHERS = 1
+    ALONE = 2
 
 
 class Company:
@@ -21,68 +37,111 @@ class Company:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._at_work: dict[object, float] = {}
+        self._may_share: set[object] = set()
         self._loner: object = None
-        self._closed_until = self._rest_until = float("-inf")
+        self._closed_at = self._closed_until = self._rest_until = float("-inf")
+        self._keeps_out = False
         self._patience = _FIRST_PATIENCE
+        self._vain_since = self._vain_at = float("-inf")
 
     @contextmanager
-    def beside_others(self, lease: timedelta) -> Iterator[None]:
-        """Claim and work on a row in this block; waits for whoever is alone, but some seconds at most."""
+    def beside_others(self, lease: timedelta, *, may_share_an_end: bool = False) -> Iterator[bool]:
+        """Claim and work on a row in this block; waits for whoever is alone, but some seconds at most.
+
+        False if the process closes: then nothing is to be begun. A row that `may_share_an_end` is not waited for by
+        those who want to be alone.
+        """
         token = object()
         with self._changed:
-            while (left := self._closed_until - time.monotonic()) > 0:
-                self._changed.wait(left)
-            self._at_work[token] = time.monotonic() + lease.total_seconds()
+            while (left := self._closed_until - time.monotonic()) > 0 and not activity.closing.is_set():
+                self._keeps_out = True
+                self._changed.wait(min(left, _LOOK_SECONDS))
+            self._enter(token, lease)
+            if may_share_an_end:
+                self._may_share.add(token)
         try:
-            yield
+            yield not activity.closing.is_set()
         finally:
             self._leave(token)
 
     @contextmanager
-    def alone(self, lease: timedelta) -> Iterator[bool]:
-        """A block with this process to itself for LONGEST_ALONE seconds; False if the others did not end in time.
+    def alone(self, lease: timedelta) -> Iterator[Chance]:
+        """A block with this process to itself for LONGEST_ALONE seconds; no chance if the others did not end in time.
 
-        While they are waited for, nobody else begins. Whoever waited in vain lets the process rest, and then has more
-        patience. A row that has outlived its lease is lost anyway, so nobody waits for it.
+        While they are waited for, nobody else begins; then the process rests, four times as long. Whoever waited in
+        vain has more patience the next time, and after minutes of it a chance beside others. A row that has outlived
+        its lease is lost anyway, so nobody waits for it.
         """
         token = object()
-        quiet = self._wait_for_quiet(token, lease)
+        chance = self._chance(token, lease)
         try:
-            yield quiet
+            yield chance
         finally:
-            if quiet:
+            if chance:
                 self._leave(token)
 
-    def _wait_for_quiet(self, token: object, lease: timedelta) -> bool:
+    def _chance(self, token: object, lease: timedelta) -> Chance:
         with self._changed:
             now = time.monotonic()
-            if now < max(self._closed_until, self._rest_until):
-                return False
-            self._loner, self._closed_until = token, now + self._patience
-            quiet = self._changed.wait_for(self._is_quiet, self._patience)
-            now = time.monotonic()
-            if quiet:
-                self._patience = _FIRST_PATIENCE
-                self._closed_until = now + LONGEST_ALONE
-                self._at_work[token] = now + lease.total_seconds()
-            else:
-                self._patience = min(2 * self._patience, _LONGEST_PATIENCE)
-                self._rest_until = now + _REST
-                self._open()
-            return quiet
+            if now < max(self._closed_until, self._rest_until) or activity.closing.is_set():
+                return Chance.NONE
+            self._loner, self._keeps_out = token, False
+            self._closed_at, self._closed_until = now, now + self._patience
+            chance = self._alone_now() if self._falls_quiet() else self._in_vain()
+            if chance:
+                self._enter(token, lease)
+            return chance
 
-    def _is_quiet(self) -> bool:
+    def _falls_quiet(self) -> bool:
+        while not activity.closing.is_set():
+            now = time.monotonic()
+            if all(
+                deadline <= now for token, deadline in self._at_work.items() if token not in self._may_share
+            ):
+                return True
+            if now >= self._closed_until:
+                break
+            self._changed.wait(min(self._closed_until - now, _LOOK_SECONDS))
+        return False
+
+    def _alone_now(self) -> Chance:
         now = time.monotonic()
-        return all(deadline <= now for deadline in self._at_work.values())
+        self._patience = max(self._patience / 2, _FIRST_PATIENCE)
+        self._vain_at = float("-inf")
+        self._closed_until = now + LONGEST_ALONE
+        shares = any(self._at_work[token] > now for token in self._may_share)
+        return Chance.BESIDE_OTHERS if shares else Chance.ALONE
+
+    def _in_vain(self) -> Chance:
+        self._patience = min(2 * self._patience, _LONGEST_PATIENCE)
+        self._keeps_out = True
+        self._open()
+        now = time.monotonic()
+        if now - self._vain_at > _FORGOTTEN_AFTER:
+            self._vain_since = self._closed_at
+        self._vain_at = now
+        if activity.closing.is_set() or now - self._vain_since < TRIED_ANYWAY_AFTER:
+            return Chance.NONE
+        self._vain_since = now
+        logger.warning("this process was not quiet for minutes; a row that was lost is tried beside others")
+        return Chance.BESIDE_OTHERS
+
+    def _enter(self, token: object, lease: timedelta) -> None:
+        self._at_work[token] = time.monotonic() + lease.total_seconds()
 
     def _leave(self, token: object) -> None:
         with self._changed:
             del self._at_work[token]
+            self._may_share.discard(token)
             if self._loner is token:
                 self._open()
             self._changed.notify_all()
 
     def _open(self) -> None:
+        now = time.monotonic()
+        if self._keeps_out:
+            closed = min(now, self._closed_until) - self._closed_at
+            self._rest_until = now + _REST_PER_CLOSED * max(closed, self._patience)
         self._loner, self._closed_until = None, float("-inf")
         self._changed.notify_all()
 

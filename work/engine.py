@@ -7,12 +7,10 @@ happens outside any transaction; an end is written only if the row's fence is st
 import logging
 import os
 import socket
-import threading
 import time
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from functools import partial
-from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from django.db import (
@@ -24,9 +22,9 @@ from django.db import (
     transaction,
 )
 
-from work import bell, claims
+from work import bell, claims, hands
 from work.activity import activity
-from work.company import company
+from work.company import Chance, company
 from work.ends import bury, fail, hold, postpone, problem_of, revive, settle
 from work.models import DueRow
 from work.queues import GiveUp, LostLease, Postpone, Queue, queue_named, queues, register
@@ -58,9 +56,7 @@ RowT = TypeVar("RowT", bound=DueRow)
 _CONTESTED_TRIES = 5
 _OUTAGE_PAUSE_SECONDS = 1.0
 _TURN_SECONDS = 1.0  # a lane with ten thousand rows lets the others have theirs
-_MORE_HANDS = threading.BoundedSemaphore(
-    15
-)  # for the whole process: at work each needs a database connection
+_SUSPECTS_SECONDS = 1.0  # while a process is quiet anyway, one suspect after the other is tried
 
 
 def claim(queue: Queue[RowT] | str, lane: str | None = None, limit: int = 1) -> list[RowT]:
@@ -125,7 +121,7 @@ def drain_waiting(queue: Queue[Any] | str, *, by_bell: bool = True) -> int:
     queue = _begin(queue, None, by_bell)
     worked = 0
     while not activity.closing.is_set():
-        done = _share_out(queue, _waiting_lanes(queue))
+        done = hands.share_out(queue.name, partial(_waiting_lanes, queue), partial(_take_turn, queue))
         if not done:
             break
         worked += done
@@ -133,19 +129,31 @@ def drain_waiting(queue: Queue[Any] | str, *, by_bell: bool = True) -> int:
 
 
 def drain_suspects(queue: Queue[Any] | str) -> int:
-    """Work on rows whose workers died with them, each while this process does nothing else; returns how many it were.
+    """Work on rows whose workers died with them, while this process does nothing else; returns how many it were.
 
     Ends early, for another time, where the process does not fall quiet.
     """
     queue = queue_named(queue)
     worked = 0
     while not activity.closing.is_set() and claims.has_suspects(queue):
-        with company.alone(queue.lease) as alone:
-            row = _claim_one(partial(claims.claim_suspect, queue)) if alone else None
-            if row is None:
-                break
-            _work_on(queue, row)
-            worked += 1
+        with company.alone(queue.lease) as chance:
+            done = _try_suspects(queue, chance) if chance else 0
+        if not done:
+            break
+        worked += done
+    return worked
+
+
+def _try_suspects(queue: Queue[Any], chance: Chance) -> int:
+    """One after the other for a moment. Whatever dies beside others is not one try nearer to being buried."""
+    end = time.monotonic() + _SUSPECTS_SECONDS
+    worked = 0
+    claim_it = partial(claims.claim_suspect, queue, counts=chance is Chance.ALONE)
+    while (row := _claim_one(claim_it)) is not None:
+        _work_on(queue, row)
+        worked += 1
+        if time.monotonic() > end or activity.closing.is_set():
+            break
     return worked
 
 
@@ -178,8 +186,8 @@ def _drain(queue: Queue[Any], lane: str | None, until: float = float("inf")) -> 
     worked = 0
     try:
         while not activity.closing.is_set() and time.monotonic() < until:
-            with company.beside_others(queue.lease):
-                rows = claim(queue, lane)
+            with company.beside_others(queue.lease, may_share_an_end=queue.may_share_an_end) as welcome:
+                rows = claim(queue, lane) if welcome else []
                 if not rows:
                     break
                 _work_on(queue, rows[0])
@@ -199,51 +207,20 @@ def _is_away(queue: Queue[Any], trouble: Exception) -> None:
     close_old_connections()
 
 
-def _waiting_lanes(queue: Queue[Any]) -> "SimpleQueue[str]":
-    """The lanes to work on, most urgent first."""
-    lanes: SimpleQueue[str] = SimpleQueue()
+def _waiting_lanes(queue: Queue[Any]) -> list[str]:
+    """The lanes to work on, most urgent first; none when nothing may be begun."""
+    if activity.closing.is_set():
+        return []
     try:
-        for each in claims.waiting_lanes(queue):
-            lanes.put(each.lane)
+        return [each.lane for each in claims.waiting_lanes(queue)]
     except (OperationalError, InterfaceError) as trouble:
         _is_away(queue, trouble)
-    return lanes
+        return []
 
 
-def _share_out(queue: Queue[Any], lanes: "SimpleQueue[str]") -> int:
-    """Give each lane a turn: in this thread and in as many more as there are lanes and free hands."""
-    done: SimpleQueue[int] = SimpleQueue()
-    hands = []
-    for _ in range(lanes.qsize() - 1):
-        if not _MORE_HANDS.acquire(blocking=False):
-            break
-        hands.append(threading.Thread(target=_lend_hand, args=[queue, lanes, done], daemon=True))
-        hands[-1].start()
-    done.put(_take_turns(queue, lanes))
-    for hand in hands:
-        hand.join()
-    return sum(done.get() for _ in range(done.qsize()))
-
-
-def _lend_hand(queue: Queue[Any], lanes: "SimpleQueue[str]", done: "SimpleQueue[int]") -> None:
-    try:
-        done.put(_take_turns(queue, lanes))
-    except Exception as problem:  # the other hands do what is left
-        logger.error("queue %s: a hand was lost (%s)", queue.name, problem_of(problem))  # noqa: TRY400 # no outside text
-    finally:
-        _MORE_HANDS.release()
-        connection.close()  # to the pool, where there is one
-
-
-def _take_turns(queue: Queue[Any], lanes: "SimpleQueue[str]") -> int:
-    worked = 0
-    while True:
-        try:
-            lane = lanes.get_nowait()
-        except Empty:
-            return worked
-        bell.take_down(queue.name, lane)
-        worked += _drain(queue, lane, until=time.monotonic() + _TURN_SECONDS)
+def _take_turn(queue: Queue[Any], lane: str) -> int:
+    bell.take_down(queue.name, lane)
+    return _drain(queue, lane, until=time.monotonic() + _TURN_SECONDS)
 
 
 def _work_on(queue: Queue[Any], row: Any) -> None:

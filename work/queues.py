@@ -54,7 +54,8 @@ class Queue(Generic[RowT]):
     time limits do not exist in a thread pool, the lease is the limit. `task_name` is the Celery task that drains the
     queue; with `per_lane` it is rung with the lane as its one argument. `on_dead(row)` runs in the transaction that
     buries. A row whose worker's heart has stopped is taken over before its lease ends, unless `takes_over_early` is
-    false: right where the fence cannot undo what a merely slow worker does (a mail is sent twice).
+    false: right where the fence cannot undo what a merely slow worker does (a mail is sent twice). Rows
+    that take long and lose nothing when they are begun anew `may_share_an_end`: suspects do not wait for them.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Queue(Generic[RowT]):
     backoff: Callable[[int], timedelta] = field(default=doubling_backoff)
     on_dead: Callable[[RowT], None] | None = None
     takes_over_early: bool = True
+    may_share_an_end: bool = False
 
 
 _queues: dict[str, Queue[Any]] = {}

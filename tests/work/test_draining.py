@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.work.conftest import COMMITTING
 from tests.work.errands import Effect, Errand, errand_queue, put
-from work import engine
+from work import engine, hands
 from work.engine import Queue, drain_waiting
 
 pytestmark = COMMITTING
@@ -46,7 +46,7 @@ def test_long_lane_gives_way_after_its_turn_even_with_one_hand(
     errands: "Queue[Errand]", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine, "_TURN_SECONDS", 0.05)
-    monkeypatch.setattr(engine, "_MORE_HANDS", threading.Semaphore(0))
+    monkeypatch.setattr(hands, "_MORE_HANDS", threading.Semaphore(0))
     Errand.objects.bulk_create([Errand(lane="long", priority=10) for _ in range(60)])
     put("short")
     order: list[str] = []
@@ -60,6 +60,31 @@ def test_long_lane_gives_way_after_its_turn_even_with_one_hand(
     assert order.count("long") == 60
     assert order[0] == "long"
     assert order.index("short") < 30
+
+
+def test_slow_lane_holds_up_none_that_comes_later(errands: "Queue[Errand]") -> None:
+    came, done = threading.Event(), threading.Event()
+
+    def process(row: Errand) -> None:
+        if row.lane == "slow":
+            came.set()
+            assert done.wait(10)
+        if row.lane == "fresh":
+            done.set()
+
+    def drain_here() -> None:
+        drain_waiting(errand_queue(process=process))
+        connection.close()
+
+    put("slow")
+    draining = threading.Thread(target=drain_here)
+    draining.start()
+    assert came.wait(10)
+    put("fresh")
+
+    draining.join(20)
+    assert done.is_set()
+    assert not Errand.objects.exclude(state="done").exists()
 
 
 def test_rows_not_due_wait_on(errands: "Queue[Errand]") -> None:

@@ -1,6 +1,7 @@
 """A row whose worker died with it twice is a suspect: it waits, lets others go first, and is then tried alone."""
 
 import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -11,12 +12,21 @@ from django.test.utils import CaptureQueriesContext
 from tests.waiting import eventually
 from tests.work.conftest import COMMITTING
 from tests.work.errands import Effect, Errand, errand_queue, let_lease_end, let_wait_end, put
-from work import claims
-from work.company import Company
+from work import claims, engine
+from work.activity import activity
+from work.company import Chance, Company
 from work.engine import LostLease, Queue, claim, drain, drain_suspects, drain_waiting, fail, revive, settle
 
 pytestmark = COMMITTING
 LEASE = timedelta(seconds=30)
+
+
+@pytest.fixture(autouse=True)
+def company(monkeypatch: pytest.MonkeyPatch) -> Company:
+    """Nobody is at work in this process."""
+    nobody = Company()
+    monkeypatch.setattr(engine, "company", nobody)
+    return nobody
 
 
 def lose(queue: "Queue[Errand]", lane: str, times: int) -> Errand:
@@ -156,6 +166,64 @@ def test_revived_row_begins_anew(errands: "Queue[Errand]") -> None:
     assert [each.attempts for each in claim(errands)] == [1]
 
 
+@pytest.mark.parametrize("ceiling", [1, 2, 5])
+def test_suspect_lost_beside_others_is_never_buried_for_it(
+    errands: "Queue[Errand]", monkeypatch: pytest.MonkeyPatch, ceiling: int
+) -> None:
+    queue = errand_queue(max_attempts=ceiling, backoff=lambda attempts: timedelta(0))
+    suspect = put("a")
+    lose(queue, "a", min(ceiling, 2))
+    claim(queue)
+    suspect.refresh_from_db()
+    before = suspect.attempts
+    for _ in range(ceiling + 2):
+        row = claims.claim_suspect(queue, claimed_by="gone:7", counts=False)
+        assert isinstance(row, Errand)
+        let_lease_end(row)
+        assert claim(queue) == []
+
+    suspect.refresh_from_db()
+    assert (suspect.state, suspect.attempts, suspect.problem) == ("waiting", before, "WorkerLost")
+
+
+def test_try_beside_a_row_that_may_share_an_end_does_not_count(
+    errands: "Queue[Errand]", company: Company
+) -> None:
+    seen: list[int] = []
+    queue = errand_queue(process=lambda row: seen.append(row.attempts), may_share_an_end=True)
+    for lane in ("a", "b"):
+        put(lane)
+        lose(errands, lane, 2)
+    claim(errands)
+    for suspect in Errand.objects.all():
+        let_wait_end(suspect)
+
+    with company.beside_others(LEASE, may_share_an_end=True):
+        assert drain_suspects(queue) == 2
+
+    assert seen == [2, 2]
+
+
+def test_suspects_are_tried_one_after_the_other_while_it_is_quiet_anyway(
+    errands: "Queue[Errand]", company: Company
+) -> None:
+    for lane in ("a", "b", "c"):
+        suspect = put(lane)
+        lose(errands, lane, 2)
+    claim(errands)
+    for suspect in Errand.objects.all():
+        let_wait_end(suspect)
+    others: list[threading.Thread] = []
+
+    def be_waited_for(row: Errand) -> None:
+        others.append(in_thread(company, []))
+        eventually(lambda: company._keeps_out)
+
+    assert drain_suspects(errand_queue(process=be_waited_for)) == 3
+    for other in others:
+        other.join(10)
+
+
 def test_longest_waits_are_known_for_queues_that_never_give_up(errands: "Queue[Errand]") -> None:
     put("a", attempts=400)
     queue = errand_queue(max_attempts=10_000)
@@ -211,6 +279,103 @@ def test_process_that_does_not_fall_quiet_rests_and_lets_others_in(monkeypatch: 
         assert not alone  # it rests
 
 
+def test_row_that_may_share_an_end_is_not_waited_for() -> None:
+    company = Company()
+
+    with company.beside_others(LEASE, may_share_an_end=True), company.alone(LEASE) as chance:
+        assert chance is Chance.BESIDE_OTHERS
+    with company.alone(LEASE) as chance:
+        assert chance is Chance.ALONE
+
+
+def test_whoever_waited_in_vain_for_minutes_tries_beside_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("work.company._FIRST_PATIENCE", 0.02)
+    monkeypatch.setattr("work.company.TRIED_ANYWAY_AFTER", 0.4)
+    monkeypatch.setattr("work.company._REST_PER_CLOSED", 0)
+    company, chances = Company(), list[Chance]()
+    began = time.monotonic()
+
+    with company.beside_others(LEASE):
+        while Chance.BESIDE_OTHERS not in chances and len(chances) < 20:
+            with company.alone(LEASE) as chance, company.beside_others(LEASE):
+                chances.append(chance)
+
+    assert chances[-1] is Chance.BESIDE_OTHERS
+    assert time.monotonic() - began >= 0.4
+
+
+def test_patience_outlasts_a_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("work.company._FIRST_PATIENCE", 0.03)
+    monkeypatch.setattr("work.company._REST_PER_CLOSED", 0)
+    company = Company()
+    with company.beside_others(LEASE):
+        for _ in range(4):
+            with company.alone(LEASE) as chance:
+                assert not chance
+    with company.alone(LEASE) as chance:
+        assert chance
+
+    began = time.monotonic()
+    with company.beside_others(LEASE), company.alone(LEASE) as chance:
+        assert not chance
+    assert time.monotonic() - began > 0.15
+
+
+def test_others_are_kept_out_for_a_fifth_of_the_time_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("work.company._FIRST_PATIENCE", 0.05)
+    company = Company()
+    began = time.monotonic()
+    with company.alone(LEASE):
+        other = in_thread(company, [])
+        eventually(lambda: company._keeps_out)
+        other.join(0.1)
+    closed = time.monotonic() - began
+    other.join(10)
+    opened = time.monotonic()
+
+    def is_alone() -> bool:
+        with company.alone(LEASE) as chance:
+            return bool(chance)
+
+    eventually(is_alone)
+    assert time.monotonic() - opened > 3 * closed
+
+
+def test_nobody_begins_anything_while_the_process_closes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(activity, "closing", threading.Event())
+    company, heard = Company(), list[bool]()
+
+    def work() -> None:
+        with company.beside_others(LEASE) as welcome:
+            heard.append(welcome)
+
+    with company.alone(LEASE):
+        waiting = threading.Thread(target=work)
+        waiting.start()
+        eventually(lambda: company._keeps_out)
+        activity.closing.set()
+        waiting.join(2)
+        assert heard == [False]
+
+
+def test_nobody_waits_to_be_alone_while_the_process_closes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(activity, "closing", threading.Event())
+    monkeypatch.setattr("work.company._FIRST_PATIENCE", 10)
+    company, heard = Company(), list[Chance]()
+
+    def want_to_be_alone() -> None:
+        with company.alone(LEASE) as chance:
+            heard.append(chance)
+
+    with company.beside_others(LEASE):
+        waiting = threading.Thread(target=want_to_be_alone)
+        waiting.start()
+        eventually(lambda: company._loner)
+        activity.closing.set()
+        waiting.join(2)
+        assert heard == [Chance.NONE]
+
+
 def test_nobody_waits_for_work_that_has_outlived_its_lease() -> None:
     company = Company()
 
@@ -222,7 +387,8 @@ def test_only_one_is_alone() -> None:
     company = Company()
 
     with company.alone(LEASE) as first, company.alone(LEASE) as second:
-        assert (first, second) == (True, False)
+        assert first
+        assert not second
     with company.alone(LEASE) as third:
         assert third
 

@@ -110,7 +110,8 @@ def test_row_that_kills_its_workers_is_parked_and_takes_nobody_along(workers: Wo
 
 
 def test_stalled_worker_ends_for_a_restart_and_its_successor_does_the_work(workers: Workers) -> None:
-    Errand.objects.bulk_create([Errand(lane=f"lane {n}", kind="hang") for n in range(8)])
+    more_than_hands = range(40)
+    Errand.objects.bulk_create([Errand(lane=f"lane {n}", kind="hang") for n in more_than_hands])
 
     stalled = workers(ERRAND_LEASE="1", ERRAND_OVERDUE="1.5", ERRAND_STUCK="1")
     eventually(stalled.ended, timeout=30)
