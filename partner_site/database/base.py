@@ -38,6 +38,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """
         if self._is_hopeless():
             raise PoolTimeout("Somebody has just waited for a connection in vain.")
+        end = time.monotonic() + self.pool.timeout if self.pool else 0.0
         while True:
             if not answers.silence.may_try():
                 raise answers.Unanswered("The database has just not answered somebody else.")
@@ -52,6 +53,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 return connection
             connection.close()
             self.pool.putconn(connection)
+            if time.monotonic() > end:
+                self._gave_up_at[self.alias] = time.monotonic()
+                raise PoolTimeout("Every connection had ended before it was used.")
 
     def _is_hopeless(self) -> bool:
         gave_up_at = self._gave_up_at.get(self.alias, float("-inf"))

@@ -1,5 +1,6 @@
 """Connections of the pool: those that ended while they lay there are noticed without asking those that did not."""
 
+import os
 import time
 from collections.abc import Iterator
 
@@ -33,6 +34,32 @@ def test_nobody_waits_where_somebody_has_just_waited_in_vain(db: None) -> None:
         assert _seconds_until_it_gives_up(nowhere) < 0.2
     finally:
         nowhere.close_pool()
+
+
+class _EndedAtOnce(psycopg.Connection[tuple[object, ...]]):
+    """A connection on which somebody hung up from its first moment."""
+
+    def fileno(self) -> int:
+        """Where nothing will come any more."""
+        ear, mouth = os.pipe()
+        os.close(mouth)
+        _EARS.append(ear)
+        return ear
+
+
+_EARS: list[int] = []
+
+
+def test_database_that_ends_every_connection_is_given_up_in_time(db: None) -> None:
+    pool = {"min_size": 0, "max_size": 1, "timeout": 0.3, "connection_class": _EndedAtOnce}
+    options = {**connection.settings_dict["OPTIONS"], "pool": pool}
+    ending = DatabaseWrapper({**connection.settings_dict, "OPTIONS": options}, "ending")
+    try:
+        assert 0.3 <= _seconds_until_it_gives_up(ending) < 3
+    finally:
+        ending.close_pool()
+        while _EARS:
+            os.close(_EARS.pop())
 
 
 def _seconds_until_it_gives_up(database: DatabaseWrapper) -> float:
