@@ -62,6 +62,11 @@ def check_partner_endpoints(**_: Any) -> list[CheckMessage]:
 
 def check_uninstall_policy(**_: Any) -> list[CheckMessage]:
     """KEY_ON_UNINSTALL is one of the policies that there are."""
+    asks_stripe = settings.STRIPE_APP_OBJECT_ID and settings.STRIPE_PLATFORM_KEY_LIVE
+    if settings.KEY_ON_UNINSTALL == uninstalls.REMOVE and not asks_stripe:
+        problem = "KEY_ON_UNINSTALL=remove, but Stripe cannot be asked whether the app is still installed."
+        hint = "Set STRIPE_APP_OBJECT_ID and STRIPE_PLATFORM_KEY_LIVE; until then only keys that Stripe refuses go."
+        return [Caution(problem, hint=hint, id="stripe_keys.W003")]
     if settings.KEY_ON_UNINSTALL in uninstalls.POLICIES:
         return []
     return [

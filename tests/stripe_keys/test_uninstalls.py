@@ -215,7 +215,22 @@ def test_an_end_long_after_hearsay_is_not_put_down_to_it(key: RestrictedKey) -> 
     assert StripeInstall.objects.get().status == StripeInstall.Status.INSTALLED
 
 
+@pytest.mark.parametrize("missing", ["STRIPE_APP_OBJECT_ID", "STRIPE_PLATFORM_KEY_LIVE"])
+def test_removing_keys_without_asking_stripe_is_warned_of_at_start_up(
+    settings: Settings, missing: str
+) -> None:
+    settings.STRIPE_APP_OBJECT_ID, settings.STRIPE_PLATFORM_KEY_LIVE = "app_1Tests", "made up"
+    setattr(settings, missing, "")
+
+    [warning] = checks.check_uninstall_policy()
+
+    assert "cannot be asked" in warning.msg
+    settings.KEY_ON_UNINSTALL = "keep"
+    assert checks.check_uninstall_policy() == []
+
+
 def test_an_unknown_policy_is_refused_at_start_up(settings: Settings) -> None:
+    settings.STRIPE_APP_OBJECT_ID, settings.STRIPE_PLATFORM_KEY_LIVE = "app_1Tests", "made up"
     assert checks.check_uninstall_policy() == []
     settings.KEY_ON_UNINSTALL = "true"
 
