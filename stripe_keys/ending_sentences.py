@@ -66,9 +66,8 @@ def _is_past(key: RestrictedKey, now: datetime) -> bool:
 
 
 def _latest_end(key: RestrictedKey, now: datetime) -> datetime:
-    return (
-        min(key.rotated_at or now, now) + endings.LONGEST_OVERLAP
-    )  # no rotation lies ahead, whatever was reported
+    # No rotation lies ahead, whatever was reported.
+    return min(key.rotated_at or now, now) + endings.LONGEST_OVERLAP
 
 
 def of_the_app(key: RestrictedKey) -> Words | None:
@@ -99,16 +98,18 @@ def of_the_app(key: RestrictedKey) -> Words | None:
             "The app is installed again",
             "This key ended when it was uninstalled. Copy its key from the app’s settings page in Stripe and paste it.",
         )
-    erased = (
-        "Stripe has confirmed that the key no longer works, and we have erased it."
-        if key.status == RestrictedKey.Status.EXPIRED
-        else (
-            "We have erased this key, as the app is not installed any more. Should you have kept it in Stripe, it "
-            "works there until you expire it."
-        )
-    )
     return (
         "warning",
         "The app was uninstalled in Stripe",
-        f"{erased} To go on, install the app again first, then paste its key. If you meant it, nothing is left to do.",
+        f"{_erased(key)} To go on, install the app again first, then paste its key. If you meant it, nothing is left to "
+        "do.",
+    )
+
+
+def _erased(key: RestrictedKey) -> str:
+    if key.status == RestrictedKey.Status.EXPIRED:
+        return "Stripe has confirmed that the key no longer works, and we have erased it."
+    return (
+        "We have erased this key, as the app is not installed any more. Should you have kept it in Stripe, it works "
+        "there until you expire it."
     )
