@@ -8,6 +8,7 @@ from stripe_keys.models import RestrictedKey
 
 Words = tuple[str, str, str]
 _COPY = "Copy the new key on the app’s settings page in Stripe and paste it here; until then the old one"
+_GO_ON = "To go on, install the app again first, then paste its key. If you meant it, nothing is left to do."
 _ASKING = "we are asking Stripe about it."
 
 
@@ -101,8 +102,7 @@ def of_the_app(key: RestrictedKey) -> Words | None:
     return (
         "warning",
         "The app was uninstalled in Stripe",
-        f"{_erased(key)} To go on, install the app again first, then paste its key. If you meant it, nothing is left to "
-        "do.",
+        f"{_erased(key)} {_GO_ON}",
     )
 
 
