@@ -99,11 +99,13 @@ def test_another_account_is_not_taken_along(
 
 
 def test_poison_spoils_one_bundle_and_then_only_itself(
-    key: RestrictedKey, theirs: StripeKey, at_stripe: AtStripe
+    key: RestrictedKey, theirs: StripeKey, at_stripe: AtStripe, settings: Settings
 ) -> None:
+    settings.STRIPE_PLATFORM_KEY_TEST = ""  # else no body is read
     events = backlog(at_stripe, theirs, ["updated", "updated", "expired", "updated"])
     head, poison = events[0], events[2]
-    # Stripe does not know it, so its own body is read; and that does not read.
+    # Stripe may not be asked about it, so its own body is read; and that does not read.
+    at_stripe.admin.add_fault("unauthorized", path="/v2/core/events/evt_test_unknown", times=None)
     EventNotification.objects.filter(pk=poison.pk).update(event_id="evt_test_unknown", body="not JSON")
 
     engine.drain("events")
