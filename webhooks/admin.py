@@ -85,7 +85,7 @@ class OtherBodyFilter(admin.SimpleListFilter):
 class EventNotificationPage(DueRowPage):
     """The inbox."""
 
-    list_display = ("arrived", "type", "became", "account", "mode")
+    list_display = ("arrived", "became", "type", "account", "mode")
     list_filter = ("state", "outcome", ModeFilter, TypeFilter, SecretFilter, OtherBodyFilter)
     search_fields = (
         "event_id__exact",

@@ -147,6 +147,21 @@ def test_permissions_are_listed_with_what_is_missing(adas_browser: Client, ada: 
     assert "10 of 12" in page
 
 
+@pytest.mark.parametrize(
+    ("status", "folds"), [("active", False), ("rejected", False), ("expired", True), ("removed", True)]
+)
+def test_what_an_ended_key_could_do_is_folded_away(
+    adas_browser: Client, ada: User, status: str, folds: bool
+) -> None:
+    key = a_key(ada, status=status)
+    a_check(key, ALL_GRANTED)
+
+    page = page_of(adas_browser, key)
+
+    assert ("<summary>What was granted at its last check</summary>" in page) is folds
+    assert page.count("<details") == page.count("</details>")
+
+
 def test_the_timeline_tells_what_happened_without_naming_staff(
     adas_browser: Client, ada: User, ben: User
 ) -> None:

@@ -43,6 +43,14 @@ def test_page_promises_no_exact_number_of_other_contents(
     assert "at least 7" in olgas_browser.get(page_of(event)).content.decode()
 
 
+def test_list_tells_the_outcome_right_after_the_moment(
+    olgas_browser: Client, event: EventNotification
+) -> None:
+    page = olgas_browser.get(reverse(LIST)).content.decode()
+
+    assert page.index("column-arrived") < page.index("column-became") < page.index("column-type")
+
+
 def test_page_shows_outcome_secret_and_the_body_escaped(
     olgas_browser: Client, event: EventNotification
 ) -> None:
