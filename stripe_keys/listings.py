@@ -26,7 +26,6 @@ _RELATED_MEMBERS = ("id", "type")
 _INSTALL_MEMBERS = ("id", "account", "app", "status", "livemode")
 _LONGEST_ADDRESS = 4000
 _ADDRESS = re.compile(r"[!-~]+", re.ASCII)
-_STATUS = re.compile(r"[0-9]{3}", re.ASCII)
 _ID = re.compile(r"[A-Za-z0-9_]{1,100}", re.ASCII)
 
 
@@ -126,8 +125,7 @@ def _page_of_installs(answer: dict[str, Any] | Exception) -> Page:
 def _rows(answer: dict[str, Any] | Exception) -> tuple[list[dict[str, Any]] | None, Page]:
     """The objects of the list; or None, and the page that says why there is none."""
     if isinstance(answer, gateway.StripeRefused):
-        status = _STATUS.search(str(answer))
-        return None, Page(problem=f"refused_{status.group()}" if status else "refused")
+        return None, Page(problem=f"refused_{answer.status}" if answer.status else "refused")
     rows = None if isinstance(answer, Exception) else answer.get("data")
     if not isinstance(rows, list):
         return None, Page(problem="no_answer", is_answer=False)
