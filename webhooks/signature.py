@@ -79,6 +79,20 @@ def check_secrets(**_: Any) -> list[CheckMessage]:
                 id="webhooks.E001",
             )
         )
+    problems += _check_names(names)
+    if len({secret.value for secret in known}) < len(known):
+        problems.append(
+            Error(
+                "Two entries of STRIPE_WEBHOOK_SECRETS have the same secret.",
+                hint="Which of them a delivery was signed with could not be told. Remove one.",
+                id="webhooks.E003",
+            )
+        )
+    return problems
+
+
+def _check_names(names: set[str]) -> list[CheckMessage]:
+    problems: list[CheckMessage] = []
     lonely = sorted(
         name
         for name in names
@@ -99,14 +113,6 @@ def check_secrets(**_: Any) -> list[CheckMessage]:
                 f"These entries of STRIPE_WEBHOOK_SECRETS may or may not be for tests alone: {', '.join(unclear)}.",
                 hint="Write test as a part of its own (thin-test, test.previous), or leave it out of the name.",
                 id="webhooks.E007",
-            )
-        )
-    if len({secret.value for secret in known}) < len(known):
-        problems.append(
-            Error(
-                "Two entries of STRIPE_WEBHOOK_SECRETS have the same secret.",
-                hint="Which of them a delivery was signed with could not be told. Remove one.",
-                id="webhooks.E003",
             )
         )
     return problems

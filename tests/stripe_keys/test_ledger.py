@@ -12,7 +12,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import Notice, User
-from stripe_keys import erasures, ledger, ledger_entries, lifecycle
+from stripe_keys import erasures, ledger, lifecycle
 from stripe_keys.ledger_file import LedgerFile
 from stripe_keys.models import KeyEnvelope, LedgerEntry, MerchantDataKey, RestrictedKey, StripeInstall
 from stripe_keys.secret import Secret
@@ -21,7 +21,6 @@ from stripe_keys.vault import NothingStored, encrypt
 from tests.people import a_restricted_key, merchant_of
 from tests.stripe_keys.keys import bind_account
 from tests.stripe_keys.ledgers import (
-    a_settled_entry,
     a_stored_key,
     an_entry,
     refusal,
@@ -262,45 +261,3 @@ def test_without_a_ledger_entries_wait_for_one(settings: Settings, ledger_path: 
     engine.drain("ledger")
 
     assert len(written(ledger_path)) == 1
-
-
-# --- Marks -----------------------------------------------------------------------------------------------------------
-
-
-def test_a_mark_is_written_like_an_erasure(ledger_path: Path) -> None:
-    ledger.mark()
-    engine.drain("ledger")
-
-    (line,) = written(ledger_path)
-    assert (line["kind"], line["merchant"], line["key"]) == ("mark", None, None)
-
-
-def test_old_marks_are_forgotten_but_never_the_last_line_nor_an_erasure(ada: User, ledger_path: Path) -> None:
-    remove(a_stored_key(ada), ada)
-    marks = [a_settled_entry() for _ in range(3)]
-    LedgerEntry.objects.update(erased_at=timezone.now() - timedelta(days=8))
-
-    ledger.mark()
-
-    left = LedgerEntry.objects.order_by("pk")
-    assert [entry.kind for entry in left] == ["key_erased", "mark", "mark"]
-    assert left[1].pk == marks[-1].pk
-    assert refusal() == ""
-
-
-def test_without_a_ledger_there_are_no_marks(settings: Settings) -> None:
-    settings.DELETION_LEDGER = ""
-
-    ledger.mark()
-
-    assert not LedgerEntry.objects.exists()
-
-
-def test_an_erasure_is_noted_once_however_often_it_is_said(ada: User) -> None:
-    key = a_key(ada, "removed")
-
-    for _ in range(2):
-        ledger_entries.note_key_erased(key, status="removed", reason="It was removed.")
-        ledger_entries.note_merchant_closed(key.merchant_id)
-
-    assert sorted(LedgerEntry.objects.values_list("kind", flat=True)) == ["key_erased", "merchant_closed"]

@@ -172,7 +172,10 @@ class History(RuleBasedStateMachine):
         """Hold one key against Stripe's: what it accepts is here, unless a later key or an uninstall ended it."""
         told = (key.status, key.last_problem, theirs["authenticates"], self.is_installed)
         missing = set(REQUIRED) - set(theirs["permissions"])
-        if not theirs["authenticates"] or not self.is_installed:
+        if key.awaits_account_confirmation:  # it works, and nobody has said yet that the account is theirs
+            assert theirs["authenticates"], told
+            assert not self.is_installed, told
+        elif not theirs["authenticates"] or not self.is_installed:
             assert key.status in ENDED, told
         elif key.status in ENDED:
             assert may_have_ended, told
