@@ -66,7 +66,7 @@ def check_uninstall_policy(**_: Any) -> list[CheckMessage]:
     if settings.KEY_ON_UNINSTALL == uninstalls.REMOVE and not asks_stripe:
         problem = "KEY_ON_UNINSTALL=remove, but Stripe cannot be asked whether the app is still installed."
         hint = "Set STRIPE_APP_OBJECT_ID and STRIPE_PLATFORM_KEY_LIVE; until then only keys that Stripe refuses go."
-        return [Caution(problem, hint=hint, id="stripe_keys.W003")]
+        return [Info(problem, hint=hint, id="stripe_keys.I002")]
     if settings.KEY_ON_UNINSTALL in uninstalls.POLICIES:
         return []
     return [

@@ -33,6 +33,8 @@ def environment(**changes: str) -> dict[str, str]:
         "REDIS_URL": os.environ["REDIS_URL"],
         "EMAIL_URL": "smtp://127.0.0.1:9",
         "STRIPE_APP_ID": "com.example.partner",
+        "STRIPE_APP_OBJECT_ID": "app_1" + people.some_letters(16),
+        "STRIPE_PLATFORM_KEY_LIVE": people.a_secret_key(livemode=True),
         "STRIPE_APP_SIGNING_SECRETS": "absec_" + people.some_letters(32),
         "STRIPE_WEBHOOK_SECRETS": f"events:{people.a_signing_secret()}",
         "KEY_ENCRYPTION_KEYS": an_encryption_key(),
