@@ -88,7 +88,11 @@ class AppPace:
         """Note that so many of `lane` have been told to come later, `spacing` apart: its others come after them."""
         apart = self.spacing.total_seconds()
         with self._lock:
-            self._lines[lane] = max(self._lines.get(lane, 0.0), self._clock()) + requests * apart
+            now = self._clock()
+            # Who is put off again is counted again, so that the line would grow without anybody in it.
+            self._lines[lane] = min(
+                max(self._lines.get(lane, 0.0), now) + requests * apart, now + _LONGEST_LINE
+            )
 
     def spend(self, requests: int) -> None:
         """Note requests that were sent without asking (a negative number gives back what was not needed)."""
@@ -98,10 +102,10 @@ class AppPace:
     def note(self, *, throttled: bool) -> None:
         """Pause, longer each time, where Stripe was asked too often; the next good answer ends that."""
         with self._lock:
-            if throttled:
+            if throttled and self._clock() >= self._paused_until:  # those under way then say nothing new
                 self._pause = min(max(self._pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
                 self._paused_until = self._clock() + self._pause
-            elif self._clock() >= self._paused_until:
+            elif not throttled and self._clock() >= self._paused_until:
                 self._pause = 0.0
 
     def _refill(self) -> float:

@@ -72,6 +72,7 @@ def test_first_event_of_a_quiet_account_is_asked_about_while_another_floods(rate
 
 def test_lanes_that_wait_come_back_further_apart_the_more_they_are() -> None:
     clock = Clock()
+    clock = Clock()
     pace = AppPace(TEST, clock)
     pace.take(100, "first")
     alone = pace.spacing
@@ -87,6 +88,7 @@ def test_lanes_that_wait_come_back_further_apart_the_more_they_are() -> None:
 
 def test_newcomers_that_find_nothing_left_come_back_one_after_the_other() -> None:
     clock = Clock()
+    clock = Clock()
     pace = AppPace(TEST, clock)
     pace.take(100, "first")
     delays = []
@@ -97,3 +99,30 @@ def test_newcomers_that_find_nothing_left_come_back_one_after_the_other() -> Non
 
     assert delays[-1] > 10 / (TEST * 0.75)
     assert delays[-1] < 10 / (TEST * 0.75) + 0.2
+
+
+def test_line_that_was_counted_over_and_over_is_forgotten_within_a_minute() -> None:
+    clock = Clock()
+    pace = AppPace(TEST, clock)
+    for _ in range(50):  # rows that are put off again are told to line up again
+        pace.line_up(500, "flood")
+
+    clock.now += 61
+    taken = pace.take(100, "flood")
+
+    assert taken == int(pace.at_once), "as one whom nobody told to wait"
+
+
+def test_many_refusals_of_one_moment_are_one_reason_to_pause() -> None:
+    clock = Clock()
+    pace = AppPace(TEST, clock)
+    for _ in range(7):  # requests that were under way together
+        pace.note(throttled=True)
+
+    clock.now += 1.1
+    assert pace.take(1, "any") == 1
+
+    pace.note(throttled=True)
+    clock.now += 1.1
+    with pytest.raises(NotNow, match="Throttled"):
+        pace.take(1, "any")
