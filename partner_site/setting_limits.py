@@ -58,6 +58,7 @@ LIMITS = {
     "KEY_EXPIRY_LAG_SECONDS": Range(0, "It is a time to wait."),
     "KEY_SHORTEST_CHECK_SECONDS": Range(0, "It is a time to wait."),
     "KEY_CHECK_COOLDOWN_SECONDS": Range(0, "It is a time to wait."),
+    "KEY_EVENT_SPACING_SECONDS": Range(0, "Keys would be used that Stripe has changed.", 60),
     "KEY_SWEEP_REQUESTS_PER_SECOND": Range(0, _NOBODY, excludes_least=True),
     "KEY_BRAKE_SHARE": Range(0, "The brake would never go on, or never go off.", 1, True, excludes_most=True),
     "KEY_BRAKE_ACCOUNTS": Range(1, "The brake would be on all the time."),

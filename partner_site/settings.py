@@ -252,6 +252,7 @@ KEY_CONFIRM_DEAD_AFTER_SECONDS = env.int("KEY_CONFIRM_DEAD_AFTER_SECONDS", defau
 KEY_EXPIRY_LAG_SECONDS = env.int("KEY_EXPIRY_LAG_SECONDS", default=10)
 KEY_SHORTEST_CHECK_SECONDS = env.float("KEY_SHORTEST_CHECK_SECONDS", default=3.0)
 KEY_CHECK_COOLDOWN_SECONDS = env.int("KEY_CHECK_COOLDOWN_SECONDS", default=30)
+KEY_EVENT_SPACING_SECONDS = env.float("KEY_EVENT_SPACING_SECONDS", default=5.0)
 KEY_SWEEP_REQUESTS_PER_SECOND = env.float("KEY_SWEEP_REQUESTS_PER_SECOND", default=20.0)
 KEY_BRAKE_SHARE = env.float("KEY_BRAKE_SHARE", default=0.05)
 KEY_BRAKE_ACCOUNTS = env.int("KEY_BRAKE_ACCOUNTS", default=3)
@@ -292,7 +293,6 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
-LOGGING_CONFIG = "logging.config.dictConfig"
 LOGGING = logging_config(level=env("LOG_LEVEL", default="INFO"))
 
 CONTENT_SECURITY_POLICY = content_security_policy(

@@ -7,6 +7,7 @@ late or not at all. A report about an account or key that we do not hold changes
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import transaction
 
 from stripe_keys import endings, gateway, lifecycle, mails, outgoing, survey_rows, uninstalls
@@ -74,7 +75,7 @@ def key_rotated(
     keys = _kept_keys(stripe_account_id, livemode, stripe_key_id)
     for key in keys:
         if key.stripe_key_id != stripe_key_id:
-            lifecycle.request_validation(key, reason=Validation.Reason.EVENT, now=now)
+            _look_again(key, now)
             continue
         if key.rotated_at is None or key.rotated_at < reported_at:
             key.rotated_at, key.successor_stripe_key_id = reported_at, new_stripe_key_id
@@ -130,9 +131,10 @@ def key_expired(*, stripe_account_id: str, livemode: bool, stripe_key_id: str, n
     """Stripe ended a key: confirm it with the key itself. Returns how many of our keys this concerned."""
     keys = _kept_keys(stripe_account_id, livemode, stripe_key_id)
     for key in keys:
-        named = key.stripe_key_id == stripe_key_id
-        reason = Validation.Reason.EXPIRY_EVENT if named else Validation.Reason.EVENT
-        lifecycle.request_validation(key, reason=reason, now=now)
+        if key.stripe_key_id == stripe_key_id:
+            lifecycle.request_validation(key, reason=Validation.Reason.EXPIRY_EVENT, now=now)
+        else:
+            _look_again(key, now)
     return len(keys)
 
 
@@ -163,7 +165,7 @@ def key_changed(
             lifecycle.record(key, actor="Stripe", reason=what)
         if new_rights:
             survey_rows.permissions_changed(key, now)
-        lifecycle.request_validation(key, reason=Validation.Reason.EVENT, now=now)
+        _look_again(key, now)
     return len(keys)
 
 
@@ -172,7 +174,7 @@ def key_mentioned(*, stripe_account_id: str, livemode: bool, stripe_key_id: str,
     """Something is said of a key that Stripe does not confirm: check it. Returns how many of ours this concerned."""
     keys = _kept_keys(stripe_account_id, livemode, stripe_key_id)
     for key in keys:
-        lifecycle.request_validation(key, reason=Validation.Reason.EVENT, now=now)
+        _look_again(key, now)
     return len(keys)
 
 
@@ -183,8 +185,19 @@ def account_changed(*, stripe_account_id: str, livemode: bool, now: datetime) ->
     keys = keys.filter(stripe_account_id=stripe_account_id, livemode=livemode)
     for key in keys:
         survey_rows.permissions_changed(key, now)
-        lifecycle.request_validation(key, reason=Validation.Reason.EVENT, now=now)
+        _look_again(key, now)
     return len(keys)
+
+
+def _look_again(key: RestrictedKey, now: datetime) -> None:
+    """Have it checked, though not right after its last check: each one costs the merchant a dozen requests.
+
+    Whatever happened in between is then seen at one look.
+    """
+    spacing = timedelta(seconds=settings.KEY_EVENT_SPACING_SECONDS)
+    rest = key.last_checked_at + spacing - now if key.last_checked_at else timedelta()
+    delay = min(max(rest, timedelta()), spacing)
+    lifecycle.request_validation(key, reason=Validation.Reason.EVENT, now=now, delay=delay)
 
 
 def _kept_keys(stripe_account_id: str, livemode: bool, stripe_key_id: str) -> list[RestrictedKey]:
@@ -229,7 +242,7 @@ def app_installed(*, stripe_account_id: str, livemode: bool, reported_at: dateti
         uninstalls.come_back(last, reported_at=reported_at, now=now)
     kept = RestrictedKey.objects.kept().locked_in_turn()
     for key in kept.filter(stripe_account_id=stripe_account_id, livemode=livemode):
-        lifecycle.request_validation(key, reason=Validation.Reason.EVENT, now=now)
+        _look_again(key, now)
     return len(installs)
 
 

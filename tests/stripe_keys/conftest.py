@@ -17,6 +17,7 @@ def at_stripe(simulator: SimulatorProcess, settings: Settings, transactional_db:
     settings.STRIPE_API_BASE = simulator.base_url
     settings.STRIPE_RATE_TEST = settings.STRIPE_RATE_LIVE = 1e6  # tests of the pace set it themselves
     settings.KEY_SHORTEST_CHECK_SECONDS = 0  # as do those of what shows how soon
+    settings.KEY_EVENT_SPACING_SECONDS = 0  # and those of what happens in between
     settings.STRIPE_PLATFORM_KEY_LIVE = simulator.platform_keys["live"]
     settings.STRIPE_PLATFORM_KEY_TEST = simulator.platform_keys["test"]
     usage.forget()
