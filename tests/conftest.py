@@ -8,6 +8,8 @@ from django.test import Client, TransactionTestCase
 from pytest_django import Settings
 
 from accounts.models import Merchant, User
+from partner_site.database import answers
+from partner_site.database.base import DatabaseWrapper
 from stripe_keys import incidents
 from stripe_keys.vault import data_keys
 from tests import people
@@ -88,9 +90,11 @@ def quick_passwords(request: pytest.FixtureRequest, settings: Settings) -> None:
 
 @pytest.fixture(autouse=True)
 def nothing_remembered() -> None:
-    """Each test begins without unwrapped data keys and without news of incidents, as a new process does."""
+    """Each test begins as a new process does: without unwrapped data keys, and without news of outages."""
     data_keys.forget()
     incidents.forget()
+    answers.silence.end()
+    DatabaseWrapper.forget_vain_waits()
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from partner_site.database import answers
 
 ASKED_AFTER_SECONDS = 20.0
 HOPELESS_SECONDS = 1.0
+RECONNECT_SECONDS = 1.0
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -28,6 +29,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def __init__(self, settings_dict: dict[str, Any], alias: str = DEFAULT_DB_ALIAS) -> None:
         if pool_options := settings_dict["OPTIONS"].get("pool"):
             pool_options.setdefault("connection_class", answers.BoundedConnection)
+            # By itself a pool tries ever later, and nobody gets a connection meanwhile, though the server be back.
+            pool_options.setdefault("reconnect_timeout", RECONNECT_SECONDS)
         super().__init__(settings_dict, alias)
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
@@ -56,6 +59,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
             if time.monotonic() > end:
                 self._gave_up_at[self.alias] = time.monotonic()
                 raise PoolTimeout("Every connection had ended before it was used.")
+
+    @classmethod
+    def forget_vain_waits(cls) -> None:
+        """Let everybody try anew, as in a new process."""
+        cls._gave_up_at.clear()
 
     def _is_hopeless(self) -> bool:
         gave_up_at = self._gave_up_at.get(self.alias, float("-inf"))

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import psycopg
 import pytest
@@ -10,6 +11,8 @@ from django.conf import settings
 from django.db import OperationalError, connection
 
 from partner_site.database.base import DatabaseWrapper, is_alive
+from tests.drills.proxy import Proxy
+from tests.waiting import eventually
 
 
 def test_site_uses_the_engine_that_looks() -> None:
@@ -34,6 +37,33 @@ def test_nobody_waits_where_somebody_has_just_waited_in_vain(db: None) -> None:
         assert _seconds_until_it_gives_up(nowhere) < 0.2
     finally:
         nowhere.close_pool()
+
+
+def test_database_that_is_back_is_reached_at_once_however_long_it_was_away(db: None) -> None:
+    address = "postgres://{HOST}:{PORT}".format(**connection.settings_dict)
+    options = {**connection.settings_dict["OPTIONS"], "pool": {"min_size": 1, "max_size": 2, "timeout": 0.3}}
+    with Proxy(address) as proxy:
+        there = {**connection.settings_dict, "HOST": "127.0.0.1", "PORT": str(proxy.port), "OPTIONS": options}
+        away = DatabaseWrapper(there, "away")
+        try:
+            proxy.become("refuse")
+            end = time.monotonic() + 3.6  # by itself the pool would try after 1, 3 and 7 seconds, a tenth more or less
+            while time.monotonic() < end:
+                _seconds_until_it_gives_up(away)
+
+            proxy.become("pass")
+            back_at = time.monotonic()
+            eventually(lambda: _is_reached(away))
+            assert time.monotonic() - back_at < 2.5
+        finally:
+            away.close_pool()
+
+
+def _is_reached(database: DatabaseWrapper) -> bool:
+    with suppress(OperationalError):
+        database.ensure_connection()
+        return True
+    return False
 
 
 class _EndedAtOnce(psycopg.Connection[tuple[object, ...]]):
