@@ -100,7 +100,7 @@ def drill_poison_event(inbox: Inbox, judge: Judge) -> None:
 
     inbox.crew.dismiss()
     inbox.stack.start_process("worker")
-    inbox.stack.manage("replay_events", "--type", POISON, "--since", "2000-01-01", "--yes")
+    inbox.stack.manage("replay_events", "--type", POISON, "--since", "2010-01-02T00:00:00Z", "--yes")
     eventually(lambda: states(inbox, poison) == {"done"}, timeout=30)
 
 
@@ -115,7 +115,7 @@ def drill_dead_letters_replayed(inbox: Inbox, judge: Judge) -> None:
 
     inbox.crew.dismiss()
     inbox.stack.start_process("worker")
-    inbox.stack.manage("replay_events", "--type", BROKEN, "--since", "2000-01-01", "--yes")
+    inbox.stack.manage("replay_events", "--type", BROKEN, "--since", "2010-01-02T00:00:00Z", "--yes")
     found = inbox.count("500 dead letters, mended and replayed (F15)", sending)
 
     judge(found)
