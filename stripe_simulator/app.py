@@ -9,6 +9,7 @@ from aiohttp import web
 from stripe_simulator import (
     account_page,
     admin,
+    api_keys,
     api_v1,
     api_v2,
     app_settings_page,
@@ -38,6 +39,7 @@ def make_app(config: Config) -> web.Application:
     app.add_routes(admin.routes())
     app.add_routes(api_v1.routes())
     app.add_routes(api_v2.routes())
+    app.add_routes(api_keys.routes())
     for room in (sign_in_page, install_page, app_settings_page, account_page, keys_page, log_page):
         app.add_routes(room.routes())
     pages.prepare(app)

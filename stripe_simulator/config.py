@@ -73,6 +73,9 @@ class Switches:
     account_gate: str = "either"
     """What opens `GET /v1/account`: connected_account_read, accounts_kyc_basic_read, either, none, closed."""
     api_key_write_approved: bool = False
+    delivery: str = "RSA-OAEP-256"
+    """How the secret of a key that the app makes is encrypted: `deliveries_of_keys.KINDS`, hostile ones included."""
+    encrypts_in_test_mode: bool = False
     implied_permissions: bool = False
     wrong_names: bool = False
     """Whether some refusals name another permission than the one that is missing, as has been seen."""

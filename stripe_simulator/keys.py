@@ -21,6 +21,7 @@ class Wishes:
     install: str = ""
     app: str = ""
     wording: str = ""
+    note: str = ""
 
 
 def create(

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from stripe_simulator import errors
@@ -73,3 +74,17 @@ def json_object(body: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise errors.bad_request("Request body must be a JSON object.")
     return value
+
+
+def moment(given: dict[str, Any], name: str) -> float | None:
+    """Return a moment of a v2 body in seconds; ApiError 400 unless it is ISO 8601 with an offset."""
+    text = given.get(name)
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError as error:
+        raise errors.bad_request(f"{name}: Invalid timestamp.", param=name) from error
+    if found.tzinfo is None:
+        raise errors.bad_request(f"{name}: Invalid timestamp.", param=name)
+    return found.timestamp()
