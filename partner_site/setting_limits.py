@@ -63,6 +63,8 @@ LIMITS = {
     "KEY_BRAKE_SHARE": Range(0, "The brake would never go on, or never go off.", 1, True, excludes_most=True),
     "KEY_BRAKE_ACCOUNTS": Range(1, "The brake would be on all the time."),
     "KEY_BRAKE_WINDOW_SECONDS": Range(1, "The brake would never go on."),
+    "MANAGED_KEY_ROTATION_DAYS": Range(1, "Keys would be made all the time.", 3650),
+    "MANAGED_KEY_OVERLAP_MINUTES": Range(1, "Calls under way would fail at each rotation.", 10_080),
     "PASTE_LIMIT_PER_HOUR": Range(1, _PASTES),
     "PASTE_LIMIT_PER_DAY": Range(1, _PASTES),
     "PASTE_LIMIT_PER_ADDRESS_PER_HOUR": Range(1, _PASTES),

@@ -261,25 +261,20 @@ PASTE_LIMIT_PER_HOUR = env.int("PASTE_LIMIT_PER_HOUR", default=5)
 PASTE_LIMIT_PER_DAY = env.int("PASTE_LIMIT_PER_DAY", default=15)
 PASTE_LIMIT_PER_ADDRESS_PER_HOUR = env.int("PASTE_LIMIT_PER_ADDRESS_PER_HOUR", default=10)
 
-# --- Celery: a doorbell, never the queue (work/) ---------------------------------------------------------------------
+# --- Keys that the app makes itself (stripe_keys/managed/) -----------------------------------------------------------
+MANAGED_KEYS = env.list("MANAGED_KEYS", default=[])
+MANAGED_KEY_NAME = env("MANAGED_KEY_NAME", default="partner-site")
+MANAGED_KEY_ROTATION = env("MANAGED_KEY_ROTATION", default="create")
+MANAGED_KEY_ROTATION_DAYS = env.int("MANAGED_KEY_ROTATION_DAYS", default=90)
+MANAGED_KEY_OVERLAP_MINUTES = env.int("MANAGED_KEY_OVERLAP_MINUTES", default=60)
+MANAGED_KEYS_MAY_BE_UNRESTRICTED = env.bool("MANAGED_KEYS_MAY_BE_UNRESTRICTED", default=False)
+STRIPE_MANAGED_APP_OBJECT_ID = env("STRIPE_MANAGED_APP_OBJECT_ID", default="")
+STRIPE_MANAGED_KEY_LIVE = env("STRIPE_MANAGED_KEY_LIVE", default="")
+STRIPE_MANAGED_KEY_TEST = env("STRIPE_MANAGED_KEY_TEST", default="")
+
+# --- Celery: a doorbell, never the queue (work/; its options: partner_site/celery.py) --------------------------------
 CELERY_BROKER_URL = REDIS_URL
-CELERY_TASK_SERIALIZER = "json"
-CELERY_ACCEPT_CONTENT = ["json"]
-CELERY_TASK_IGNORE_RESULT = True
-CELERY_RESULT_BACKEND = None
-CELERY_TASK_ACKS_LATE = True
-CELERY_TASK_REJECT_ON_WORKER_LOST = True
-CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_TASK_PUBLISH_RETRY = False
-CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_CONNECTION_MAX_RETRIES = None
-CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 20
-CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
-CELERY_WORKER_SEND_TASK_EVENTS = False
-CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_TASK_DEFAULT_QUEUE = "bells"
 WORKER_THREADS = env.int("WORKER_THREADS", default=64)  # most of them wait for Stripe, and hold nothing
-CELERY_WORKER_POOL = "threads"
 CELERY_WORKER_CONCURRENCY = WORKER_THREADS
 
 # --- Language, files, logs -------------------------------------------------------------------------------------------

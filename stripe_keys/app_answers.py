@@ -8,6 +8,20 @@ from typing import Any
 from stripe_keys.wire import Reply
 
 _REFUSALS = (400, 401, 403, 404)
+# Words in Stripe's refusals, and what they are taken for (docs/stripe-assumptions.md).
+_HINTS: dict[int, tuple[tuple[str, tuple[str, ...]], ...]] = {
+    400: (
+        ("permissions_refused", ("invalid permissions",)),
+        ("preview_refused", ("preview", "api_version", "version")),
+        ("not_activated", ("activat",)),
+    ),
+    403: (
+        ("not_installed", ("account_invalid", "revoked", "not installed")),
+        ("not_activated", ("activat",)),
+        ("not_approved", ("",)),
+    ),
+    404: (("gone", ("",)),),
+}
 EARLIEST, LATEST = datetime(2010, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 # The statuses of an install. A failed uninstall leaves the app there; one that began, or never arrived, proves nothing.
 INSTALLED = frozenset({"installed", "installing", "uninstall_failed"})
@@ -25,9 +39,9 @@ class StripeThrottled(StripeUnavailable):
 class StripeRefused(Exception):
     """Stripe will not answer this question to us (no such thing, or not permitted); asking again does not help."""
 
-    def __init__(self, message: str, status: int = 0) -> None:
+    def __init__(self, message: str, status: int = 0, code: str = "refused") -> None:
         super().__init__(message)
-        self.status = status
+        self.status, self.code = status, code
 
 
 @dataclass(frozen=True)
@@ -59,6 +73,24 @@ def read(reply: Reply) -> dict[str, Any] | StripeRefused | StripeUnavailable:
     if reply.trouble or not 200 <= reply.status < 300:
         return StripeUnavailable("Stripe did not answer.")
     return StripeUnavailable("Stripe's answer was not an object.") if body is None else body
+
+
+def refusal_of(status: int | None, body: object) -> StripeRefused | StripeUnavailable:
+    """What a refused call of the app's means: Stripe's codes for its key endpoint are not published, so that words of
+    its message are a hint where the status alone says too little.
+    """
+    error = body.get("error") if isinstance(body, dict) else None
+    if status == 429 or (
+        status == 400 and _code_in(body if isinstance(body, dict) else None) == "rate_limit"
+    ):
+        return StripeThrottled("Stripe was asked too often.")
+    if status not in _REFUSALS or not isinstance(error, dict):
+        return StripeUnavailable("Stripe did not answer.")
+    said = f"{error.get('code') or ''} {error.get('message') or ''}".lower()
+    code = next(
+        (code for code, words in _HINTS.get(status, ()) if any(word in said for word in words)), "refused"
+    )
+    return StripeRefused(f"Stripe answered {status}.", status, code)
 
 
 def _object_in(text: bytes) -> dict[str, Any] | None:
@@ -106,10 +138,10 @@ def facts_in(body: dict[str, Any], stripe_key_id: str) -> KeyFacts | StripeUnava
     """The facts of the key of that id, if the object is it."""
     if body.get("id") != stripe_key_id:
         return StripeUnavailable("Stripe answered another question.")
-    return KeyFacts(is_active=body.get("status") == "active", expires_at=_moment(body.get("expires_at")))
+    return KeyFacts(is_active=body.get("status") == "active", expires_at=moment_in(body.get("expires_at")))
 
 
-def _moment(value: object) -> datetime | None:
+def moment_in(value: object) -> datetime | None:
     """Unix seconds or ISO 8601; None for anything that is not a moment of this century."""
     try:
         if isinstance(value, int | float) and not isinstance(value, bool):

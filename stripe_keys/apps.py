@@ -12,12 +12,15 @@ class StripeKeysConfig(AppConfig):
     def ready(self) -> None:
         """Make the queue, the periodic jobs and the start-up checks known."""
         from stripe_keys import audit, checks, ledger, reminders, stand_ins, surveys, sweeps, tasks
+        from stripe_keys.managed import orphans, schedule
         from stripe_keys.outgoing import upkeep
         from work import engine, periodic
 
         engine.register(tasks.VALIDATIONS)
         engine.register(tasks.LEDGER)
         engine.register(tasks.OUTGOING)
+        engine.register(tasks.MINTINGS)
+        engine.register(tasks.RETIREMENTS)
         periodic.every(sweeps.PLANNED_EVERY_SECONDS, "plan-due-checks", tasks.plan_due_checks)
         periodic.every(surveys.PLANNED_EVERY_SECONDS, "plan-surveys", surveys.plan_surveys)
         periodic.every(3600, "give-up-on-unproven-keys", tasks.give_up_on_unproven_keys)
@@ -32,4 +35,6 @@ class StripeKeysConfig(AppConfig):
         periodic.every(60, "list-partner-endpoints", upkeep.list_endpoints)
         periodic.every(3600, "give-up-on-messages", upkeep.give_up)
         periodic.every(24 * 3600, "forget-old-messages", upkeep.forget_old)
+        periodic.every(schedule.PLANNED_EVERY_SECONDS, "plan-mintings", schedule.plan)
+        periodic.every(orphans.SWEPT_EVERY_SECONDS, "end-orphaned-keys", orphans.sweep)
         checks.register_checks()

@@ -1,6 +1,7 @@
 """Start-up checks of what keys depend on: the manifest, and key material that opens what it locks."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ from django.core.checks import CheckMessage, Error, Info, Tags, register
 from django.core.checks import Warning as Caution
 from django.db import Error as DatabaseTrouble
 
-from stripe_keys import ledger, pace, permissions, uninstalls, vault
+from stripe_keys import gateway, ledger, pace, permissions, uninstalls, vault
+from stripe_keys.models import Minting
 from stripe_keys.outgoing import endpoints
 
+_NAME = re.compile(r"[A-Za-z0-9-]{1,30}", re.ASCII)
 _LONGEST_WAIT_SECONDS = 20  # of a check's lease the rest is for Stripe's answers
 
 
@@ -21,6 +24,7 @@ def register_checks() -> None:
     register(check_manifest)
     register(check_pace)
     register(check_uninstall_policy)
+    register(check_managed_keys)
     register(check_partner_endpoints, Tags.security)
     register(check_key_material, Tags.security)
     register(check_ledger_is_named)
@@ -76,6 +80,26 @@ def check_uninstall_policy(**_: Any) -> list[CheckMessage]:
             id="stripe_keys.E010",
         )
     ]
+
+
+def check_managed_keys(**_: Any) -> list[CheckMessage]:
+    """What is said of keys that the app makes can be done: modes, way, name, and a key of the app for each mode."""
+    problems = [
+        f"MANAGED_KEYS names {mode!r}, which is neither live nor test."
+        for mode in settings.MANAGED_KEYS
+        if mode not in ("live", "test")
+    ]
+    if settings.MANAGED_KEY_ROTATION not in Minting.How.values:
+        problems.append("MANAGED_KEY_ROTATION is neither create nor rotate.")
+    if not _NAME.fullmatch(settings.MANAGED_KEY_NAME):
+        problems.append("MANAGED_KEY_NAME is not of 1 to 30 letters, digits and hyphens.")
+    problems += [
+        f"MANAGED_KEYS has {mode}, but the app's own key of that mode is not set."
+        for mode in settings.MANAGED_KEYS
+        if mode in ("live", "test") and not gateway.can_manage_keys(livemode=mode == "live")
+    ]
+    hint = "See .env.example, and docs/going-live.md for what Stripe has to have approved."
+    return [Error(problem, hint=hint, id="stripe_keys.E011") for problem in problems]
 
 
 def check_key_material(**_: Any) -> list[CheckMessage]:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from http.cookiejar import Cookie, DefaultCookiePolicy
 from typing import Any
-from urllib.parse import quote, urlencode
 from urllib.request import Request
 
 import requests
@@ -179,7 +178,9 @@ def _platform_key(livemode: bool) -> str:
     return str(settings.STRIPE_PLATFORM_KEY_LIVE if livemode else settings.STRIPE_PLATFORM_KEY_TEST)
 
 
-def _ask_as_app(path: str, *, livemode: bool, context: str = "", preview: bool = False) -> dict[str, Any]:
+def ask_as_app(
+    path: str, *, livemode: bool, context: str = "", preview: bool = False, is_managing: bool = False
+) -> dict[str, Any]:
     """GET `path` with the app's own key.
 
     Raises:
@@ -187,19 +188,20 @@ def _ask_as_app(path: str, *, livemode: bool, context: str = "", preview: bool =
         StripeThrottled: Stripe was asked too often.
         StripeUnavailable: anything else that is not an object.
     """
-    (answer,) = _ask_all_as_app([(path, context)], livemode=livemode, preview=preview)
+    (answer,) = ask_all_as_app([(path, context)], livemode=livemode, preview=preview, is_managing=is_managing)
     if isinstance(answer, Exception):
         raise answer
     return answer
 
 
-def _ask_all_as_app(
-    asked: Sequence[tuple[str, str]], *, livemode: bool, preview: bool = False
+def ask_all_as_app(
+    asked: Sequence[tuple[str, str]], *, livemode: bool, preview: bool = False, is_managing: bool = False
 ) -> list[dict[str, Any] | StripeRefused | StripeUnavailable]:
     """GET each path, in its context, with the app's own key, all at the same time; trouble is returned, not raised."""
-    if not can_ask_as_app(livemode=livemode):
+    key = _managing_key(livemode) if is_managing else _platform_key(livemode)
+    if not key:
         return [StripeRefused("The app's own key of this mode is not configured.") for _ in asked]
-    headers = {"Authorization": f"Bearer {_platform_key(livemode)}", **_HEADERS}
+    headers = {"Authorization": f"Bearer {key}", **_HEADERS}
     if preview:
         headers["Stripe-Version"] = settings.STRIPE_PREVIEW_VERSION
     questions = [
@@ -209,57 +211,49 @@ def _ask_all_as_app(
     return [app_answers.read(replies[number]) for number in range(len(asked))]
 
 
-def fetch_events(
-    asked: Sequence[tuple[str, str]], *, livemode: bool
-) -> list[FetchedEvent | StripeRefused | StripeUnavailable]:
-    """The whole events behind thin notifications, as Stripe holds them now; all are asked for at the same time.
+def call_as_app(
+    method: str, path: str, params: dict[str, Any], *, livemode: bool, context: str, idempotency_key: str = ""
+) -> dict[str, Any]:
+    """What Stripe answers to a preview call that the app makes on a merchant's account (`context`).
 
-    Each is asked for by its id, in the merchant's context. One that Stripe does not show is returned as the reason.
-    Source: https://docs.stripe.com/api/v2/core/events/retrieve.
-    """
-    paths = [(f"/v2/core/events/{quote(event_id, safe='')}", context) for event_id, context in asked]
-    answers = _ask_all_as_app(paths, livemode=livemode, preview=True)
-    return [
-        answer if isinstance(answer, Exception) else app_answers.event_in(answer, event_id)
-        for answer, (event_id, _) in zip(answers, asked, strict=True)
-    ]
-
-
-def fetch_facts_of_keys(
-    asked: Sequence[tuple[str, str]], *, livemode: bool
-) -> list[KeyFacts | StripeRefused | StripeUnavailable]:
-    """What Stripe says of keys, each by its `mk_` id and context; only an app approved for `api_key_write` is told.
-
-    One that Stripe says nothing of is returned as the reason. An answer may hold a token in test mode, so two fields
-    are copied and the rest is dropped here.
-    """
-    paths = [(f"/v2/iam/api_keys/{quote(key_id, safe='')}", context) for key_id, context in asked]
-    answers = _ask_all_as_app(paths, livemode=livemode, preview=True)
-    return [
-        answer if isinstance(answer, Exception) else app_answers.facts_in(answer, key_id)
-        for answer, (key_id, _) in zip(answers, asked, strict=True)
-    ]
-
-
-def is_installed(stripe_account_id: str, *, livemode: bool) -> bool | None:
-    """Whether the App Installs API shows our app on that account in that mode; None where its answer does not say.
-
-    Source: https://docs.stripe.com/api/apps/installs.
+    A call with the same `idempotency_key` and the same `params` has one effect, however often it is made. The answer
+    may hold a key: nobody logs it, and whoever asked copies what it needs.
 
     Raises:
-        StripeRefused, StripeUnavailable: see `_ask_as_app`; also when STRIPE_APP_OBJECT_ID is not configured.
+        StripeRefused: no key of the app is configured, or Stripe answered 400, 401, 403 or 404; its `code` says why.
+        StripeThrottled: Stripe was asked too often.
+        StripeUnavailable: anything else; whether the call had its effect is not known.
     """
-    if not settings.STRIPE_APP_OBJECT_ID:
-        raise StripeRefused("STRIPE_APP_OBJECT_ID is not configured.")
-    query = urlencode({"account": stripe_account_id, "app": settings.STRIPE_APP_OBJECT_ID, "limit": 10})
-    body = _ask_as_app(f"/v1/apps/installs?{query}", livemode=livemode)
-    rows = app_answers.rows_in(body)
-    if rows is None:
-        raise StripeUnavailable("Stripe's answer was not a list.")
-    asked = {"account": stripe_account_id, "app": settings.STRIPE_APP_OBJECT_ID, "livemode": livemode}
-    named = [row for row in rows if asked == {name: row.get(name, asked[name]) for name in asked}]
-    statuses = {str(row.get("status")) for row in named}
-    if statuses & app_answers.INSTALLED:
-        return True
-    is_unclear = len(named) < len(rows) or body.get("has_more") or statuses - app_answers.NOT_INSTALLED
-    return None if is_unclear else False
+    key = _managing_key(livemode)
+    if not key:
+        raise StripeRefused("The app's own key of this mode is not configured.", code="not_configured")
+    client = StripeClient(
+        key,
+        http_client=_http_client(),
+        base_addresses={"api": settings.STRIPE_API_BASE},
+        stripe_version=settings.STRIPE_PREVIEW_VERSION,
+        stripe_context=context,
+    )
+    once = {"idempotency_key": idempotency_key} if idempotency_key else {}
+    try:
+        answer = client.raw_request(method, path, **params, **once).data
+    except stripe.StripeError as problem:
+        refusal = app_answers.refusal_of(problem.http_status, problem.json_body)
+    except Exception:  # whatever the library may say of bytes; its text may quote a key
+        refusal = StripeUnavailable("Stripe's answer could not be read.")
+    else:
+        if isinstance(answer, dict):
+            return answer
+        refusal = StripeUnavailable("Stripe's answer was not an object.")
+    raise refusal  # not in the `except`: it has no context, and no frame that holds an answer
+
+
+def can_manage_keys(*, livemode: bool) -> bool:
+    """Whether a key of the app that makes keys is configured for that mode."""
+    return bool(_managing_key(livemode))
+
+
+def _managing_key(livemode: bool) -> str:
+    """The key of the app that makes keys; that is another app where STRIPE_MANAGED_KEY_* are set."""
+    own = settings.STRIPE_MANAGED_KEY_LIVE if livemode else settings.STRIPE_MANAGED_KEY_TEST
+    return str(own) or _platform_key(livemode)

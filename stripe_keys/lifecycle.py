@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from accounts.models import User
 from accounts.notices import take_back
-from stripe_keys import ledger_entries, outgoing
+from stripe_keys import ledger_entries, outgoing, retirement_rows
 from stripe_keys.models import KeyEnvelope, KeyUse, RestrictedKey, StatusChange, Validation
 from work import bell
 
@@ -54,7 +54,8 @@ def move(key: RestrictedKey, to: str, *, actor: str, reason: str, code: str = ""
     """Move `key` from the status it was read with to `to`, write the history, and tell the partner's own systems.
 
     They are told `code` in place of the reason; without it, the `last_problem` among `fields`, or the usual cause.
-    Leaving the kept statuses erases the envelope and ends the checks that wait, in the same transaction.
+    Leaving the kept statuses erases the envelope and ends the checks that wait, in the same transaction; a key that
+    the app made is then ended at Stripe.
 
     Raises:
         NotAMove: a key's life has no such step.
@@ -69,6 +70,7 @@ def move(key: RestrictedKey, to: str, *, actor: str, reason: str, code: str = ""
     key.refresh_from_db()
     outgoing.tell_move(key, change, code=code or str(fields.get("last_problem") or ""))
     if not key.is_kept:
+        retirement_rows.retire(key)
         erase(key, reason=reason)
 
 

@@ -90,7 +90,7 @@ def _bodies(asks: Sequence[Ask], *, preview: bool) -> list[dict[str, Any] | Exce
         numbers = [number for number, ask in enumerate(asks) if ask.livemode == livemode]
         asked = [(asks[number].path, asks[number].stripe_account_id) for number in numbers]
         if asked:
-            answers = gateway._ask_all_as_app(asked, livemode=livemode, preview=preview)
+            answers = gateway.ask_all_as_app(asked, livemode=livemode, preview=preview)
             found.update(zip(numbers, answers, strict=True))
     return [found[number] for number in range(len(asks))]
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 
-from stripe_keys import endings, gateway, lifecycle, mails, outgoing, survey_rows, uninstalls
+from stripe_keys import app_questions, endings, gateway, lifecycle, mails, outgoing, survey_rows, uninstalls
 from stripe_keys.models import RestrictedKey, StripeInstall, Validation
 from work.pool import connection_to_pool
 
@@ -216,7 +216,7 @@ def installed_at_stripe(stripe_account_id: str, *, livemode: bool) -> bool | Non
     """
     connection_to_pool()
     try:
-        return gateway.is_installed(stripe_account_id, livemode=livemode)
+        return app_questions.is_installed(stripe_account_id, livemode=livemode)
     except gateway.StripeRefused:
         return None
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from stripe_keys import endings, lifecycle, mails, permissions, uninstalls
+from stripe_keys import endings, lifecycle, mails, minting_rows, permissions, uninstalls
 from stripe_keys.account_names import short_account
 from stripe_keys.models import RestrictedKey, Validation
 
@@ -82,6 +82,8 @@ def after_the_end(key: RestrictedKey, now: datetime) -> None:
         uninstalls.mark(key)
     mails.tell_expired(key, successor=endings.successor_of(key), is_uninstalled=is_uninstalled)
     let_the_next_try(key, now)
+    if not is_uninstalled:
+        minting_rows.key_died(key, now)
 
 
 def let_the_next_try(key: RestrictedKey, now: datetime) -> None:

@@ -7,8 +7,28 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from stripe_keys import brake, ledger, ledger_entries, lifecycle, surveys, sweeps, usage, validation
-from stripe_keys.models import KeySubmission, LedgerEntry, OutgoingMessage, RestrictedKey, Validation
+from stripe_keys import (
+    brake,
+    ledger,
+    ledger_entries,
+    lifecycle,
+    minting_rows,
+    retirement_rows,
+    surveys,
+    sweeps,
+    usage,
+    validation,
+)
+from stripe_keys.managed import minting, retiring
+from stripe_keys.models import (
+    KeySubmission,
+    LedgerEntry,
+    Minting,
+    OutgoingMessage,
+    RestrictedKey,
+    Retirement,
+    Validation,
+)
 from stripe_keys.outgoing import delivery, messages
 from work import engine
 from work.engine import Queue
@@ -53,6 +73,24 @@ OUTGOING = Queue(
     on_dead=delivery.on_dead,
 )
 
+MINTINGS: Queue[Minting] = Queue(
+    name=minting_rows.QUEUE,
+    model=Minting,
+    process=minting.process,
+    task_name="stripe_keys.tasks.drain_mintings",
+    lease=minting.LEASE,
+    max_attempts=minting.MOST_ATTEMPTS,
+    on_dead=minting.gave_up,
+)
+RETIREMENTS: Queue[Retirement] = Queue(
+    name=retirement_rows.QUEUE,
+    model=Retirement,
+    process=retiring.process,
+    task_name="stripe_keys.tasks.drain_retirements",
+    lease=retiring.LEASE,
+    max_attempts=retiring.MOST_ATTEMPTS,
+)
+
 
 @shared_task
 def drain_validations(merchant_id: str) -> int:
@@ -64,6 +102,18 @@ def drain_validations(merchant_id: str) -> int:
 def drain_ledger() -> int:
     """Write what was erased into the deletion ledger; returns how many lines."""
     return engine.drain(LEDGER)
+
+
+@shared_task
+def drain_mintings(merchant_id: str) -> int:
+    """Make the keys that one merchant waits for, one after another; returns how many rows were worked on."""
+    return engine.drain(MINTINGS, lane=merchant_id)
+
+
+@shared_task
+def drain_retirements(merchant_id: str) -> int:
+    """End one merchant's keys that are not to be used any more; returns how many rows were worked on."""
+    return engine.drain(RETIREMENTS, lane=merchant_id)
 
 
 @shared_task

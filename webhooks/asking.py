@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from stripe_keys import app_pace, gateway
+from stripe_keys import app_pace, app_questions, gateway
 from stripe_keys.gateway import FetchedEvent, StripeRefused, StripeThrottled, StripeUnavailable
 from webhooks.handlers import ROTATED, UPDATED, Named, key_id_in, related_key
 from webhooks.models import EventNotification
@@ -51,7 +51,7 @@ def keys_of(events: Sequence[EventNotification], *, livemode: bool) -> dict[int,
     """
     asked = [(event.event_id, event.context) for event in events]
     connection_to_pool()
-    answers = gateway.fetch_events(asked, livemode=livemode)
+    answers = app_questions.fetch_events(asked, livemode=livemode)
     _note_pace(answers, livemode=livemode)
     found = {
         event.pk: _named(event, answer)
@@ -82,7 +82,7 @@ def _with_ends(
         return found
     app_pace.pace_of(livemode=livemode).spend(len(events))
     asked = [(found[event.pk].key_id, event.context) for event in events]
-    facts = gateway.fetch_facts_of_keys(asked, livemode=livemode)
+    facts = app_questions.fetch_facts_of_keys(asked, livemode=livemode)
     _note_pace(facts, livemode=livemode)
     for event, answer in zip(events, facts, strict=True):
         if isinstance(answer, StripeUnavailable):

@@ -19,6 +19,7 @@ from stripe_keys.models.keys import (
     RestrictedKeyQuerySet,
 )
 from stripe_keys.models.ledger import DatabaseRestore, LedgerEntry, VaultAudit
+from stripe_keys.models.managed import KeyManagement, Minting, PublishableKey, Retirement
 from stripe_keys.models.outgoing import OutgoingMessage, PartnerEndpoint
 from stripe_keys.models.records import KeySubmission, KeyUse, PermissionCheck, StatusChange, Validation
 from stripe_keys.models.traffic import AccountPace, KeyUsage, StripeIncident
@@ -32,16 +33,20 @@ __all__ = [
     "InstallState",
     "KekCanary",
     "KeyEnvelope",
+    "KeyManagement",
     "KeySubmission",
     "KeyUsage",
     "KeyUse",
     "LedgerEntry",
     "MerchantDataKey",
+    "Minting",
     "OutgoingMessage",
     "PartnerEndpoint",
     "PermissionCheck",
+    "PublishableKey",
     "RestrictedKey",
     "RestrictedKeyQuerySet",
+    "Retirement",
     "SiteDataKey",
     "StatusChange",
     "StripeIncident",

@@ -48,12 +48,21 @@ class RestrictedKey(models.Model):
         REPLACED = "replaced", "Replaced"
         REMOVED = "removed", "Removed"
 
+    class ManagedBy(models.TextChoices):
+        USER = "user", "The merchant"
+        APP = "app", "The app"
+
     KEPT = (Status.PENDING, Status.ACTIVE, Status.LIMITED)
     USABLE = (Status.ACTIVE, Status.LIMITED)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     merchant = models.ForeignKey(Merchant, on_delete=models.CASCADE, related_name="restricted_keys")
     livemode = models.BooleanField()
+    # An app-managed key may be unrestricted (`sk_`) where MANAGED_KEYS_MAY_BE_UNRESTRICTED says so; others never are.
+    is_unrestricted = models.BooleanField(default=False, db_default=False)
+    managed_by = models.CharField(
+        max_length=4, choices=ManagedBy.choices, default=ManagedBy.USER, db_default=ManagedBy.USER
+    )
     purpose = models.CharField(max_length=40, default=DEFAULT_PURPOSE)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING)
     stripe_account_id = models.CharField(max_length=80, blank=True)
@@ -120,6 +129,13 @@ class RestrictedKey(models.Model):
                 name="a_kept_key_is_stored_once",
             ),
             models.CheckConstraint(
+                condition=Q(is_unrestricted=False) | Q(managed_by="app"),
+                name="only_the_app_makes_unrestricted_keys",
+            ),
+            models.CheckConstraint(
+                condition=Q(managed_by="user") | ~Q(stripe_key_id=""), name="an_app_managed_key_has_an_id"
+            ),
+            models.CheckConstraint(
                 condition=~Q(status__in=["active", "limited"], stands_in_for__isnull=False),
                 name="a_stand_in_never_serves",
             ),
@@ -166,7 +182,7 @@ class RestrictedKey(models.Model):
     @property
     def display(self) -> str:
         """How Stripe's Dashboard writes it: prefix, dots, last four characters."""
-        return f"rk_{self.mode}_...{self.last4}"
+        return f"{'sk' if self.is_unrestricted else 'rk'}_{self.mode}_...{self.last4}"
 
     @property
     def mode(self) -> str:
@@ -177,6 +193,11 @@ class RestrictedKey(models.Model):
     def is_kept(self) -> bool:
         """Whether the secret is still stored."""
         return self.status in self.KEPT
+
+    @property
+    def is_app_managed(self) -> bool:
+        """Whether the app made it, and so renews and ends it."""
+        return self.managed_by == self.ManagedBy.APP
 
     @property
     def is_usable(self) -> bool:

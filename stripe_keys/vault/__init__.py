@@ -35,6 +35,7 @@ from stripe_keys.vault.fingerprints import (
     primary_fingerprint_key_id,
     wrong_fingerprint_keys,
 )
+from stripe_keys.vault.jwe import LONGEST_TOKEN as LONGEST_DELIVERY
 from stripe_keys.vault.jwe import open_delivery
 from stripe_keys.vault.key_services import Wrapped
 from stripe_keys.vault.keys import (
@@ -46,10 +47,12 @@ from stripe_keys.vault.keys import (
     reencrypt,
     verify,
 )
+from stripe_keys.vault.managed import seal_copy, seal_delivery_key, unseal_copy, unseal_delivery_key
 from stripe_keys.vault.ring import check_key_material, kek_ids, primary_kek_id
 from stripe_keys.vault.site_secrets import decrypt_site_secret, encrypt_site_secret, verify_site_secret
 
 __all__ = [
+    "LONGEST_DELIVERY",
     "BadKeyMaterial",
     "DeliveryKey",
     "DeliveryRefused",
@@ -88,6 +91,10 @@ __all__ = [
     "reasons_not_to_start",
     "reencrypt",
     "rewrapped_data_key",
+    "seal_copy",
+    "seal_delivery_key",
+    "unseal_copy",
+    "unseal_delivery_key",
     "verify",
     "verify_canary",
     "verify_data_key",

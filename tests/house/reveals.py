@@ -21,6 +21,7 @@ SITES = {
     "stripe_keys/secret.py:Secret.__eq__": "compared in constant time",
     "stripe_keys/vault/fingerprints.py:fingerprints": "hashed under a key",
     "stripe_keys/vault/keys.py:encrypt_under": "encrypted",
+    "stripe_keys/vault/managed.py:seal_copy": "encrypted",
 }
 READ = (*ground.APPS, "bench", "local_stack")
 _ITS_OWN_MODULE = "stripe_keys/secret.py"

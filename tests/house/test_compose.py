@@ -129,9 +129,10 @@ def test_web_runs_gunicorn_on_files_that_exist() -> None:
 
 def test_the_worker_runs_our_celery_application() -> None:
     import partner_site
+    from partner_site.celery import app as celery_app
 
     assert command_of("worker")[:4] == ["celery", "-A", partner_site.__name__, "worker"]
-    assert settings.CELERY_WORKER_POOL == "threads"
+    assert celery_app.conf.worker_pool == "threads"
 
 
 def test_web_s_ports_are_one_port() -> None:

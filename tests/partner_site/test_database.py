@@ -47,7 +47,9 @@ def test_database_that_is_back_is_reached_at_once_however_long_it_was_away(db: N
         away = DatabaseWrapper(there, "away")
         try:
             proxy.become("refuse")
-            end = time.monotonic() + 3.6  # by itself the pool would try after 1, 3 and 7 seconds, a tenth more or less
+            end = (
+                time.monotonic() + 3.6
+            )  # by itself the pool would try after 1, 3 and 7 seconds, a tenth more or less
             while time.monotonic() < end:
                 _seconds_until_it_gives_up(away)
 

@@ -7,7 +7,7 @@ import pytest
 import stripe
 from pytest_django import Settings
 
-from stripe_keys import app_answers, catalogue, gateway, permissions
+from stripe_keys import app_answers, app_questions, catalogue, gateway, permissions
 from stripe_keys.answers import Answer, Finding
 from stripe_keys.app_answers import FetchedEvent, KeyFacts
 from stripe_keys.catalogue import Probe
@@ -135,7 +135,7 @@ def test_fetched_events_name_the_keys(at_stripe: AtStripe, key: StripeKey) -> No
         for kind in ("created", "rotated")
     )
 
-    fetched = gateway.fetch_events([(rotated, key.account), (made, key.account)], livemode=False)
+    fetched = app_questions.fetch_events([(rotated, key.account), (made, key.account)], livemode=False)
 
     assert fetched == [
         FetchedEvent(rotated, "v2.iam.api_key.rotated", key.id, new["id"]),
@@ -148,7 +148,7 @@ def test_key_facts_say_when_a_rotated_key_ends(
 ) -> None:
     at_stripe.admin.rotate_key(key.id, overlap=3600)
 
-    (facts,) = gateway.fetch_facts_of_keys([(key.id, key.account)], livemode=False)
+    (facts,) = app_questions.fetch_facts_of_keys([(key.id, key.account)], livemode=False)
 
     assert isinstance(facts, KeyFacts)
     assert facts.expires_at is not None
@@ -158,10 +158,10 @@ def test_key_facts_say_when_a_rotated_key_ends(
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda key: gateway.fetch_events([("evt_unknown", key.account)], livemode=False),
-        lambda key: gateway.fetch_facts_of_keys([("mk_unknown", key.account)], livemode=False),
-        lambda key: gateway.fetch_facts_of_keys([(key.id, "acct_1Somebody0Else0")], livemode=False),
-        lambda key: gateway.fetch_events([("evt_unknown", key.account)], livemode=True),
+        lambda key: app_questions.fetch_events([("evt_unknown", key.account)], livemode=False),
+        lambda key: app_questions.fetch_facts_of_keys([("mk_unknown", key.account)], livemode=False),
+        lambda key: app_questions.fetch_facts_of_keys([(key.id, "acct_1Somebody0Else0")], livemode=False),
+        lambda key: app_questions.fetch_events([("evt_unknown", key.account)], livemode=True),
     ],
     ids=["unknown event", "unknown key", "another account", "another mode"],
 )
@@ -193,7 +193,9 @@ def test_trouble_is_told_from_a_refusal_for_each_question_alone(
     event = at_stripe.admin.events(account=key.account, kind="v2.iam.api_key.created")[0]["id"]
     at_stripe.admin.add_fault(kind, path="/v2/core/events/evt_unknown", **rule)
 
-    harmed, whole = gateway.fetch_events([("evt_unknown", key.account), (event, key.account)], livemode=False)
+    harmed, whole = app_questions.fetch_events(
+        [("evt_unknown", key.account), (event, key.account)], livemode=False
+    )
 
     assert type(harmed) is expected
     assert isinstance(whole, FetchedEvent)
@@ -233,8 +235,8 @@ def test_end_of_a_key_is_a_moment_of_this_century_or_none(told: object, understo
 def test_install_list_tells_installed_from_gone(
     at_stripe: AtStripe, key: StripeKey, app_known_by_id: None
 ) -> None:
-    assert gateway.is_installed(key.account, livemode=False)
-    assert not gateway.is_installed(at_stripe.admin.create_account(), livemode=False)
+    assert app_questions.is_installed(key.account, livemode=False)
+    assert not app_questions.is_installed(at_stripe.admin.create_account(), livemode=False)
 
 
 def test_the_sdks_client_does_not_read_the_body_of_a_redirect(settings: Settings) -> None:

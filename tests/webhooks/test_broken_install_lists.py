@@ -9,7 +9,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import Notice, User
-from stripe_keys import gateway
+from stripe_keys import app_questions
 from stripe_keys.models import RestrictedKey, StripeInstall
 from tests.people import a_secret_key
 from tests.stripe_keys import scripted_stripe
@@ -193,4 +193,4 @@ def test_answer_that_does_not_say_is_neither_yes_nor_no(scripted: ScriptedStripe
     account = an_account_id()
     scripted.answer = lambda _: saying({"data": [row(account, status="paused")], "has_more": False})
 
-    assert gateway.is_installed(account, livemode=False) is None
+    assert app_questions.is_installed(account, livemode=False) is None

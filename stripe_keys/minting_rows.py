@@ -1,0 +1,62 @@
+"""Rows of mintings: asking for a key that the app makes, in the caller's transaction; one at a time for each place."""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models.functions import Now
+
+from accounts.models import User
+from stripe_keys.models import KeyManagement, Minting, RestrictedKey
+from work import bell
+
+QUEUE = "mintings"
+# A key that dies again and again is made anew at this pace.
+AFTER_A_DEATH = timedelta(minutes=10)
+_OPEN = (Minting.State.WAITING, Minting.State.CLAIMED)
+
+
+def request(
+    management: KeyManagement, *, reason: str, now: datetime, requested_by: User | None = None
+) -> Minting | None:
+    """Have a key made; None if one is being made already, or the merchant brings the keys.
+
+    The caller holds the lock of the management.
+    """
+    if not management.is_on or Minting.objects.filter(management=management, state__in=_OPEN).exists():
+        return None
+    in_use = RestrictedKey.objects.usable().filter(
+        merchant=management.merchant_id, livemode=management.livemode, purpose=management.purpose
+    )
+    replaces = in_use.filter(managed_by=RestrictedKey.ManagedBy.APP).first()
+    is_overlap = settings.MANAGED_KEY_ROTATION == Minting.How.ROTATE and replaces is not None
+    minting = Minting.objects.create(
+        lane=str(management.merchant_id),
+        management=management,
+        reason=reason,
+        how=Minting.How.ROTATE if is_overlap else Minting.How.CREATE,
+        requested_by=requested_by,
+        replaces=replaces,
+        due_at=Now() if reason != Minting.Reason.DIED else Now() + _rest(management, now),
+    )
+    bell.ring_on_commit(QUEUE, minting.lane)
+    return minting
+
+
+def key_died(key: RestrictedKey, now: datetime) -> None:
+    """A key that the app made has ended at Stripe: make another, unless the merchant brings the keys."""
+    if not key.is_app_managed:
+        return
+    management = (
+        KeyManagement.objects.select_for_update()
+        .filter(merchant=key.merchant_id, livemode=key.livemode, purpose=key.purpose)
+        .first()
+    )
+    if management is not None:
+        request(management, reason=Minting.Reason.DIED, now=now)
+
+
+def _rest(management: KeyManagement, now: datetime) -> timedelta:
+    last = Minting.objects.filter(management=management).order_by("-created_at").first()
+    if last is None or last.reason != Minting.Reason.DIED:
+        return timedelta()
+    return max(last.created_at + AFTER_A_DEATH - now, timedelta())

@@ -1,0 +1,73 @@
+"""A merchant whose keys the app may make: installed, approved, and offered by the partner in both modes."""
+
+from dataclasses import dataclass
+
+import pytest
+from django.utils import timezone
+from pytest_django import Settings
+
+from accounts.models import User
+from stripe_keys.managed import arrangements
+from stripe_keys.models import KeyManagement, Minting, RestrictedKey
+from tests.people import merchant_of
+from tests.stripe_keys.keys import AtStripe, bind_account
+from work import engine
+
+
+@dataclass
+class Managed:
+    """Ada's account at Stripe, and what the app does for it here."""
+
+    ada: User
+    at_stripe: AtStripe
+    account: str
+    livemode: bool
+
+    def choose_app(self) -> KeyManagement:
+        """As Ada does on the page."""
+        return arrangements.let_app_manage(
+            merchant=merchant_of(self.ada), user=self.ada, livemode=self.livemode, now=timezone.now()
+        )
+
+    def work(self) -> None:
+        """Let a worker do everything that is due: keys are made, proven, and old ones ended."""
+        for queue in ("mintings", "validations", "retirements"):
+            engine.drain(queue)
+
+    def key(self) -> RestrictedKey:
+        """The key in use."""
+        return RestrictedKey.objects.usable().get(livemode=self.livemode)
+
+    def minting(self) -> Minting:
+        """The latest one."""
+        return Minting.objects.latest("pk")
+
+    def living_at_stripe(self) -> set[str]:
+        """The ids of the account's keys that live at Stripe."""
+        keys = self.at_stripe.admin.items(f"/keys?account={self.account}")
+        return {str(key["id"]) for key in keys if key["status"] == "active"}
+
+    def asked(self, path: str = "/v2/iam/api_keys") -> list[str]:
+        """Methods of the calls that Stripe has had to paths that begin so, on this account."""
+        return [
+            str(call["method"]) for call in self.at_stripe.admin.requests(path=path, account=self.account)
+        ]
+
+
+@pytest.fixture(params=[False, True], ids=["test", "live"])
+def livemode(request: pytest.FixtureRequest) -> bool:
+    """Both modes."""
+    return bool(request.param)
+
+
+@pytest.fixture
+def managed(
+    ada: User, at_stripe: AtStripe, app_known_by_id: None, settings: Settings, livemode: bool
+) -> Managed:
+    """Ada's account, with the app on it and approved; nobody has chosen yet."""
+    settings.MANAGED_KEYS = ["live", "test"]
+    at_stripe.admin.switch(api_key_write_approved=True, expire_lag_seconds=0)
+    account = at_stripe.admin.create_account()
+    at_stripe.admin.create_install(account, livemode=livemode)
+    bind_account(ada, account, livemode=livemode)
+    return Managed(ada, at_stripe, account, livemode)
