@@ -126,3 +126,31 @@ def test_many_refusals_of_one_moment_are_one_reason_to_pause() -> None:
     clock.now += 1.1
     with pytest.raises(NotNow, match="Throttled"):
         pace.take(1, "any")
+
+
+def test_pauses_grow_from_the_shortest_again_after_a_good_answer() -> None:
+    clock = Clock()
+    pace = AppPace(TEST, clock)
+    for _ in range(3):
+        pace.note(throttled=True)
+        clock.now += 60
+
+    pace.note(throttled=False)
+    pace.note(throttled=True)
+
+    clock.now += 1.1
+    assert pace.take(1, "any") == 1
+
+
+def test_good_answer_to_what_was_under_way_shortens_no_pause() -> None:
+    clock = Clock()
+    pace = AppPace(TEST, clock)
+    pace.note(throttled=True)
+
+    pace.note(throttled=False)  # was asked before, and came during the pause
+    clock.now += 1.1
+    pace.note(throttled=True)
+
+    clock.now += 1.1
+    with pytest.raises(NotNow, match="Throttled"):
+        pace.take(1, "any")

@@ -27,14 +27,19 @@ def key(ada: User) -> RestrictedKey:
     return a_key(ada, minutes_ago=600)
 
 
-def uninstalled(*, hours_ago: float = 1, account: str = ACCOUNT, is_hearsay: bool = False) -> int:
-    """Stripe reports that the app left; by an event alone if `is_hearsay`, which Stripe could not be asked about."""
+def uninstalled(
+    *, hours_ago: float = 1, account: str = ACCOUNT, is_hearsay: bool = False, is_there: bool = False
+) -> int:
+    """Stripe reports that the app left; by an event alone if `is_hearsay`, which Stripe could not be asked about.
+
+    If it `is_there`, Stripe was asked, and shows the app.
+    """
     now = timezone.now()
     return reports.app_uninstalled(
         stripe_account_id=account,
         livemode=False,
         reported_at=now - hours_ago * HOUR,
-        still_installed=None if is_hearsay else False,
+        still_installed=None if is_hearsay else is_there,
         now=now,
     )
 
@@ -196,6 +201,22 @@ def test_hearsay_is_shown_until_the_app_is_seen_again(adas_browser: Client, key:
 
     assert "We were told" not in page_of(adas_browser, key)
     assert StripeInstall.objects.get().reported_gone_at is None
+
+
+def test_hearsay_is_forgotten_once_stripe_can_be_asked_and_shows_the_app(key: RestrictedKey) -> None:
+    uninstalled(hours_ago=2, is_hearsay=True)
+
+    assert uninstalled(hours_ago=2, is_there=True) == 0
+
+    assert StripeInstall.objects.get().reported_gone_at is None
+
+
+def test_hearsay_outlives_a_report_of_an_install_before_it(key: RestrictedKey) -> None:
+    uninstalled(hours_ago=1, is_hearsay=True)
+
+    installed(hours_ago=2)
+
+    assert StripeInstall.objects.get().reported_gone_at is not None
 
 
 def test_hearsay_ends_an_install_that_has_no_key_to_ask(ada: User) -> None:
