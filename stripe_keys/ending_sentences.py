@@ -10,6 +10,16 @@ Words = tuple[str, str, str]
 _COPY = "Copy the new key on the app’s settings page in Stripe and paste it here; until then the old one"
 _GO_ON = "To go on, install the app again first, then paste its key. If you meant it, nothing is left to do."
 _ASKING = "we are asking Stripe about it."
+# True before Stripe has answered, after it has, and while support has suspended the key.
+SAID_TO_BE_GONE: Words = (
+    "warning",
+    "We were told that the app was uninstalled in Stripe",
+    (
+        "This key stays here for as long as Stripe accepts it. If the app is still installed, there is nothing to do. "
+        "If you uninstalled it by mistake, install it again; if you meant it, remove the key here and expire it in "
+        "Stripe."
+    ),
+)
 
 
 def of(key: RestrictedKey, successor: RestrictedKey | None, now: datetime) -> Words:
@@ -83,14 +93,7 @@ def of_the_app(key: RestrictedKey) -> Words | None:
             ),
         )
     if uninstalls.is_said_to_be_gone(key):
-        return (
-            "warning",
-            "We were told that the app was uninstalled in Stripe",
-            (
-                "Stripe still accepts this key, so we go on with it. If you did uninstall the app, remove the key here "
-                "and expire it in Stripe. If you did not, there is nothing to do."
-            ),
-        )
+        return SAID_TO_BE_GONE
     if key.is_kept or key.last_problem not in (uninstalls.LEFT, uninstalls.CAME_BACK):
         return None
     if key.last_problem == uninstalls.CAME_BACK:

@@ -155,7 +155,9 @@ def _without_the_app(key: RestrictedKey) -> Notice | None:
     if words is None:
         return None
     if key.is_kept:
-        return Notice(*words, (_install(key),))
+        install = _install(key, is_main=words != ending_sentences.SAID_TO_BE_GONE)
+        remove = Link(reverse("stripe_keys:remove_key", args=[key.pk]), "Remove this key")
+        return Notice(*words, (install, remove, _keys_in_stripe(key)))
     if key.last_problem == uninstalls.CAME_BACK:
         return Notice(*words, (_paste(key, is_main=True), _app_settings(key)))
     return Notice(*words, (_install(key), _paste(key), _keys_in_stripe(key)))
@@ -268,8 +270,9 @@ def _page(successor: RestrictedKey) -> Link:
     return Link(address, f"The key ending in {successor.last4}")
 
 
-def _install(key: RestrictedKey) -> Link:
-    return Link(reverse("stripe_keys:connect", args=[key.mode]), "Install the app again", is_main=True)
+def _install(key: RestrictedKey, *, is_main: bool = True) -> Link:
+    address = reverse("stripe_keys:connect", args=[key.mode])
+    return Link(address, "Install the app again", is_main=is_main)
 
 
 def _keys_in_stripe(key: RestrictedKey) -> Link:

@@ -219,6 +219,23 @@ def test_hearsay_outlives_a_report_of_an_install_before_it(key: RestrictedKey) -
     assert StripeInstall.objects.get().reported_gone_at is not None
 
 
+def test_hearsay_claims_no_answer_of_stripe_and_leads_to_all_that_one_may_do(
+    adas_browser: Client, key: RestrictedKey
+) -> None:
+    uninstalled(is_hearsay=True)
+
+    page = page_of(adas_browser, key)
+
+    said = page[page.index("We were told") : page.index("Keys in Stripe")]
+    assert "still accepts" not in said
+    assert "we go on" not in said
+    for way in (
+        reverse("stripe_keys:connect", args=["test"]),
+        reverse("stripe_keys:remove_key", args=[key.pk]),
+    ):
+        assert f'<a href="{way}"' in said, "a plain link: there may be nothing to do"
+
+
 def test_hearsay_ends_an_install_that_has_no_key_to_ask(ada: User) -> None:
     bind_account(ada, ACCOUNT)
 
