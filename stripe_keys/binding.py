@@ -63,9 +63,10 @@ def _bound(
         raise InstallRefused("taken") from None
     except MerchantIsClosed:
         raise InstallRefused("closed") from None
-    if proof == StripeInstall.Proof.SIGNED_RETURN and install.proof != proof:
-        install.proof = proof  # Stripe's word is more than the merchant's
-        install.save(update_fields=["proof"])
+    if proof == StripeInstall.Proof.SIGNED_RETURN and (install.proof != proof or install.reported_gone_at):
+        # Stripe's word is more than the merchant's, and than an event that says that the app was uninstalled before.
+        install.proof, install.reported_gone_at = proof, None
+        install.save(update_fields=["proof", "reported_gone_at"])
     return install
 
 

@@ -236,6 +236,16 @@ def test_hearsay_claims_no_answer_of_stripe_and_leads_to_all_that_one_may_do(
         assert f'<a href="{way}"' in said, "a plain link: there may be nothing to do"
 
 
+def test_merchant_who_comes_back_from_stripes_install_page_hears_no_hearsay(
+    adas_browser: Client, ada: User, key: RestrictedKey
+) -> None:
+    uninstalled(is_hearsay=True)
+
+    bind_account(ada, ACCOUNT)
+
+    assert "We were told" not in page_of(adas_browser, key)
+
+
 def test_hearsay_ends_an_install_that_has_no_key_to_ask(ada: User) -> None:
     bind_account(ada, ACCOUNT)
 
