@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from accounts.notices import tell_ops
 from stripe_keys import lifecycle, mails
@@ -121,10 +122,11 @@ def is_kept_without_the_app(key: RestrictedKey) -> bool:
 
 
 def is_said_to_be_gone(key: RestrictedKey) -> bool:
-    """Whether `key` serves though an event, which Stripe could not be asked about, said that the app had left."""
+    """Whether `key` serves though an event, of which Stripe could not be asked, has lately said that the app left."""
     if key.status not in RestrictedKey.USABLE:
         return False
-    return _installs_of(key).filter(reported_gone_at__gt=key.created_at).exists()
+    since = max(key.created_at, timezone.now() - _HEARSAY_COUNTS)
+    return _installs_of(key).filter(reported_gone_at__gt=since).exists()
 
 
 def come_back(install: StripeInstall, *, reported_at: datetime, now: datetime) -> None:

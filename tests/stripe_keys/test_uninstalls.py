@@ -219,6 +219,14 @@ def test_hearsay_outlives_a_report_of_an_install_before_it(key: RestrictedKey) -
     assert StripeInstall.objects.get().reported_gone_at is not None
 
 
+def test_hearsay_that_proved_nothing_in_days_is_shown_no_more(
+    adas_browser: Client, key: RestrictedKey
+) -> None:
+    uninstalled(hours_ago=97, is_hearsay=True)
+
+    assert "We were told" not in page_of(adas_browser, key)
+
+
 def test_hearsay_claims_no_answer_of_stripe_and_leads_to_all_that_one_may_do(
     adas_browser: Client, key: RestrictedKey
 ) -> None:
