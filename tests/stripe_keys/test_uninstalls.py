@@ -222,6 +222,7 @@ def test_hearsay_outlives_a_report_of_an_install_before_it(key: RestrictedKey) -
 def test_hearsay_that_proved_nothing_in_days_is_shown_no_more(
     adas_browser: Client, key: RestrictedKey
 ) -> None:
+    RestrictedKey.objects.update(created_at=LONG_AGO)
     uninstalled(hours_ago=97, is_hearsay=True)
 
     assert "We were told" not in page_of(adas_browser, key)
