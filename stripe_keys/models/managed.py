@@ -27,6 +27,9 @@ class KeyManagement(models.Model):
     )
     chosen_at = models.DateTimeField(db_default=Now())
     next_rotation_at = models.DateTimeField(null=True, blank=True)
+    swept_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its account was last looked at for keys that nobody knows."
+    )
     problem = models.CharField(
         max_length=40,
         blank=True,
