@@ -11,7 +11,7 @@ from stripe_keys.models.data_keys import (
     MerchantDataKey,
     SiteDataKey,
 )
-from stripe_keys.models.installs import InstallState, StripeInstall
+from stripe_keys.models.installs import AppOnAccount, InstallState, StripeInstall
 from stripe_keys.models.keys import (
     DEFAULT_PURPOSE,
     KeyEnvelope,
@@ -27,6 +27,7 @@ from stripe_keys.models.traffic import AccountPace, KeyUsage, StripeIncident
 __all__ = [
     "DEFAULT_PURPOSE",
     "AccountPace",
+    "AppOnAccount",
     "DataKey",
     "DatabaseRestore",
     "FingerprintCanary",

@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from accounts.models import Merchant
+from stripe_keys.our_apps import MANAGING, PASTING
 
 RowT_co = TypeVar("RowT_co", bound=models.Model, covariant=True)
 
@@ -28,6 +29,8 @@ class InstallState(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     merchant = models.ForeignKey(Merchant, on_delete=models.CASCADE, related_name="+")
     livemode = models.BooleanField()
+    # Which of our apps it leads to, where they are two (stripe_keys.our_apps).
+    app = models.CharField(max_length=8, default=PASTING, db_default=PASTING)
     expires_at = models.DateTimeField()
     created_at = models.DateTimeField(db_default=Now())
 
@@ -75,3 +78,43 @@ class StripeInstall(models.Model):
 
     def __str__(self) -> str:
         return f"{self.stripe_account_id} ({'live' if self.livemode else 'test'})"
+
+
+class AppOnAccount(models.Model):
+    """One of our apps on the account of an install, as Stripe told of it last; there is none before Stripe has.
+
+    Names of permissions are Stripe's, as many and as long as `stripe_keys.app_answers` lets pass.
+    """
+
+    class App(models.TextChoices):
+        PASTING = PASTING, "The app whose keys are pasted"
+        MANAGING = MANAGING, "The app that makes the keys"
+
+    install = models.ForeignKey(StripeInstall, on_delete=models.CASCADE, related_name="apps")
+    app = models.CharField(max_length=8, choices=App.choices)
+    stripe_install_id = models.CharField(max_length=100, blank=True)
+    status = models.CharField(max_length=20, blank=True, help_text="Stripe's own word for it.")
+    permissions_granted = models.JSONField(default=list, blank=True)
+    permissions_pending = models.JSONField(
+        default=list, blank=True, help_text="They take effect once the merchant has approved them in Stripe."
+    )
+    approval_required = models.BooleanField(default=False)
+    installed_at = models.DateTimeField(
+        null=True, blank=True, help_text="When Stripe last said that it came."
+    )
+    checked_at = models.DateTimeField(null=True, blank=True, help_text="When Stripe last showed it.")
+    reported_gone_at = models.DateTimeField(null=True, blank=True)
+    left_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["install", "app"], name="an_app_is_on_an_install_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_app_display()} on {self.install_id}"
+
+    @property
+    def waits_for_approval(self) -> bool:
+        """Whether the merchant has to approve in Stripe what the app asks for."""
+        return self.left_at is None and (self.approval_required or bool(self.permissions_pending))
