@@ -12,13 +12,8 @@ from accounts.models import Merchant, User
 from accounts.services import locked_while_open
 from stripe_keys import contradictions, ledger_entries, lifecycle, mails, outgoing, pace, stand_ins, vault
 from stripe_keys.lifecycle import actor_name
-from stripe_keys.models import (
-    DEFAULT_PURPOSE,
-    KeyEnvelope,
-    RestrictedKey,
-    StripeInstall,
-    Validation,
-)
+from stripe_keys.managed import arrangements
+from stripe_keys.models import DEFAULT_PURPOSE, KeyEnvelope, RestrictedKey, StripeInstall, Validation
 from stripe_keys.paste_limits import count_paste
 from stripe_keys.secret import Secret
 
@@ -71,9 +66,11 @@ def add_key(
     Raises:
         TooManyPastes: the merchant or the address has pasted too often.
         MerchantIsClosed: the merchant closed their account, perhaps a moment ago; nothing is stored.
+        AppMakesTheKeys: the merchant has the app make the keys there, perhaps since a moment ago; nothing is stored.
         CannotStoreNow: nothing can be encrypted now; nothing is stored.
     """
     locked_while_open(merchant)  # two tabs at once take turns
+    arrangements.refuse_while_the_app_makes_keys(merchant, livemode=secret.livemode, purpose=purpose)
     marks = vault.fingerprints(secret)
     _take_turns(marks)
     key = _new_row(merchant, user, secret, marks[0], purpose)
@@ -211,6 +208,8 @@ def revalidate(*, key: RestrictedKey, user: User, now: datetime) -> None:
 def remove(*, key: RestrictedKey, user: User, now: datetime) -> None:
     """End `key` at the merchant's wish and erase it. It goes on working at Stripe until it is expired there.
 
+    One that the app made is ended at Stripe as well, and the app makes no other one in its place.
+
     A binding to a Stripe account that rested on such a key alone ends with the last of them, so that a merchant who
     confirmed the wrong account, or moves to another one, can start afresh.
 
@@ -229,6 +228,7 @@ def remove(*, key: RestrictedKey, user: User, now: datetime) -> None:
     lifecycle.move(
         key, Status.REMOVED, actor=actor_name(user), reason="The merchant removed it.", code="by_merchant"
     )
+    arrangements.stop_making(key, user=user, now=now)
     account = key.stripe_account_id
     of_account = RestrictedKey.objects.kept().filter(
         merchant=key.merchant_id, stripe_account_id=account, livemode=key.livemode

@@ -4,12 +4,16 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 
 from accounts.models import Merchant, User
 from accounts.services import locked_while_open
-from stripe_keys import minting_rows
-from stripe_keys.lifecycle import actor_name, record
+from stripe_keys import lifecycle, minting_rows
+from stripe_keys.lifecycle import actor_name
 from stripe_keys.models import DEFAULT_PURPOSE, KeyManagement, Minting, RestrictedKey, StripeInstall
+
+Status = RestrictedKey.Status
+_OWN = "The merchant brings the keys from now on."
 
 
 class NotOffered(Exception):
@@ -18,6 +22,10 @@ class NotOffered(Exception):
 
 class NotPossibleNow(Exception):
     """A key is being made already, or the merchant brings the keys."""
+
+
+class AppMakesTheKeys(Exception):
+    """No key is taken there until the merchant has chosen to bring the keys; the page leads to that choice."""
 
 
 def is_offered(*, livemode: bool) -> bool:
@@ -48,6 +56,7 @@ def let_app_manage(
     ).first()
     if not is_offered(livemode=livemode) or install is None:
         raise NotOffered
+    keys = _locked_keys(merchant, livemode, purpose)
     management, _ = KeyManagement.objects.select_for_update().update_or_create(
         merchant=merchant,
         livemode=livemode,
@@ -61,7 +70,7 @@ def let_app_manage(
         },
     )
     minting_rows.request(management, reason=Minting.Reason.FIRST, now=now, requested_by=user)
-    _note(management, user, "The app makes and renews the keys from now on.")
+    _note(keys, user, "The app makes and renews the keys from now on.")
     return management
 
 
@@ -71,19 +80,43 @@ def bring_own_keys(
 ) -> None:
     """Have the merchant bring the keys from now on. The app's key serves until a pasted one has taken over.
 
+    One that the app has just made, and that does not serve yet, is given up: it must not take over any more.
+
     Raises:
         NotPossibleNow: they do already.
         MerchantIsClosed: it is too late.
     """
     locked_while_open(merchant)
-    on = KeyManagement.objects.select_for_update().filter(
-        merchant=merchant, livemode=livemode, purpose=purpose, is_on=True
-    )
-    management = on.first()
-    if management is None:
+    keys = _locked_keys(merchant, livemode, purpose)
+    on = KeyManagement.objects.filter(merchant=merchant, livemode=livemode, purpose=purpose, is_on=True)
+    if not _switch_off(on, user, now):
         raise NotPossibleNow
-    on.update(is_on=False, chosen_by=user, chosen_at=now, next_rotation_at=None, problem="")
-    _note(management, user, "The merchant brings the keys from now on.")
+    for key in keys:
+        if key.status == Status.PENDING and key.is_app_managed:
+            lifecycle.move(key, Status.REMOVED, actor=actor_name(user), reason=_OWN, code="by_merchant")
+    _note(keys, user, _OWN)
+
+
+def stop_making(key: RestrictedKey, *, user: User, now: datetime) -> None:
+    """A key that the app made was removed: no other one is made in its place. The caller holds the key's lock."""
+    if not key.is_app_managed:
+        return
+    of_it = KeyManagement.objects.filter(merchant=key.merchant_id, livemode=key.livemode, purpose=key.purpose)
+    _switch_off(of_it, user, now)
+    lifecycle.record(key, actor=actor_name(user), reason="The app makes no other key in its place.")
+
+
+def refuse_while_the_app_makes_keys(
+    merchant: Merchant, *, livemode: bool, purpose: str = DEFAULT_PURPOSE
+) -> None:
+    """Return only if the merchant brings the keys of that place; who holds the merchant's lock may rely on it.
+
+    Raises:
+        AppMakesTheKeys: the app does.
+    """
+    management = management_of(merchant, livemode=livemode, purpose=purpose)
+    if management is not None and management.is_on:
+        raise AppMakesTheKeys
 
 
 @transaction.atomic
@@ -93,18 +126,25 @@ def renew(*, management: KeyManagement, user: User, now: datetime, is_ops: bool 
     Raises:
         NotPossibleNow: one is being made already, or the merchant brings the keys.
     """
+    _locked_keys(management.merchant, management.livemode, management.purpose)
     locked = KeyManagement.objects.select_for_update().get(pk=management.pk)
     reason = Minting.Reason.OPS if is_ops else Minting.Reason.ASKED
     if minting_rows.request(locked, reason=reason, now=now, requested_by=user) is None:
         raise NotPossibleNow
 
 
-def _note(management: KeyManagement, user: User, what: str) -> None:
+def _locked_keys(merchant: Merchant, livemode: bool, purpose: str) -> list[RestrictedKey]:
+    """The keys of that place, locked before its management: so do checks that find a key dead."""
+    kept = RestrictedKey.objects.kept().filter(merchant=merchant, livemode=livemode, purpose=purpose)
+    return list(kept.locked_in_turn())
+
+
+def _switch_off(which: QuerySet[KeyManagement], user: User, now: datetime) -> bool:
+    return bool(which.update(is_on=False, chosen_by=user, chosen_at=now, next_rotation_at=None, problem=""))
+
+
+def _note(keys: list[RestrictedKey], user: User, what: str) -> None:
     """A line in the history of the key in use, if there is one."""
-    key = (
-        RestrictedKey.objects.usable()
-        .filter(merchant=management.merchant_id, livemode=management.livemode, purpose=management.purpose)
-        .first()
-    )
-    if key is not None:
-        record(key, actor=actor_name(user), reason=what)
+    for key in keys:
+        if key.status in key.USABLE:
+            lifecycle.record(key, actor=actor_name(user), reason=what)

@@ -64,7 +64,7 @@ def process(row: Minting) -> None:
     except vault.VaultError as problem:
         log.critical("no key can be made now: %s", type(problem).__name__, extra={"minting": row.pk})
         raise Postpone(_VAULT_PAUSE, type(problem).__name__) from None
-    except MerchantIsClosed:
+    except (MerchantIsClosed, storing.SwitchedOff):
         _end(row, management, managed_problems.SWITCHED_OFF)
 
 

@@ -16,18 +16,24 @@ MADE = "made"
 _PASTE_FIRST = timedelta(seconds=5)
 
 
+class SwitchedOff(Exception):
+    """The merchant has chosen, while Stripe made the key, to bring the keys: it is not taken."""
+
+
 def store(row: Minting, management: KeyManagement, secret: Secret) -> None:
     """Store `secret`, which was made for `row`, and have it checked; ends the row.
 
     Raises:
         Postpone: another new key of the same place is being checked.
-        MerchantIsClosed: it is too late.
+        MerchantIsClosed, SwitchedOff: it is too late.
         VaultError: it cannot be encrypted now.
     """
     now = timezone.now()
     row.outcome = MADE
     with engine.settle(row):
         locked_while_open(management.merchant)
+        if not KeyManagement.objects.filter(pk=management.pk, is_on=True).exists():
+            raise SwitchedOff
         pending = RestrictedKey.objects.filter(
             merchant=management.merchant_id,
             livemode=management.livemode,
