@@ -91,6 +91,16 @@ class Minting(DueRow):
     body = models.JSONField(
         default=dict, blank=True, help_text="What Stripe is asked for; public halves of keys only."
     )
+    asked_at = models.DateTimeField(
+        null=True, blank=True, help_text="When Stripe was first asked: since then it may have made the key."
+    )
+    stripe_account_id = models.CharField(
+        max_length=80,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="The account on which it was asked.",
+    )
     delivery_key = models.TextField(blank=True, editable=False)
     delivered = models.TextField(blank=True, editable=False)
     stripe_key_id = models.CharField(max_length=120, blank=True)
