@@ -26,6 +26,7 @@ COPY webhooks webhooks
 COPY work work
 COPY templates templates
 COPY stripe_app/stripe-app.json stripe_app/stripe-app.json
+COPY stripe_app/purposes stripe_app/purposes
 
 FROM code AS demo
 COPY --from=demo-packages /venv /venv

@@ -34,6 +34,7 @@ WSGI_APPLICATION = "partner_site.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 STRIPE_APP_MANIFEST = BASE_DIR / "stripe_app" / "stripe-app.json"
+KEY_PURPOSES = env.list("KEY_PURPOSES", default=[])  # beside it: purposes/<name>.json
 
 INSTALLED_APPS = [
     "partner_site",

@@ -11,7 +11,7 @@ from django.core.checks import CheckMessage, Error, Info, Tags, register
 from django.core.checks import Warning as Caution
 from django.db import Error as DatabaseTrouble
 
-from stripe_keys import gateway, ledger, pace, permissions, uninstalls, vault
+from stripe_keys import gateway, ledger, pace, permissions, purposes, uninstalls, vault
 from stripe_keys.models import Minting
 from stripe_keys.outgoing import endpoints
 
@@ -22,6 +22,7 @@ _LONGEST_WAIT_SECONDS = 20  # of a check's lease the rest is for Stripe's answer
 def register_checks() -> None:
     """Add this app's checks to Django's."""
     register(check_manifest)
+    register(check_purposes)
     register(check_pace)
     register(check_uninstall_policy)
     register(check_managed_keys)
@@ -41,10 +42,29 @@ def check_manifest(**_: Any) -> list[CheckMessage]:
     return []
 
 
+def check_purposes(**_: Any) -> list[CheckMessage]:
+    """Each purpose in KEY_PURPOSES has a name, a file and permissions that can be used."""
+    hint = "See docs/one-key-per-purpose.md."
+    if refusals := purposes.refusals():
+        return [Error(refusal, hint=hint, id="stripe_keys.E020") for refusal in refusals]
+    try:
+        beyond = purposes.beyond_the_app()
+    except permissions.ManifestError:
+        return []  # has been said of the manifest
+    return [
+        Info(
+            f"Keys for {name!r} are asked for what the app's manifest does not name: {', '.join(names)}.",
+            hint="Merchants do not see it when they install the app, and Stripe may not let the app make such keys.",
+            id="stripe_keys.I020",
+        )
+        for name, names in beyond.items()
+    ]
+
+
 def check_pace(**_: Any) -> list[CheckMessage]:
     """A check of a key can ask for every permission before its lease ends, at the pace that the settings allow."""
     try:
-        requests = len(permissions.required())
+        requests = permissions.most_required()
     except permissions.ManifestError:
         return []  # has been said
     return [

@@ -26,22 +26,47 @@ class ManifestError(Exception):
     """The app's manifest cannot be used; the message names the permission or the file."""
 
 
-@lru_cache(maxsize=4)
+@dataclass(frozen=True)
+class Listed:
+    """A list of permissions, and what people call it if it says so."""
+
+    required: tuple[RequiredPermission, ...]
+    label: str = ""
+
+
 def required_in(manifest: Path) -> tuple[RequiredPermission, ...]:
     """The permissions that `manifest` asks for, in its order.
 
     Raises:
         ManifestError: it cannot be read, or names a permission that the catalogue has no probe for.
     """
+    return read(manifest).required
+
+
+@lru_cache(maxsize=64)
+def read(file: Path) -> Listed:
+    """What `file` asks for: an app's manifest, or a bare list of its permissions, which must not be empty.
+
+    Raises:
+        ManifestError: it cannot be read, or names a permission that the catalogue has no probe for.
+    """
     try:
-        listed = json.loads(manifest.read_text(encoding="utf-8"))["permissions"]
+        content = json.loads(file.read_text(encoding="utf-8"))
+        is_bare = isinstance(content, list)
+        listed = content if is_bare else content["permissions"]
         wanted = {str(entry["permission"]): str(entry["purpose"]) for entry in listed}
-    except (OSError, ValueError, KeyError, TypeError):
-        raise ManifestError(f"{manifest.name} is not a readable app manifest.") from None
+        label = "" if is_bare else str(content.get("label", ""))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise ManifestError(f"{file.name} is not a readable app manifest.") from None
+    if is_bare and not wanted:
+        raise ManifestError(f"{file.name} names no permission.")
     unknown = sorted(set(wanted) - set(PROBES))
     if unknown:
-        raise ManifestError(f"{manifest.name} asks for permissions without a probe: {', '.join(unknown)}.")
-    return tuple(RequiredPermission(name, purpose, PROBES[name].label) for name, purpose in wanted.items())
+        raise ManifestError(f"{file.name} asks for permissions without a probe: {', '.join(unknown)}.")
+    return Listed(
+        tuple(RequiredPermission(name, why, PROBES[name].label) for name, why in wanted.items()),
+        label.strip(),
+    )
 
 
 def words_for(permission: str) -> str:

@@ -4,13 +4,14 @@ The catalogue (`stripe_keys.catalogue`) adds what Stripe's screens call a permis
 manifest that names a permission without a probe is refused at start-up (`stripe_keys.checks`).
 """
 
-from pathlib import Path
 from urllib.parse import quote, urlencode
 
 from django.conf import settings
 
+from stripe_keys import purposes
 from stripe_keys.catalogue import PROBES, link_name_of
-from stripe_keys.manifest import ManifestError, RequiredPermission, required_in, words_for
+from stripe_keys.manifest import ManifestError, RequiredPermission, words_for
+from stripe_keys.purposes import DEFAULT_PURPOSE
 
 __all__ = [
     "ManifestError",
@@ -18,19 +19,28 @@ __all__ = [
     "account_details_link",
     "edit_key_link",
     "label_of",
+    "most_required",
     "prefilled_dashboard_link",
     "required",
     "words_for",
 ]
 
 
-def required() -> tuple[RequiredPermission, ...]:
-    """The permissions that the Stripe App asks for, in the manifest's order.
+def required(purpose: str = DEFAULT_PURPOSE) -> tuple[RequiredPermission, ...]:
+    """The permissions that keys of that purpose are asked for, in the order of its file; by default the manifest's.
+
+    Of a key that exists, `stripe_keys.needs` says what it needs, also where its purpose was given up.
 
     Raises:
-        ManifestError: the manifest cannot be read, or names a permission that the catalogue has no probe for.
+        ManifestError: the file cannot be read, or names a permission that the catalogue has no probe for.
+        UnknownPurpose: no such purpose is defined.
     """
-    return required_in(Path(settings.STRIPE_APP_MANIFEST))
+    return purposes.get(purpose).required
+
+
+def most_required() -> int:
+    """How many permissions the purpose with the longest list asks for."""
+    return max(len(one.required) for one in purposes.defined())
 
 
 def label_of(permission: str) -> str:
@@ -39,15 +49,17 @@ def label_of(permission: str) -> str:
     return probe.label if probe else permission
 
 
-def prefilled_dashboard_link(*, livemode: bool) -> str:
-    """Stripe's page for making a restricted key by hand, with the manifest's permissions ticked.
+def prefilled_dashboard_link(*, livemode: bool, purpose: str = DEFAULT_PURPOSE) -> str:
+    """Stripe's page for making a restricted key by hand, with the permissions of `purpose` ticked.
 
     Stripe does not document this address (`docs/stripe-assumptions.md`); it is a fallback, and the key it makes has no
     tie to the app.
     """
+    wanted = purposes.get(purpose)
+    name = settings.SITE_NAME if wanted.is_default else f"{settings.SITE_NAME}: {wanted.label}"
     fields = [
-        ("name", settings.SITE_NAME),
-        *(("permissions[]", link_name_of(one.permission)) for one in required()),
+        ("name", name),
+        *(("permissions[]", link_name_of(one.permission)) for one in wanted.required),
     ]
     path = "/apikeys/create" if livemode else "/test/apikeys/create"
     return f"{settings.STRIPE_DASHBOARD_BASE}{path}?{urlencode(fields)}"

@@ -12,17 +12,13 @@ from stripe_keys.models.data_keys import (
     SiteDataKey,
 )
 from stripe_keys.models.installs import AppOnAccount, InstallState, StripeInstall
-from stripe_keys.models.keys import (
-    DEFAULT_PURPOSE,
-    KeyEnvelope,
-    RestrictedKey,
-    RestrictedKeyQuerySet,
-)
+from stripe_keys.models.keys import KeyEnvelope, RestrictedKey, RestrictedKeyQuerySet
 from stripe_keys.models.ledger import DatabaseRestore, LedgerEntry, VaultAudit
 from stripe_keys.models.managed import KeyManagement, Minting, PublishableKey, Retirement
 from stripe_keys.models.outgoing import OutgoingMessage, PartnerEndpoint
 from stripe_keys.models.records import KeySubmission, KeyUse, PermissionCheck, StatusChange, Validation
 from stripe_keys.models.traffic import AccountPace, KeyUsage, StripeIncident
+from stripe_keys.purposes import DEFAULT_PURPOSE
 
 __all__ = [
     "DEFAULT_PURPOSE",

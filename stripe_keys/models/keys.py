@@ -12,8 +12,7 @@ from django.utils import timezone
 from accounts.models import Merchant
 from stripe_keys.models.data_keys import MerchantDataKey
 from stripe_keys.models.installs import OfMerchantQuerySet
-
-DEFAULT_PURPOSE = "default"
+from stripe_keys.purposes import DEFAULT_PURPOSE
 
 
 class RestrictedKeyQuerySet(OfMerchantQuerySet["RestrictedKey"]):

@@ -10,7 +10,8 @@ from django.db.models.functions import Now
 
 from accounts.models import Merchant
 from stripe_keys.models.installs import OfMerchantQuerySet
-from stripe_keys.models.keys import DEFAULT_PURPOSE, RestrictedKey
+from stripe_keys.models.keys import RestrictedKey
+from stripe_keys.purposes import DEFAULT_PURPOSE
 from work.models import DueRow
 
 
