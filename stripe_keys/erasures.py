@@ -5,8 +5,8 @@ from datetime import datetime
 from django.db import transaction
 
 from accounts.models import Merchant
-from stripe_keys import ledger_entries, lifecycle
-from stripe_keys.models import KeyEnvelope, MerchantDataKey, RestrictedKey, StripeInstall
+from stripe_keys import ledger_entries, lifecycle, retirement_rows
+from stripe_keys.models import KeyEnvelope, MerchantDataKey, PublishableKey, RestrictedKey, StripeInstall
 
 
 @transaction.atomic
@@ -14,7 +14,8 @@ def erase_merchant(*, merchant: Merchant, actor: str, reason: str, now: datetime
     """End every key of `merchant`, erase what could open one, and close the merchant; returns how many keys it ended.
 
     Their data keys go too, so that even a kept copy of an envelope is noise. Nothing is encrypted for a closed merchant
-    any more. The Stripe accounts are free to be bound to another merchant. Harmless when it was done before. `reason`
+    any more. Keys that the app made are ended at Stripe by workers, by their ids: no copy of them is left here. The
+    Stripe accounts are free to be bound to another merchant. Harmless when it was done before. `reason`
     goes into the deletion ledger: it may name no person.
     """
     # Locked in the order of pastes and removals: merchant, installs, keys.
@@ -26,6 +27,8 @@ def erase_merchant(*, merchant: Merchant, actor: str, reason: str, now: datetime
         lifecycle.move(key, RestrictedKey.Status.REMOVED, actor=actor, reason=reason, code="account_closed")
     KeyEnvelope.objects.filter(key__merchant=merchant).delete()
     MerchantDataKey.objects.filter(merchant=merchant).delete()
+    retirement_rows.close_merchant(merchant.pk)
+    PublishableKey.objects.filter(merchant=merchant).delete()
     installs.update(status=StripeInstall.Status.UNINSTALLED, uninstalled_at=now)
     if merchant.closed_at is None:
         Merchant.objects.filter(pk=merchant.pk).update(closed_at=now)

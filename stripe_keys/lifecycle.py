@@ -70,7 +70,7 @@ def move(key: RestrictedKey, to: str, *, actor: str, reason: str, code: str = ""
     key.refresh_from_db()
     outgoing.tell_move(key, change, code=code or str(fields.get("last_problem") or ""))
     if not key.is_kept:
-        retirement_rows.retire(key)
+        retirement_rows.retire(key, code=code)
         erase(key, reason=reason)
 
 

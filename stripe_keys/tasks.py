@@ -89,6 +89,7 @@ RETIREMENTS: Queue[Retirement] = Queue(
     task_name="stripe_keys.tasks.drain_retirements",
     lease=retiring.LEASE,
     max_attempts=retiring.MOST_ATTEMPTS,
+    on_dead=retiring.gave_up,
 )
 
 

@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.notices import tell_ops
-from stripe_keys import lifecycle, mails
+from stripe_keys import lifecycle, mails, retirement_rows
 from stripe_keys.models import RestrictedKey, RestrictedKeyQuerySet, StripeInstall, Validation
 
 REMOVE, KEEP = "remove", "keep"
@@ -64,6 +64,11 @@ def end(install: StripeInstall, *, reported_at: datetime, now: datetime) -> None
         status=StripeInstall.Status.UNINSTALLED, uninstalled_at=reported_at, reported_gone_at=None
     )
     follow(install, reported_at=reported_at, now=now)
+    retirement_rows.let_go(
+        merchant_id=install.merchant_id,
+        stripe_account_id=install.stripe_account_id,
+        livemode=install.livemode,
+    )
 
 
 def believe_hearsay(key: RestrictedKey, now: datetime) -> None:

@@ -10,8 +10,11 @@ class NotInstalled(Exception):
     """The app is not, or not any more, on that account: nothing may be asked of its keys."""
 
 
-def prove(*, merchant_id: UUID, stripe_account_id: str, livemode: bool) -> None:
+def prove(*, merchant_id: UUID, stripe_account_id: str, livemode: bool, is_ending: bool = False) -> None:
     """Return only if the account is this merchant's here, and Stripe shows our app on it.
+
+    To end what was made there (`is_ending`), it is enough that the account once was this merchant's: they may have
+    closed theirs, or removed the last key of it.
 
     Raises:
         NotInstalled: it is not.
@@ -21,8 +24,9 @@ def prove(*, merchant_id: UUID, stripe_account_id: str, livemode: bool) -> None:
         merchant=merchant_id,
         stripe_account_id=stripe_account_id,
         livemode=livemode,
-        status=StripeInstall.Status.INSTALLED,
     )
+    if not is_ending:
+        bound = bound.filter(status=StripeInstall.Status.INSTALLED)
     if not bound.exists():
         raise NotInstalled
     if not _is_shown(stripe_account_id, livemode=livemode):
