@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from stripe_keys import implied_permissions, permissions
+from stripe_keys import implied_permissions, needs, permissions
 from stripe_keys.catalogue import PROBES, WITHOUT_PROBE
 from stripe_keys.catalogue_table import RESOURCES
+from stripe_keys.models import RestrictedKey
 
 _LABELS = {resource.name: resource.label for resource in RESOURCES} | {
     "api_key": "API keys",
@@ -28,9 +29,13 @@ class BlindSpot:
         return any(f"{self.resource}_{access}" in PROBES for access in ("read", "write"))
 
 
-def blind_spots() -> list[BlindSpot]:
-    """Every resource with a permission that is not asked about, apart from what the app's own permissions include."""
-    expected = implied_permissions.included_in(one.permission for one in permissions.required())
+def blind_spots(key: RestrictedKey | None = None) -> list[BlindSpot]:
+    """Every resource with a permission that is not asked about, apart from what comes with what `key` needs.
+
+    Without a key: with what the app's manifest asks for.
+    """
+    required = needs.of(key) if key else permissions.required()
+    expected = implied_permissions.included_in(one.permission for one in required)
     found: dict[str, list[str]] = {}
     for one in WITHOUT_PROBE:
         if one.permission not in expected:

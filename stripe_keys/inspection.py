@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import connection
 
-from stripe_keys import catalogue, gateway, pace, permissions
+from stripe_keys import catalogue, gateway, needs, pace
 from stripe_keys.answers import ACCEPTED, ALIVE, NOT_ITS_ACCOUNT, THROTTLED_PROBLEMS, Answer, Finding
 from stripe_keys.arrivals import with_pauses
 from stripe_keys.catalogue import Probe
@@ -170,7 +170,7 @@ def asks_all_at_once(key: RestrictedKey) -> bool:
 
 
 def _all_questions(key: RestrictedKey) -> int:
-    others = [one for one in permissions.required() if one.permission != catalogue.WHOSE.permission]
+    others = [one for one in needs.of(key) if one.permission != catalogue.WHOSE.permission]
     return len(_first_questions(key)) + len(others)
 
 
@@ -213,14 +213,14 @@ def _is_about_another(key: RestrictedKey, stripe_account_id: str) -> bool:
 
 def _first_questions(key: RestrictedKey) -> list[Probe]:
     is_known = key.stripe_key_id and key.stripe_account_id and not key.account_is_claimed
-    questions = [catalogue.WHOSE] if is_known else [catalogue.WHOSE, *_telling_probes()]
+    questions = [catalogue.WHOSE] if is_known else [catalogue.WHOSE, *_telling_probes(key)]
     if key.status == Status.PENDING and key.account_is_claimed:
         questions.append(OnAccount(**vars(catalogue.WHOSE), stripe_account_id=key.stripe_account_id))
     return questions
 
 
-def _telling_probes() -> list[Probe]:
-    asked = {one.permission for one in permissions.required()}
+def _telling_probes(key: RestrictedKey) -> list[Probe]:
+    asked = {one.permission for one in needs.of(key)}
     reads = [probe for name, probe in catalogue.PROBES.items() if name not in asked and probe.method == "get"]
     return reads[-1:]
 
@@ -248,7 +248,7 @@ def _probe_permissions(
     row: Validation, key: RestrictedKey, secret: Secret, inspection: Inspection, first: Finding
 ) -> None:
     """Prove every required permission; during a long check results are written so that the page can show them."""
-    required = [one.permission for one in permissions.required()]
+    required = [one.permission for one in needs.of(key)]
     inspection.is_probed = True
     if catalogue.WHOSE.permission in required:
         inspection.note(catalogue.WHOSE.permission, first)

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 
 from django.db.models import Min, Sum
 
-from stripe_keys import implied_permissions, permissions
+from stripe_keys import implied_permissions, needs, permissions
 from stripe_keys.models import KeyUsage, RestrictedKey
 from stripe_keys.path_permissions import permissions_for
 
@@ -66,7 +66,7 @@ def of(key: RestrictedKey, now: datetime) -> Usage:
         for permission in needed:
             calls[permission] += count
             refused[permission] += count if outcome == KeyUsage.Outcome.FORBIDDEN else 0
-    asked_for = implied_permissions.included_in(one.permission for one in permissions.required())
+    asked_for = implied_permissions.included_in(one.permission for one in needs.of(key))
     used = tuple(_used(name, calls[name], refused[name], name in asked_for) for name in calls)
     most_used_first = tuple(sorted(used, key=lambda one: (-one.calls, one.label)))
     return Usage(max(first, earliest), is_whole=first <= earliest, used=most_used_first, other_calls=other)

@@ -3,10 +3,11 @@
 Nothing is told of a key that was never proven to be the merchant's: `may_be_shown`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from stripe_keys import blind_spots, catalogue, key_usage, permissions, sentences, survey_rows, surveys
+from stripe_keys import blind_spots, catalogue, key_usage, needs, sentences, survey_rows, surveys
 from stripe_keys.blind_spots import BlindSpot
 from stripe_keys.key_usage import Usage
 from stripe_keys.models import PermissionCheck, RestrictedKey, Validation
@@ -122,7 +123,7 @@ class Report:
     @property
     def questions(self) -> int:
         """About how many permissions a survey asks."""
-        return len(surveys.questions())
+        return len(surveys.questions(self.key))
 
     @property
     def unused(self) -> list[Need]:
@@ -149,17 +150,18 @@ def may_be_shown(key: RestrictedKey) -> bool:
 def draw(key: RestrictedKey, *, now: datetime) -> Report:
     """The report about `key` at the moment `now`."""
     known = dict(PermissionCheck.objects.filter(key=key).values_list("permission", "outcome"))
-    needs = [
+    needed = [
         Need(one.permission, one.label, one.access, one.purpose, known.get(one.permission, ""))
-        for one in permissions.required()
+        for one in needs.of(key)
     ]
-    asked = {probe.permission for probe in surveys.questions()} & set(known)
+    asked = {probe.permission for probe in surveys.questions(key)} & set(known)
     latest = Validation.objects.surveys().filter(key=key).order_by("-pk").first()
+    unseen = blind_spots.blind_spots(key)
     return Report(
         key=key,
-        needs=tuple(sorted(needs, key=lambda one: _ORDER[one.outcome])),
-        unseen=tuple(blind_spots.blind_spots()),
-        beyond=_beyond({name for name in asked if known[name] == Outcome.GRANTED}),
+        needs=tuple(sorted(needed, key=lambda one: _ORDER[one.outcome])),
+        unseen=tuple(unseen),
+        beyond=_beyond({name for name in asked if known[name] == Outcome.GRANTED}, unseen),
         asked_beyond=len(asked),
         unclear_beyond=sum(known[name] == Outcome.UNKNOWN for name in asked),
         unfinished=latest is not None and latest.verdict == surveys.UNFINISHED,
@@ -168,9 +170,9 @@ def draw(key: RestrictedKey, *, now: datetime) -> Report:
     )
 
 
-def _beyond(granted: set[str]) -> tuple[Section, ...]:
+def _beyond(granted: set[str], unseen: Sequence[BlindSpot]) -> tuple[Section, ...]:
     """What is in excess, as Stripe's screen arranges it."""
-    unseen_writes = {one.label for one in blind_spots.blind_spots() if one.access == "write"}
+    unseen_writes = {one.label for one in unseen if one.access == "write"}
     sections: dict[str, dict[str, str]] = {}
     for name, probe in catalogue.PROBES.items():
         if name in granted:

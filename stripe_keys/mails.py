@@ -11,7 +11,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 
 from accounts.notices import take_back, tell, tell_at_most_daily
-from stripe_keys import endings, permissions
+from stripe_keys import endings, needs, permissions
 from stripe_keys.models import PermissionCheck, RestrictedKey
 
 # A check that is under way may show within this time that there is graver news; then only that is sent.
@@ -65,7 +65,7 @@ def tell_limited(key: RestrictedKey, missing: list[str], now: datetime) -> None:
     """Tell the merchant what `key` lacks, what therefore does not work and what does."""
     granted = PermissionCheck.objects.filter(key=key, outcome=PermissionCheck.Outcome.GRANTED)
     there = set(granted.values_list("permission", flat=True)) - set(missing)
-    required = permissions.required()
+    required = needs.of(key)
     _tell_at_most_daily(
         key,
         "limited",

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db.models.functions import Now
 
 from accounts.models import User
+from stripe_keys import purposes
 from stripe_keys.models import KeyManagement, Minting, RestrictedKey
 from work import bell
 
@@ -18,11 +19,12 @@ _OPEN = (Minting.State.WAITING, Minting.State.CLAIMED)
 def request(
     management: KeyManagement, *, reason: str, now: datetime, requested_by: User | None = None
 ) -> Minting | None:
-    """Have a key made; None if one is being made already, or the merchant brings the keys.
+    """Have a key made; None if one is being made already, the merchant brings the keys, or nobody needs them any more.
 
     The caller holds the lock of the management.
     """
-    if not management.is_on or Minting.objects.filter(management=management, state__in=_OPEN).exists():
+    is_wanted = management.is_on and purposes.is_defined(management.purpose)
+    if not is_wanted or Minting.objects.filter(management=management, state__in=_OPEN).exists():
         return None
     in_use = RestrictedKey.objects.usable().filter(
         merchant=management.merchant_id, livemode=management.livemode, purpose=management.purpose

@@ -2,7 +2,7 @@
 
 from django.db.models import Max
 
-from stripe_keys import permissions, purposes
+from stripe_keys import catalogue, permissions, purposes
 from stripe_keys.manifest import RequiredPermission
 from stripe_keys.models import PermissionCheck, RestrictedKey, Validation
 
@@ -32,5 +32,5 @@ def last_needed(key: RestrictedKey) -> tuple[RequiredPermission, ...]:
     return tuple(
         RequiredPermission(name, _GIVEN_UP, permissions.label_of(name))
         for name in asked.values_list("permission", flat=True)
-        if name in permissions.PROBES
+        if name in catalogue.PROBES
     )

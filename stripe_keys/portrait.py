@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from accounts.models import User
-from stripe_keys import endings, least_privilege, ledger, permissions, sentences, weather
+from stripe_keys import endings, least_privilege, ledger, needs, sentences, weather
 from stripe_keys.models import PermissionCheck, RestrictedKey, StatusChange, Validation
 from stripe_keys.problems import GENERIC_REJECTION, PROBLEMS
 
@@ -174,6 +174,7 @@ def as_shown(key: RestrictedKey, now: datetime) -> RestrictedKey:
         pk=key.pk,
         merchant_id=key.merchant_id,
         livemode=key.livemode,
+        purpose=key.purpose,
         last4=key.last4,
         created_at=key.created_at,
         added_by=key.added_by,
@@ -190,7 +191,7 @@ def _draw_rejected(shown: RestrictedKey, viewer: User, now: datetime) -> Portrai
             pill=sentences.pill(shown),
             headline=sentences.headline(shown),
             notices=[],
-            permissions=_lines_of({}, "waiting"),
+            permissions=_lines_of(shown, {}, "waiting"),
             timeline=[pasted],
             pace="1s",
             version="early",
@@ -201,7 +202,7 @@ def _draw_rejected(shown: RestrictedKey, viewer: User, now: datetime) -> Portrai
         pill=sentences.pill(shown),
         headline=sentences.headline(shown),
         notices=sentences.notices(shown, now),
-        permissions=_lines_of({}, "unchecked"),
+        permissions=_lines_of(shown, {}, "unchecked"),
         timeline=[end, pasted],
         pace="",
         is_anonymous=True,
@@ -252,14 +253,14 @@ def _permission_lines(key: RestrictedKey, open_check: Validation | None) -> list
     if open_check is not None:
         rest = "checking" if _is_being_worked_on(open_check) else "waiting"
         outcomes = dict(checks.filter(validation=open_check).values_list("permission", "outcome"))
-        return _lines_of(outcomes, rest)
-    return _lines_of(dict(checks.values_list("permission", "outcome")), "unchecked")
+        return _lines_of(key, outcomes, rest)
+    return _lines_of(key, dict(checks.values_list("permission", "outcome")), "unchecked")
 
 
-def _lines_of(outcomes: Mapping[str, str], rest: str) -> list[PermissionLine]:
+def _lines_of(key: RestrictedKey, outcomes: Mapping[str, str], rest: str) -> list[PermissionLine]:
     return [
         PermissionLine(one.label, one.access, one.purpose, outcome, _WORDS[outcome])
-        for one in permissions.required()
+        for one in needs.of(key)
         for outcome in [outcomes.get(one.permission, rest)]
     ]
 

@@ -24,6 +24,7 @@ from stripe_keys import (
     incidents,
     ledger,
     lifecycle,
+    needs,
     pace,
     permissions,
     survey_rows,
@@ -59,9 +60,13 @@ class NotInUse(Exception):
     """The key is not in use (any more), so nobody may ask what it can do."""
 
 
-def questions() -> list[Probe]:
-    """Everything in the catalogue that the app does not ask for, and that does not come along with what it asks for."""
-    expected = implied_permissions.included_in(one.permission for one in permissions.required())
+def questions(key: RestrictedKey | None = None) -> list[Probe]:
+    """Everything in the catalogue that `key` does not need, and that does not come along with what it needs.
+
+    Without a key: beyond what the app's manifest asks for.
+    """
+    required = needs.of(key) if key else permissions.required()
+    expected = implied_permissions.included_in(one.permission for one in required)
     return [probe for name, probe in catalogue.PROBES.items() if name not in expected]
 
 
@@ -149,7 +154,7 @@ def process(row: Validation) -> None:
     left = _left(row) if survey_rows.is_open_to(key) else []
     if not left or now - row.created_at > _LONGEST:
         # A few questions Stripe never answers; where it answered few, too little is known to call it a survey.
-        is_most = 2 * len(left) < len(questions())
+        is_most = 2 * len(left) < len(questions(key))
         _end(row, now, {probe.permission: Outcome.UNKNOWN for probe in left} if is_most else {})
         return
     _wait_for_a_good_moment(key)
@@ -166,7 +171,7 @@ def process(row: Validation) -> None:
 
 def _left(row: Validation) -> list[Probe]:
     asked = set(PermissionCheck.objects.filter(validation=row).values_list("permission", flat=True))
-    return [probe for probe in questions() if probe.permission not in asked]
+    return [probe for probe in questions(row.key) if probe.permission not in asked]
 
 
 def _wait_for_a_good_moment(key: RestrictedKey) -> None:

@@ -51,7 +51,7 @@ _PLAN = """
 
 def keys_per_sweep() -> int:
     """How many keys one planning may have checked, so that all checks together stay within the rate."""
-    per_check = len(permissions.required()) + 2
+    per_check = permissions.most_required() + 2
     return max(1, int(settings.KEY_SWEEP_REQUESTS_PER_SECOND * PLANNED_EVERY_SECONDS / per_check))
 
 

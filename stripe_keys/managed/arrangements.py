@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from accounts.models import Merchant, User
 from accounts.services import locked_while_open
-from stripe_keys import lifecycle, minting_rows
+from stripe_keys import lifecycle, minting_rows, purposes
 from stripe_keys.lifecycle import actor_name
 from stripe_keys.models import DEFAULT_PURPOSE, KeyManagement, Minting, RestrictedKey, StripeInstall
 
@@ -47,14 +47,14 @@ def let_app_manage(
     """Have the app make and renew the keys from now on. A key that serves goes on until the app's first is proven.
 
     Raises:
-        NotOffered: not in this mode, or no account is connected in it.
+        NotOffered: not in this mode, no account is connected in it, or no keys of that purpose are asked for.
         MerchantIsClosed: it is too late.
     """
     locked_while_open(merchant)
     install = StripeInstall.objects.filter(
         merchant=merchant, livemode=livemode, status=StripeInstall.Status.INSTALLED
     ).first()
-    if not is_offered(livemode=livemode) or install is None:
+    if not is_offered(livemode=livemode) or install is None or not purposes.is_defined(purpose):
         raise NotOffered
     keys = _locked_keys(merchant, livemode, purpose)
     management, _ = KeyManagement.objects.select_for_update().update_or_create(

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts.notices import tell_ops
 from accounts.services import MerchantIsClosed
-from stripe_keys import gateway, key_endpoint, managed_problems, permissions, retirement_rows, vault
+from stripe_keys import gateway, key_endpoint, managed_problems, permissions, purposes, retirement_rows, vault
 from stripe_keys.key_endpoint import Made
 from stripe_keys.managed import consent, storing
 from stripe_keys.models import KeyManagement, Minting, Retirement
@@ -46,7 +46,8 @@ def process(row: Minting) -> None:
         Postpone: not now.
     """
     management = KeyManagement.objects.select_related("merchant").get(pk=row.management_id)
-    if not management.is_on and not row.stripe_key_id:
+    is_wanted = management.is_on and purposes.is_defined(management.purpose)
+    if not is_wanted and not row.stripe_key_id:
         _end(row, management, managed_problems.SWITCHED_OFF)
         return
     try:
@@ -79,7 +80,7 @@ def _prepare(row: Minting, management: KeyManagement) -> None:
         body |= {
             "type": "secret_key",
             "name": name_at_stripe(row),
-            "permissions": [one.permission for one in permissions.required()],
+            "permissions": [one.permission for one in permissions.required(management.purpose)],
         }
     sealed = vault.seal_delivery_key(row.token, pair)
     with engine.hold(row):
