@@ -31,6 +31,7 @@ def routes() -> list[web.RouteDef]:
         web.post(prefix + "/reset", _plain(reset)),
         web.get(prefix + "/counts", _plain(counts)),
         web.get(prefix + "/requests", _plain(requests)),
+        web.post(prefix + "/clock", _plain(clock)),
         web.get(prefix + "/switches", _plain(switches)),
         web.post(prefix + "/switches", _plain(switches)),
         web.post(prefix + "/signing-secrets", _plain(signing_secrets)),
@@ -154,6 +155,12 @@ def switches(sim: Simulator, given: Json, parts: dict[str, str]) -> Json:
     return asdict(sim.switches)
 
 
+def clock(sim: Simulator, given: Json, parts: dict[str, str]) -> Json:
+    """Put the simulator's clock forward: {advance: seconds}. Signatures go on bearing the machine's time."""
+    sim.clock.advance(max(float(given.get("advance", 0)), 0))
+    return {"now": sim.now()}
+
+
 def signing_secrets(sim: Simulator, given: Json, parts: dict[str, str]) -> Json:
     """Replace the app's signing secrets: two while rolling, the newer first."""
     sim.signing_secrets = [str(secret) for secret in given["secrets"]]
@@ -164,15 +171,17 @@ def put_endpoint(sim: Simulator, given: Json, parts: dict[str, str]) -> Json:
     """Add or replace a webhook endpoint; its secrets are not shown back."""
     endpoint = Endpoint(**given)
     sim.endpoints[endpoint.id] = endpoint
+    if endpoint.disabled:
+        sim.post_office.stop(endpoint.id)
     return {"id": endpoint.id, "url": endpoint.url, "disabled": endpoint.disabled}
 
 
 def create_account(sim: Simulator, given: Json, parts: dict[str, str]) -> Json:
-    """Open an account: {name, email, id}, each optional."""
+    """Open an account: {name, email, id, activated}, each optional."""
     name = given.get("name", "Example shop")
-    return account_answer(
-        installs.open_account(sim, name, given.get("email", "shop@example.com"), given.get("id", ""))
-    )
+    made = installs.open_account(sim, name, given.get("email", "shop@example.com"), given.get("id", ""))
+    made.activated = bool(given.get("activated", True))
+    return account_answer(made)
 
 
 def list_accounts(sim: Simulator, given: Json, parts: dict[str, str]) -> Json:

@@ -38,13 +38,14 @@ def show_key(sim: Simulator, given: Json, parts: dict[str, str]) -> Json:
 
 
 def change_key(sim: Simulator, given: Json, parts: dict[str, str]) -> Json:
-    """Change {permissions, ip_allowlist, name, note, expires_at, wording}."""
+    """Change {permissions, connect_permissions, ip_allowlist, name, note, expires_at, wording}."""
     key = key_named(sim, parts["id"])
     keys.update(
         sim, key, name=given.get("name"), note=given.get("note"), ip_allowlist=given.get("ip_allowlist")
     )
-    if "permissions" in given:
-        keys.set_permissions(sim, key, given["permissions"])
+    keys.set_permissions(
+        sim, key, given.get("permissions", key.permissions), connect=given.get("connect_permissions")
+    )
     key.expires_at = given.get("expires_at", key.expires_at)
     key.wording = given.get("wording", key.wording)
     sim.changed()

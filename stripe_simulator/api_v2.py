@@ -2,11 +2,10 @@
 
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
 
 from aiohttp import web
 
-from stripe_simulator import errors, events
+from stripe_simulator import errors, events, pages_of_lists
 from stripe_simulator.calls import Call, endpoint
 from stripe_simulator.state import Event
 
@@ -46,30 +45,9 @@ def listed_events(call: Call) -> dict[str, Any]:
         and (not named or (event.related_object or {}).get("id") == named)
         and all(PATTERNS[name](round(event.created, 3), moment) for name, moment in bounds)
     ]
-    start = _start(call, found)
-    page = found[start : start + limit]
-    following = page[-1].id if start + limit < len(found) else ""
-    return {
-        "data": [events.fetched(event) for event in page],
-        "next_page_url": _page_url(call, following) if following else None,
-        "previous_page_url": None,
-    }
-
-
-def _start(call: Call, found: list[Event]) -> int:
-    """A page goes on after the event its address names, so that new events do not shift it."""
-    after = call.params.text("page")
-    if not after:
-        return 0
-    places = [place for place, event in enumerate(found) if event.id == after]
-    if not places:
-        raise errors.bad_request("page: Invalid page token.", param="page")
-    return places[0] + 1
-
-
-def _page_url(call: Call, after: str) -> str:
-    pairs = [(name, value) for name, value in call.params.pairs if name != "page"]
-    return f"{call.path}?{urlencode([*pairs, ('page', after)])}"
+    start = pages_of_lists.start(call, [event.id for event in found])
+    page = [events.fetched(event) for event in found[start : start + limit]]
+    return pages_of_lists.answer(call, page, is_last=start + limit >= len(found))
 
 
 def _bounds(call: Call) -> list[tuple[str, float]]:

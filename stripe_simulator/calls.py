@@ -16,6 +16,7 @@ from stripe_simulator.state import ApiKey
 
 SIMULATOR = web.AppKey("simulator", Simulator)
 DEFAULT_VERSION = "2026-10-28.endive"
+# Refused before it began. What /v2 refuses has changed nothing either, so that the same call may be made again later.
 NOT_REMEMBERED = (400, 404)
 
 
@@ -89,7 +90,8 @@ async def _once(
     replays = call.sim.replays
     scope = (call.account, call.livemode, used)
     fingerprint = idempotency.fingerprint(call.method, request.path_qs, body)
-    earlier = replays.begin(scope, fingerprint, request["request_id"])
+    version = call.path[1:3]
+    earlier = replays.begin(scope, fingerprint, request["request_id"], now=call.sim.now(), version=version)
     if earlier is not None:
         headers = {"Idempotent-Replayed": "true", "Original-Request": earlier.request_id}
         return web.json_response(earlier.body, status=earlier.status, headers=headers)
@@ -97,7 +99,7 @@ async def _once(
         await asyncio.sleep(request.get("delay", 0))
         answer = handler(call)
     except errors.ApiError as error:
-        if error.status in NOT_REMEMBERED:
+        if version == "v2" or error.status in NOT_REMEMBERED:
             replays.abandon(scope)
         else:
             replays.finish(scope, error.status, error.body)
@@ -156,17 +158,17 @@ def dress(request: web.Request, response: web.Response) -> None:
 def _noted(
     sim: Simulator, request: web.Request, key: ApiKey | None, accounts: tuple[str, str]
 ) -> dict[str, Any]:
-    """Write a line of the request log: never the key itself, nor the query, which a caller may misuse for one."""
+    """Write a line of the request log: no key, wherever the caller may have put one, and nothing of the query."""
     note: dict[str, Any] = {
         "at": sim.now(),
         "id": request["request_id"],
         "method": request.method,
-        "path": request.path,
+        "path": tokens.hidden(request.path),
         "key": key.id if key else None,
-        "account": accounts[1] or accounts[0] or None,
+        "account": tokens.hidden(accounts[1] or accounts[0]) or None,
         "address": request.remote,
-        "version": request.headers.get("Stripe-Version"),
-        "idempotency_key": request.headers.get("Idempotency-Key"),
+        "version": tokens.hidden(request.headers.get("Stripe-Version", "")) or None,
+        "idempotency_key": tokens.hidden(request.headers.get("Idempotency-Key", "")) or None,
         "status": None,
     }
     sim.requests.append(note)

@@ -52,8 +52,6 @@ WRITE_ONLY = {one.permission for one in RESOURCES if one.is_written} - {
     one.permission for one in RESOURCES if one.is_read
 }
 
-_NEVER_WRITTEN = {f"{name}_write" for name in _SINGLE}
-
 
 def label(permission: str) -> str:
     """Return the words Stripe uses for a permission, such as `Customers Read`."""
@@ -89,11 +87,3 @@ def allows(held: list[str], wanted: str, *, implied: bool) -> bool:
     if wanted in held or (action == "read" and f"{name}_write" in held):
         return True
     return implied and any(wanted in IMPLIED.get(permission, ()) for permission in held)
-
-
-def is_known(permission: str) -> bool:
-    """Whether the key endpoint takes this name."""
-    name, _, action = permission.rpartition("_")
-    if action == "write":
-        return name in names() and permission not in _NEVER_WRITTEN
-    return action == "read" and name in names()

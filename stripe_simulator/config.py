@@ -9,6 +9,19 @@ from typing import Any, cast
 WORDINGS = ("2021", "2026", "vague")
 MODES = ("live", "test", "both")
 PAYLOADS = ("thin", "snapshot")
+# How the secret of a key that the app makes may travel; Stripe's documentation leaves the first two open.
+SOUND = ("RSA-OAEP-256", "RSA-OAEP")
+HOSTILE = (
+    *("RSA1_5", "dir", "A128GCM", "zip", "json"),
+    *("wrong_recipient", "wrong_label", "truncated", "altered"),
+    *("not_a_key", "other_mode", "unrestricted", "plain", "nothing"),
+)
+CHOICES = {
+    "error_wording": WORDINGS,
+    "account_gate": ("connected_account_read", "accounts_kyc_basic_read", "either", "none", "closed"),
+    "delivery": (*SOUND, *HOSTILE),
+}
+"""Switches that know some words only."""
 
 
 class ConfigError(Exception):
@@ -70,12 +83,16 @@ class Switches:
     connect_fanout: bool = True
     related_object: bool = False
     """Whether v2.iam notifications name the key."""
+    context_is_path: bool = False
+    """Whether their context names the platform before the merchant: `acct_…/acct_…`."""
     account_gate: str = "either"
-    """What opens `GET /v1/account`: connected_account_read, accounts_kyc_basic_read, either, none, closed."""
+    """What opens `GET /v1/account`."""
     api_key_write_approved: bool = False
     delivery: str = "RSA-OAEP-256"
-    """How the secret of a key that the app makes is encrypted: `deliveries_of_keys.KINDS`, hostile ones included."""
+    """How the secret of a key that the app makes is encrypted, if it is."""
     encrypts_in_test_mode: bool = False
+    next_page_host: str = ""
+    """What is put before the path in the address of a list's next page: nothing, or wherever it shall lead."""
     implied_permissions: bool = False
     wrong_names: bool = False
     """Whether some refusals name another permission than the one that is missing, as has been seen."""
@@ -90,6 +107,8 @@ class Switches:
     retrieve_expired_is_404: bool = True
     installs_minimum_version: str = "2026-09-30"
     webhook_retry_seconds: list[float] = field(default_factory=lambda: [1.0, 2.0, 5.0])
+    webhook_retries_as_stripe: bool = False
+    """Whether they last as long as Stripe's instead: three days in live mode, some hours in test mode."""
     delivery_timeout_seconds: float = 10.0
 
     def change(self, values: Mapping[str, Any]) -> None:
@@ -111,8 +130,8 @@ class Switches:
             accepted = (type(present),)
         if not isinstance(value, accepted):
             raise ConfigError(f"Switch {name} takes {type(present).__name__}.")
-        if name == "error_wording" and value not in WORDINGS:
-            raise ConfigError(f"Switch error_wording is one of {', '.join(WORDINGS)}.")
+        if name in CHOICES and value not in CHOICES[name]:
+            raise ConfigError(f"Switch {name} is one of {', '.join(CHOICES[name])}.")
 
 
 @dataclass

@@ -16,6 +16,9 @@ from stripe_simulator.state import Attempt, Delivery, Event
 if TYPE_CHECKING:
     from stripe_simulator.simulator import Simulator
 
+# Stripe promises up to three days of ever longer waits in live mode, and three retries over a few hours in test mode.
+LIVE_RETRIES = tuple(60.0 * 2**step for step in range(12))
+TEST_RETRIES = (600.0, 3600.0, 10800.0)
 AT_ONCE = 20
 KEPT_COUNT = 20_000
 
@@ -115,12 +118,24 @@ class PostOffice:
 
     def _watch(self, name: str, task: asyncio.Task[None]) -> None:
         self._tasks[name] = task
-        task.add_done_callback(lambda _: self._tasks.pop(name, None))
+        task.add_done_callback(lambda done: self._tasks.pop(name) if self._tasks.get(name) is done else None)
 
     async def _deliver(self, delivery: Delivery) -> None:
-        while delivery.state == "pending":
-            await asyncio.sleep(max(delivery.next_at - self._sim.now(), 0))
-            await self._attempt(delivery)
+        while self._is_waiting(delivery):
+            await self._sim.clock.reached(delivery.next_at)
+            if self._is_waiting(delivery):
+                await self._attempt(delivery)
+
+    def _is_waiting(self, delivery: Delivery) -> bool:
+        """Say whether this very task is to try again: it may have been stopped, and another begun."""
+        return delivery.state == "pending" and self._tasks.get(delivery.id) is asyncio.current_task()
+
+    def stop(self, endpoint_id: str) -> None:
+        """End the retries to an endpoint that was disabled; what is sent again later begins anew."""
+        for delivery in self._sim.world.deliveries.values():
+            if delivery.endpoint == endpoint_id and delivery.state == "pending":
+                delivery.state = "stopped"
+        self._sim.changed()
 
     async def _attempt(self, delivery: Delivery) -> None:
         endpoint = self._sim.endpoints.get(delivery.endpoint)
@@ -137,11 +152,19 @@ class PostOffice:
         if attempt.status is not None and 200 <= attempt.status < 300:
             delivery.state = "delivered"
             return
-        ladder = self._sim.switches.webhook_retry_seconds
+        if delivery.state == "stopped":
+            return
+        ladder = self._ladder(delivery)
         if len(delivery.attempts) > len(ladder):
             delivery.state = "failed"
             return
         delivery.next_at = self._sim.now() + ladder[len(delivery.attempts) - 1]
+
+    def _ladder(self, delivery: Delivery) -> Sequence[float]:
+        """Return the waits between the attempts."""
+        if not self._sim.switches.webhook_retries_as_stripe:
+            return self._sim.switches.webhook_retry_seconds
+        return TEST_RETRIES if _is_test(delivery) else LIVE_RETRIES
 
     async def _send(self, delivery: Delivery, endpoint: Endpoint) -> Attempt:
         started, at = time.perf_counter(), self._sim.now()
@@ -154,7 +177,7 @@ class PostOffice:
                 delivery.body,
                 endpoint.secrets,
                 delivery.treatment,
-                with_v0='"livemode":false' in delivery.body,
+                with_v0=_is_test(delivery),
             ),
         }
         try:
@@ -201,3 +224,7 @@ class PostOffice:
     def counts(self) -> dict[str, int]:
         """Return how many deliveries are in each state."""
         return dict(Counter(delivery.state for delivery in self._sim.world.deliveries.values()))
+
+
+def _is_test(delivery: Delivery) -> bool:
+    return '"livemode":false' in delivery.body

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from typing import Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -13,23 +14,7 @@ from joserfc.jwk import OctKey, RSAKey
 from stripe_simulator import errors, tokens
 
 SHORTEST_BITS = 2048
-# What the switch `delivery` may say; the first two are what Stripe's documentation leaves open.
-SOUND = ("RSA-OAEP-256", "RSA-OAEP")
-HOSTILE = (
-    "RSA1_5",
-    "dir",
-    "A128GCM",
-    "zip",
-    "wrong_recipient",
-    "wrong_label",
-    "truncated",
-    "altered",
-    "not_a_key",
-    "other_mode",
-    "unrestricted",
-    "plain",
-)
-KINDS = (*SOUND, *HOSTILE)
+_LINES = re.compile(r"\s*-----BEGIN [A-Z ]+-----\r?\n[A-Za-z0-9+/=\s]+\r?\n-----END [A-Z ]+-----\s*")
 
 
 def public_key_of(given: Any) -> RSAPublicKey:
@@ -37,8 +22,11 @@ def public_key_of(given: Any) -> RSAPublicKey:
     pem_key = given.get("pem_key") if isinstance(given, dict) else None
     if not isinstance(pem_key, dict) or pem_key.get("algorithm") != "RSA":
         raise errors.bad_request("public_key.pem_key.algorithm: must be RSA.", param="public_key")
+    data = str(pem_key.get("data", ""))
+    if not _LINES.fullmatch(data):
+        raise errors.bad_request("public_key.pem_key.data: Invalid PEM.", param="public_key")
     try:
-        key = load_pem_public_key(str(pem_key.get("data", "")).encode())
+        key = load_pem_public_key(data.encode())
     except (ValueError, UnsupportedAlgorithm) as error:
         raise errors.bad_request("public_key.pem_key.data: Invalid PEM.", param="public_key") from error
     if not isinstance(key, RSAPublicKey) or key.key_size < SHORTEST_BITS:
@@ -56,12 +44,19 @@ def delivered(token: str, recipient: RSAPublicKey, *, kind: str, label: str) -> 
         jwe = jwe[: len(jwe) // 2]
     elif kind == "altered":
         head, _, tag = jwe.rpartition(".")
-        jwe = f"{head}.{tag[:-2]}{'AA' if tag[-2:] != 'AA' else 'BB'}"
+        # Its first character: not every bit of the last one counts.
+        jwe = f"{head}.{'A' if tag[0] != 'A' else 'B'}{tag[1:]}"
     return {
-        "ciphertext": jwe,
-        "format": "jwe_compact",
+        "ciphertext": _as_json(jwe) if kind == "json" else jwe,
+        "format": "jwe_json" if kind == "json" else "jwe_compact",
         "recipient_key_id": "somebody-else" if kind == "wrong_label" else label,
     }
+
+
+def _as_json(jwe: str) -> str:
+    """The same in the standard's other form, which has no dots between the parts."""
+    names = ("protected", "encrypted_key", "iv", "ciphertext", "tag")
+    return json.dumps(dict(zip(names, jwe.split("."), strict=True)))
 
 
 def _content(token: str, kind: str) -> str:

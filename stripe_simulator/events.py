@@ -41,6 +41,7 @@ def tell_about_key(sim: Simulator, key: ApiKey, what: str, *, new_key: ApiKey | 
     if sim.switches.related_object:
         url = f"/v2/iam/api_keys/{key.id}"
         related = {"id": key.id, "type": "v2.iam.api_key", "url": url}
+    path = f"{sim.config.platform_account}/{key.account}"
     event = Event(
         id=tokens.event_id(livemode=key.livemode),
         type=IAM + what,
@@ -48,7 +49,7 @@ def tell_about_key(sim: Simulator, key: ApiKey, what: str, *, new_key: ApiKey | 
         created=sim.now(),
         shape="thin",
         account=key.account,
-        context=key.account,
+        context=path if sim.switches.context_is_path else key.account,
         data=data,
         related_object=related,
     )

@@ -1,13 +1,13 @@
 """What `Idempotency-Key` promises: the same request twice has one effect and one answer."""
 
 import hashlib
-import time
 from dataclasses import dataclass, field
 from typing import Any
 
 from stripe_simulator import errors
 
-KEPT_SECONDS = 24 * 3600
+DAY = 24 * 3600
+KEPT_SECONDS = {"v1": DAY, "v2": 30 * DAY}
 KEPT_COUNT = 10_000
 
 
@@ -31,20 +31,23 @@ Scope = tuple[str, bool, str]
 
 
 class Replays:
-    """The first answers, kept for a day."""
+    """The first answers, kept for a day, or for thirty where the second version of the API was asked."""
 
     def __init__(self) -> None:
         self._kept: dict[Scope, Replay] = {}
 
-    def begin(self, scope: Scope, fingerprint: str, request_id: str) -> Replay | None:
+    def begin(
+        self, scope: Scope, fingerprint: str, request_id: str, *, now: float, version: str
+    ) -> Replay | None:
         """Return the earlier answer to replay, or None when this request is the first of its key.
 
         Raises ApiError 400 when the key was used with another body, 409 while the first is still running.
         """
-        self._forget_old()
         earlier = self._kept.get(scope)
-        if earlier is None:
-            self._kept[scope] = Replay(fingerprint, request_id, time.monotonic())
+        if earlier is None or now - earlier.started > KEPT_SECONDS[version]:
+            self._kept.pop(scope, None)
+            self._kept[scope] = Replay(fingerprint, request_id, now)
+            self._forget_first()
             return None
         if earlier.fingerprint != fingerprint:
             raise errors.idempotency_mismatch(scope[2])
@@ -65,12 +68,9 @@ class Replays:
     def clear(self) -> None:
         self._kept.clear()
 
-    def _forget_old(self) -> None:
-        limit = time.monotonic() - KEPT_SECONDS
-        for scope in list(self._kept):
-            if self._kept[scope].started >= limit and len(self._kept) <= KEPT_COUNT:
-                break
-            del self._kept[scope]
+    def _forget_first(self) -> None:
+        while len(self._kept) > KEPT_COUNT:
+            del self._kept[next(iter(self._kept))]
 
 
 def fingerprint(method: str, path: str, body: bytes) -> str:

@@ -59,8 +59,9 @@ def finish_due(sim: Simulator) -> None:
 
 
 def _remove(sim: Simulator, present: Install) -> None:
-    mine = [key for key in sim.world.keys.values() if key.install == present.id]
-    for key in mine:
+    for key in sim.world.keys_of(present.account, livemode=present.livemode):
+        if key.install != present.id and key.app != sim.config.app.object_id:
+            continue
         if present.expire_keys:
             # While the install is still there, so that the app hears of it.
             keys.expire(sim, key)

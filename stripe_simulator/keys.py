@@ -16,6 +16,7 @@ class Wishes:
 
     name: str = "Restricted key"
     kind: str = "restricted"
+    connect_permissions: list[str] = field(default_factory=list)
     ip_allowlist: list[str] = field(default_factory=list)
     expires_at: float | None = None
     install: str = ""
@@ -82,6 +83,7 @@ def rotate(sim: Simulator, key: ApiKey, *, overlap: float = 0) -> ApiKey:
         name=key.name,
         created=sim.now(),
         permissions=list(key.permissions),
+        connect_permissions=list(key.connect_permissions),
         note=key.note,
         ip_allowlist=list(key.ip_allowlist),
         install=key.install,
@@ -91,7 +93,9 @@ def rotate(sim: Simulator, key: ApiKey, *, overlap: float = 0) -> ApiKey:
     sim.remember_key(successor)
     key.replaced_by = successor.id
     if overlap > 0:
-        key.expires_at = sim.now() + min(overlap, OVERLAP_MAXIMUM)
+        ends = sim.now() + min(overlap, OVERLAP_MAXIMUM)
+        # An overlap shortens a life; it never makes one longer than its expiry date.
+        key.expires_at = ends if key.expires_at is None else min(ends, key.expires_at)
     else:
         _end(sim, key, lag=0)
     events.tell_about_key(sim, key, "rotated", new_key=successor)
@@ -108,11 +112,15 @@ def expire(sim: Simulator, key: ApiKey, *, lag: float | None = None) -> None:
     sim.changed()
 
 
-def set_permissions(sim: Simulator, key: ApiKey, permissions: Sequence[str]) -> None:
-    """Change what a key may do."""
-    if sorted(key.permissions) == sorted(permissions):
+def set_permissions(
+    sim: Simulator, key: ApiKey, permissions: Sequence[str], *, connect: Sequence[str] | None = None
+) -> None:
+    """Change what a key may do on its account and, if `connect` is given, on connected ones."""
+    connect = key.connect_permissions if connect is None else connect
+    before = (sorted(key.permissions), sorted(key.connect_permissions))
+    if before == (sorted(permissions), sorted(connect)):
         return
-    key.permissions = list(permissions)
+    key.permissions, key.connect_permissions = list(permissions), list(connect)
     events.tell_about_key(sim, key, "permissions_updated")
     sim.changed()
 
@@ -152,3 +160,5 @@ def end_due(sim: Simulator) -> None:
 def _end(sim: Simulator, key: ApiKey, *, lag: float) -> None:
     key.status = "expired"
     key.works_until = sim.now() + lag
+    if key.expires_at is not None:
+        key.works_until = min(key.works_until, key.expires_at)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stripe_simulator import storage, tokens
+from stripe_simulator.clock import Clock
 from stripe_simulator.config import Config, Endpoint, Switches
 from stripe_simulator.deliveries import PostOffice
 from stripe_simulator.faults import Faults
@@ -32,6 +33,7 @@ class Simulator:
     requests_ever: int = 0
     """Of which only the last are in `requests`."""
     requests: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=REQUESTS_KEPT))
+    clock: Clock = field(default_factory=Clock)
     writes: int = 0
     """How often an object was made, changed or removed since the start."""
     _by_token: dict[str, str] = field(default_factory=dict, repr=False)
@@ -54,8 +56,8 @@ class Simulator:
         return cls(config=config, world=world)
 
     def now(self) -> float:
-        """Return the present moment in seconds since 1970."""
-        return time.time()
+        """Return the present moment in seconds since 1970, by the simulator's clock."""
+        return self.clock.now()
 
     # Keys
 
@@ -96,6 +98,7 @@ class Simulator:
     def reset(self) -> None:
         """Forget everything but the configuration."""
         self.post_office.cancel_all()
+        self.clock.set_right()
         self.world = World()
         self._by_token = {}
         self.faults.clear()

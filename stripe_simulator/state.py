@@ -51,6 +51,8 @@ class ApiKey:
     name: str
     created: float
     permissions: list[str] = field(default_factory=list)
+    connect_permissions: list[str] = field(default_factory=list)
+    """What it may do on the accounts that the app is installed on."""
     note: str = ""
     ip_allowlist: list[str] = field(default_factory=list)
     expires_at: float | None = None

@@ -1,5 +1,6 @@
 """Shapes of ids and keys, as Stripe makes them; all of them random."""
 
+import re
 import secrets
 import string
 
@@ -7,6 +8,7 @@ ALPHANUMERIC = string.ascii_letters + string.digits
 BODY_LENGTH = 99
 PREFIX_LENGTH = 8
 
+_ANY_SECRET = re.compile(r"(?:[a-z]{2}_(?:live|test|org|prod)|whsec|absec)_[A-Za-z0-9_]+")
 KIND_PREFIXES = {"restricted": "rk", "secret": "sk", "publishable": "pk"}
 
 
@@ -59,3 +61,8 @@ def starred(value: str, shown: int) -> str:
         return "*" * max(len(value) - 2, 3) + value[-2:]
     hidden = len(value) - PREFIX_LENGTH - shown
     return value[:PREFIX_LENGTH] + "*" * hidden + value[-shown:]
+
+
+def hidden(text: str) -> str:
+    """Return the text without what looks like a key or a signing secret, whole or cut off."""
+    return _ANY_SECRET.sub(lambda found: found[0][:PREFIX_LENGTH] + "...", text)
