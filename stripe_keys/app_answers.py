@@ -12,6 +12,7 @@ _REFUSALS = (400, 401, 403, 404)
 _HINTS: dict[int, tuple[tuple[str, tuple[str, ...]], ...]] = {
     400: (
         ("permissions_refused", ("invalid permissions",)),
+        ("not_installed", ("account_invalid", "revoked")),
         ("preview_refused", ("preview", "api_version", "version")),
         ("not_activated", ("activat",)),
     ),
@@ -69,7 +70,8 @@ def read(reply: Reply) -> dict[str, Any] | StripeRefused | StripeUnavailable:
         return StripeThrottled("Stripe was asked too often.")
     # Whatever stands between Stripe and us may refuse as well, but not in Stripe's form.
     if reply.status in _REFUSALS and body is not None and "error" in body:
-        return StripeRefused(f"Stripe answered {reply.status}.", reply.status)
+        code = _hint(reply.status, body["error"])
+        return StripeRefused(f"Stripe answered {reply.status}.", reply.status, code)
     if reply.trouble or not 200 <= reply.status < 300:
         return StripeUnavailable("Stripe did not answer.")
     return StripeUnavailable("Stripe's answer was not an object.") if body is None else body
@@ -86,11 +88,16 @@ def refusal_of(status: int | None, body: object) -> StripeRefused | StripeUnavai
         return StripeThrottled("Stripe was asked too often.")
     if status not in _REFUSALS or not isinstance(error, dict):
         return StripeUnavailable("Stripe did not answer.")
+    return StripeRefused(f"Stripe answered {status}.", status, _hint(status, error))
+
+
+def _hint(status: int, error: object) -> str:
+    """What the words of a refusal are taken for; `refused` where they say nothing that we know."""
+    if not isinstance(error, dict):
+        return "refused"
     said = f"{error.get('code') or ''} {error.get('message') or ''}".lower()
-    code = next(
-        (code for code, words in _HINTS.get(status, ()) if any(word in said for word in words)), "refused"
-    )
-    return StripeRefused(f"Stripe answered {status}.", status, code)
+    known = (code for code, words in _HINTS.get(status, ()) if any(word in said for word in words))
+    return next(known, "refused")
 
 
 def _object_in(text: bytes) -> dict[str, Any] | None:

@@ -68,16 +68,21 @@ def is_installed(stripe_account_id: str, *, livemode: bool, is_managing: bool = 
     return None if is_unclear else False
 
 
-def reaches_account(stripe_account_id: str, *, livemode: bool) -> bool:
+def reaches_account(stripe_account_id: str, *, livemode: bool) -> bool | None:
     """Whether Stripe lets the app that makes keys act on that account; no key of the account is touched by asking.
+
+    None where Stripe refuses the question for another reason than the account: the app may lack a permission.
 
     Raises:
         StripeUnavailable: Stripe did not say.
+        StripeRefused: the app's own key is missing or dead.
     """
     try:
         body = gateway.ask_as_app(
             "/v1/account", livemode=livemode, context=stripe_account_id, is_managing=True
         )
-    except StripeRefused:
-        return False
+    except StripeRefused as refusal:
+        if refusal.status in (0, 401):
+            raise
+        return False if refusal.code == "not_installed" else None
     return body.get("id") == stripe_account_id

@@ -200,7 +200,8 @@ def ask_all_as_app(
     """GET each path, in its context, with the app's own key, all at the same time; trouble is returned, not raised."""
     key = _managing_key(livemode) if is_managing else _platform_key(livemode)
     if not key:
-        return [StripeRefused("The app's own key of this mode is not configured.") for _ in asked]
+        missing = "The app's own key of this mode is not configured."
+        return [StripeRefused(missing, code="not_configured") for _ in asked]
     headers = {"Authorization": f"Bearer {key}", **_HEADERS}
     if preview:
         headers["Stripe-Version"] = settings.STRIPE_PREVIEW_VERSION

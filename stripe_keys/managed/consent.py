@@ -5,6 +5,9 @@ from uuid import UUID
 from stripe_keys import app_questions, gateway
 from stripe_keys.models import StripeInstall
 
+# Questions that one proof may take.
+CALLS = 2
+
 
 class NotInstalled(Exception):
     """The app is not, or not any more, on that account: nothing may be asked of its keys."""
@@ -13,30 +16,36 @@ class NotInstalled(Exception):
 def prove(*, merchant_id: UUID, stripe_account_id: str, livemode: bool, is_ending: bool = False) -> None:
     """Return only if the account is this merchant's here, and Stripe shows our app on it.
 
-    To end what was made there (`is_ending`), it is enough that the account once was this merchant's: they may have
-    closed theirs, or removed the last key of it.
+    To end what was made there (`is_ending`), it is enough that the account once was this merchant's, and is nobody
+    else's: they may have closed theirs, or removed the last key of it.
 
     Raises:
         NotInstalled: it is not.
         gateway.StripeUnavailable: Stripe did not say.
+        gateway.StripeRefused: Stripe does not tell us; its code says why.
     """
-    bound = StripeInstall.objects.filter(
-        merchant=merchant_id,
-        stripe_account_id=stripe_account_id,
-        livemode=livemode,
-    )
-    if not is_ending:
-        bound = bound.filter(status=StripeInstall.Status.INSTALLED)
-    if not bound.exists():
+    of_account = StripeInstall.objects.filter(stripe_account_id=stripe_account_id, livemode=livemode)
+    now = of_account.filter(status=StripeInstall.Status.INSTALLED)
+    if is_ending:
+        is_theirs = of_account.filter(merchant=merchant_id).exists()
+        is_anothers = now.exclude(merchant=merchant_id).exists()
+    else:
+        is_theirs, is_anothers = now.filter(merchant=merchant_id).exists(), False
+    if is_anothers or not is_theirs:
         raise NotInstalled
-    if not _is_shown(stripe_account_id, livemode=livemode):
-        raise NotInstalled
+    _see_it_there(stripe_account_id, livemode=livemode)
 
 
-def _is_shown(stripe_account_id: str, *, livemode: bool) -> bool:
-    """By the App Installs API where it is configured and answers; else by whether the app reaches the account."""
+def _see_it_there(stripe_account_id: str, *, livemode: bool) -> None:
+    """Neither the App Installs API nor the account itself may deny it, and one of them has to affirm it."""
     try:
-        shown = app_questions.is_installed(stripe_account_id, livemode=livemode, is_managing=True)
+        is_shown = app_questions.is_installed(stripe_account_id, livemode=livemode, is_managing=True)
     except gateway.StripeRefused:
-        shown = None
-    return app_questions.reaches_account(stripe_account_id, livemode=livemode) if shown is None else shown
+        is_shown = None
+    if is_shown is False:
+        raise NotInstalled
+    is_reached = app_questions.reaches_account(stripe_account_id, livemode=livemode)
+    if is_reached is False:
+        raise NotInstalled
+    if not is_shown and not is_reached:
+        raise gateway.StripeRefused("Stripe does not tell whether the app is installed.", 403)
