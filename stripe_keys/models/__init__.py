@@ -17,6 +17,7 @@ from stripe_keys.models.ledger import DatabaseRestore, LedgerEntry, VaultAudit
 from stripe_keys.models.managed import KeyManagement, Minting, PublishableKey, Retirement
 from stripe_keys.models.outgoing import OutgoingMessage, PartnerEndpoint
 from stripe_keys.models.records import KeySubmission, KeyUse, PermissionCheck, StatusChange, Validation
+from stripe_keys.models.secret_keys import SecretKeyMigration
 from stripe_keys.models.traffic import AccountPace, KeyUsage, StripeIncident
 from stripe_keys.purposes import DEFAULT_PURPOSE
 
@@ -44,6 +45,7 @@ __all__ = [
     "RestrictedKey",
     "RestrictedKeyQuerySet",
     "Retirement",
+    "SecretKeyMigration",
     "SiteDataKey",
     "StatusChange",
     "StripeIncident",
