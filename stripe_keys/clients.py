@@ -21,6 +21,7 @@ from stripe_keys import (
     gateway,
     ledger_entries,
     lifecycle,
+    purposes,
     quarantine,
     uninstalls,
     usage,
@@ -43,17 +44,31 @@ __all__ = [
     "NoKey",
     "NoUsableKey",
     "StripeClient",
+    "UnknownPurpose",
     "UseAThread",
     "stripe_client",
 ]
 
 
 class NoUsableKey(Exception):
-    """There is no key of this merchant, mode and purpose that may be used now; the subclass says why."""
+    """There is no key of this merchant, mode and purpose that may be used now; the subclass says why.
+
+    `purpose` is the one that was asked for; the message names it too, unless it is the default.
+    """
+
+    purpose = DEFAULT_PURPOSE
+
+    def __str__(self) -> str:
+        said = super().__str__()
+        return said if self.purpose == DEFAULT_PURPOSE else f"{said} (asked for: {self.purpose})"
 
 
 class NoKey(NoUsableKey):
     """The merchant has never brought a key: invite them to connect Stripe."""
+
+
+class UnknownPurpose(NoUsableKey):
+    """The partner asks merchants for no key of that purpose, and this one has none: correct the name in your code."""
 
 
 class KeyNotProven(NoUsableKey):
@@ -110,28 +125,41 @@ def stripe_client(
 ) -> StripeClient:
     """A client of the stable SDK that calls Stripe with the merchant's key; a limited key is handed out too.
 
+    It is the key of that `purpose`, which is one of KEY_PURPOSES or the default, and never another one.
+
     The use is recorded (`used_for` is for the record) before the key is opened; if it cannot be, there is no client.
     Each request that is sent through it is counted (`stripe_keys.usage`), and one that Stripe refuses has the key
     checked at once.
 
     Raises:
-        NoKey, KeyNotProven, KeySuspended, KeyUnreadable, KeyNotCheckedSinceRestore: see their names.
+        NoKey, UnknownPurpose, KeyNotProven, KeySuspended, KeyUnreadable, KeyNotCheckedSinceRestore: see their names.
         KeyEnded: as KeyExpired, KeyRotatedAway, KeyRemoved or AppUninstalled. All of them are NoUsableKey.
         VaultError: nothing can be opened now; try again later, and tell ops.
     """
     keys = RestrictedKey.objects.filter(merchant=merchant, livemode=livemode, purpose=purpose)
     try:
+        key, secret = _taken(keys, used_for)
+    except NoUsableKey as refusal:
+        if isinstance(refusal, NoKey) and not purposes.is_defined(purpose):
+            refusal = UnknownPurpose("It is not one of KEY_PURPOSES, and the merchant has no key of it.")
+        refusal.purpose = purpose
+        raise refusal from None
+    return gateway.client_for(secret, max_network_retries=max_network_retries, tell=usage.note_taker(key))
+
+
+def _taken(keys: RestrictedKeyQuerySet, used_for: str) -> tuple[RestrictedKey, Secret]:
+    """The usable one of `keys`, with its text; that it was taken is on record."""
+    try:
         with transaction.atomic():
             key = _usable(keys)
             lifecycle.record_use(key, actor="partner code", reason=used_for)
-            secret = _opened(key)
+            return key, _opened(key)
     except vault.NothingStored:
         contradictions.settle(key=key, now=timezone.now())
         raise _why_not_any_more(keys) from None
     except vault.WillNotOpen:
         quarantine.quarantine(key=key, now=timezone.now())
         raise _unreadable(key) from None
-    return gateway.client_for(secret, max_network_retries=max_network_retries, tell=usage.note_taker(key))
 
 
 def _opened(key: RestrictedKey) -> Secret:

@@ -24,6 +24,14 @@ class UnknownPurpose(Exception):
     """No such purpose is defined; the message names it."""
 
 
+class ServesAnother(Exception):
+    """The merchant has brought this very key for another purpose, `purpose`: one key does not serve two."""
+
+    def __init__(self, purpose: str) -> None:
+        super().__init__(f"The key is kept for {purpose!r}.")
+        self.purpose = purpose
+
+
 @dataclass(frozen=True)
 class Purpose:
     """One thing that keys are for; `label` is what people read."""

@@ -15,6 +15,7 @@ from stripe_keys.lifecycle import actor_name
 from stripe_keys.managed import arrangements
 from stripe_keys.models import DEFAULT_PURPOSE, KeyEnvelope, RestrictedKey, StripeInstall, Validation
 from stripe_keys.paste_limits import count_paste
+from stripe_keys.purposes import ServesAnother
 from stripe_keys.secret import Secret
 
 log = logging.getLogger(__name__)
@@ -67,6 +68,7 @@ def add_key(
         TooManyPastes: the merchant or the address has pasted too often.
         MerchantIsClosed: the merchant closed their account, perhaps a moment ago; nothing is stored.
         AppMakesTheKeys: the merchant has the app make the keys there, perhaps since a moment ago; nothing is stored.
+        ServesAnother: the merchant has brought this very key for another purpose; nothing is changed.
         CannotStoreNow: nothing can be encrypted now; nothing is stored.
     """
     locked_while_open(merchant)  # two tabs at once take turns
@@ -78,6 +80,8 @@ def add_key(
     kept = RestrictedKey.objects.kept().filter(fingerprint__in=digests, merchant=merchant)
     own = kept.select_for_update(of=("self",)).first()
     if own is not None and not contradictions.ended_as_put_back(own):
+        if own.purpose != purpose:
+            raise ServesAnother(own.purpose)
         return Added(own, already_saved=True, stored_afresh=_heal(own, secret, user, now))
     count_paste(key, user, remote_address, now)
     _give_way(key, user)
