@@ -23,14 +23,16 @@ def request(
 
     The caller holds the lock of the management.
     """
-    is_wanted = management.is_on and purposes.is_defined(management.purpose)
+    is_offered = management.mode in settings.MANAGED_KEYS
+    is_wanted = is_offered and management.is_on and purposes.is_defined(management.purpose)
     if not is_wanted or Minting.objects.filter(management=management, state__in=_OPEN).exists():
         return None
     in_use = RestrictedKey.objects.usable().filter(
         merchant=management.merchant_id, livemode=management.livemode, purpose=management.purpose
     )
     replaces = in_use.filter(managed_by=RestrictedKey.ManagedBy.APP).first()
-    is_overlap = settings.MANAGED_KEY_ROTATION == Minting.How.ROTATE and replaces is not None
+    may_overlap = settings.MANAGED_KEY_ROTATION == Minting.How.ROTATE
+    is_overlap = may_overlap and replaces is not None and not _is_rotated(replaces)
     minting = Minting.objects.create(
         lane=str(management.merchant_id),
         management=management,
@@ -42,6 +44,12 @@ def request(
     )
     bell.ring_on_commit(QUEUE, minting.lane)
     return minting
+
+
+def _is_rotated(key: RestrictedKey) -> bool:
+    """Whether Stripe has a new key in its place already, so that it is rotated no more."""
+    ours = Minting.objects.filter(replaces=key, how=Minting.How.ROTATE).exclude(stripe_key_id="")
+    return key.rotated_at is not None or ours.exists()
 
 
 def key_died(key: RestrictedKey, now: datetime) -> None:

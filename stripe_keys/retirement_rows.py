@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 QUEUE = "retirements"
 # Why a key is moved, where that changes what becomes of the app's keys.
 ACCOUNT_CLOSED, APP_LEFT = "account_closed", "app_uninstalled"
-AFTER_A_REJECTION = timedelta(days=1)
+AFTER_A_REJECTION, WHILE_THE_OLD_ONE_ENDS = timedelta(days=1), timedelta(minutes=15)
 # How a retirement ends; see `stripe_keys.managed.retiring`.
 REFUSED, GONE, STILL_ACCEPTED, NOT_OURS = "refused", "gone", "still_accepted", "not_installed"
 _CAUSES = {
@@ -139,14 +139,18 @@ def close_merchant(merchant_id: UUID) -> None:
 
 
 def _note_rejection(key: RestrictedKey) -> None:
-    """What the app made is of no use: the page says so, ops hear of it, and another is tried for tomorrow."""
+    """What the app made is of no use: the page says so, ops hear of it, and another one is tried for later."""
     code = managed_problems.REJECTED
     _management_of(key).update(problem=code)
-    _management_of(key).filter(is_on=True).update(next_rotation_at=timezone.now() + AFTER_A_REJECTION)
+    ending = RestrictedKey.objects.usable().filter(
+        merchant=key.merchant_id, livemode=key.livemode, purpose=key.purpose, rotated_at__isnull=False
+    )
+    rest = WHILE_THE_OLD_ONE_ENDS if ending.exists() else AFTER_A_REJECTION
+    _management_of(key).filter(is_on=True).update(next_rotation_at=timezone.now() + rest)
     tell_ops(
         subject="A key that the app made proved to be of no use",
         body=f"{key.stripe_key_id} of {key.stripe_account_id}: {key.last_problem or 'see its history'}. It is being"
-        " ended at Stripe, another is made tomorrow, and what served before goes on. See Restricted keys in the ops"
+        " ended at Stripe, another is made within a day, and what served before goes on. See Restricted keys in the ops"
         " desk; others may follow that are not mailed today.",
         dedupe_key=f"minting:{code}:{timezone.now():%Y%m%d}",
     )

@@ -1,32 +1,78 @@
-"""New keys in time: before the old one is too old, and before it ends."""
+"""New keys in time: before the old one is too old, before it ends, and where there is none at all."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from random import uniform
 
+from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, When
 from django.utils import timezone
 
-from stripe_keys import minting_rows
+from stripe_keys import brake, minting_rows, purposes
 from stripe_keys.models import KeyManagement, Minting, RestrictedKey
 
 PLANNED_EVERY_SECONDS = 60
 BEFORE_THE_END = timedelta(days=3)
-_AT_ONCE = 200
+# A key that ends, or is missing, is asked for at this pace at most, however often that fails or it dies.
+PACE = timedelta(hours=1)
+# Keys that are too old wait for those of others: at most so many are made in a minute. What ends goes first.
+_AT_ONCE = 50
+_SPREAD = 0.1  # merchants who began in one minute do not fall due in one
+
+
+def next_after(now: datetime) -> datetime:
+    """When a key that is made now is replaced: after MANAGED_KEY_ROTATION_DAYS, or up to a tenth of that before."""
+    return now + timedelta(days=settings.MANAGED_KEY_ROTATION_DAYS) * uniform(1 - _SPREAD, 1)  # noqa: S311
 
 
 def plan() -> None:
-    """Ask for the keys that are due."""
+    """Ask for the keys that are due; while Stripe refuses the keys of many, for none, as new ones would be refused."""
+    if brake.is_on():
+        return
     now = timezone.now()
-    keys = RestrictedKey.objects.usable().filter(
-        merchant=OuterRef("merchant"), livemode=OuterRef("livemode"), purpose=OuterRef("purpose")
-    )
-    ending = keys.filter(managed_by=RestrictedKey.ManagedBy.APP, expires_at__lt=now + BEFORE_THE_END)
-    being_made = Minting.objects.filter(management=OuterRef("pk"), state__in=["waiting", "claimed"])
-    due = KeyManagement.objects.filter(is_on=True, merchant__closed_at__isnull=True)
-    due = due.annotate(is_ending=Exists(ending)).filter(Q(next_rotation_at__lte=now) | Q(is_ending=True))
-    for management in due.exclude(Exists(being_made)).order_by("next_rotation_at")[:_AT_ONCE]:
-        is_early = management.next_rotation_at is None or management.next_rotation_at > now
-        reason = Minting.Reason.ENDING if is_early else Minting.Reason.SCHEDULE
+    for management in _due(now).order_by("-is_urgent", "next_rotation_at", "pk")[:_AT_ONCE]:
         with transaction.atomic():
             locked = KeyManagement.objects.select_for_update().get(pk=management.pk)
-            minting_rows.request(locked, reason=reason, now=now)
+            minting_rows.request(locked, reason=_reason(locked, now), now=now)
+
+
+def _reason(management: KeyManagement, now: datetime) -> str:
+    is_too_old = management.next_rotation_at is not None and management.next_rotation_at <= now
+    return Minting.Reason.SCHEDULE if is_too_old or not _serving(management) else Minting.Reason.ENDING
+
+
+def _serving(management: KeyManagement) -> bool:
+    keys = RestrictedKey.objects.usable().filter(
+        merchant=management.merchant_id, livemode=management.livemode, purpose=management.purpose
+    )
+    return keys.exists()
+
+
+def _due(now: datetime) -> QuerySet[KeyManagement]:
+    """The places where a key is wanted now, and none is being made or proven.
+
+    What failed is tried again when `next_rotation_at` says so, and only then.
+    """
+    of_place = RestrictedKey.objects.filter(
+        merchant=OuterRef("merchant"), livemode=OuterRef("livemode"), purpose=OuterRef("purpose")
+    )
+    serving = of_place.filter(status__in=RestrictedKey.USABLE)
+    by_app = serving.filter(managed_by=RestrictedKey.ManagedBy.APP)
+    ends = (
+        Q(expires_at__lt=now + BEFORE_THE_END) | Q(rotated_at__isnull=False) | Q(quarantined_at__isnull=False)
+    )
+    mintings = Minting.objects.filter(management=OuterRef("pk"))
+    managed = KeyManagement.objects.filter(
+        is_on=True,
+        merchant__closed_at__isnull=True,
+        livemode__in=[mode == "live" for mode in settings.MANAGED_KEYS],
+        purpose__in=list(purposes.names()),
+    )
+    is_urgent = Q(problem="") & (Q(Exists(by_app.filter(ends))) | ~Q(Exists(serving)))
+    is_urgent &= ~Q(Exists(mintings.filter(created_at__gt=now - PACE)))
+    idle = managed.exclude(Exists(mintings.filter(state__in=["waiting", "claimed"])))
+    idle = idle.exclude(Exists(of_place.filter(status=RestrictedKey.Status.PENDING)))
+    # A new key would serve at once: whether one that support has suspended is to be replaced, people decide.
+    idle = idle.exclude(Exists(serving.filter(suspended_at__isnull=False)))
+    urgency = Case(When(is_urgent, then=1), default=0)
+    return idle.filter(Q(next_rotation_at__lte=now) | is_urgent).annotate(is_urgent=urgency)
