@@ -141,6 +141,10 @@ class SimulatorAdmin:
     def faults(self) -> list[Json]:
         return self.items("/faults")
 
+    def advance(self, seconds: float) -> None:
+        """Put the simulator's clock forward; `reset` sets it right."""
+        self.post("/clock", advance=seconds)
+
     def clear_faults(self) -> None:
         self.ask("DELETE", "/faults")
 
@@ -227,6 +231,7 @@ class SimulatorProcess:
             **configuration,
         }
         self._process: subprocess.Popen[str] | None = None
+        self._switches: Json = {}
 
     @property
     def admin(self) -> SimulatorAdmin:
@@ -261,7 +266,12 @@ class SimulatorProcess:
             raise RuntimeError(f"The simulator did not start: {self.log_file.read_text(encoding='utf-8')}")
         self.base_url = "http://" + line.rstrip().partition("http://")[2]
         self.port = int(self.base_url.rpartition(":")[2])
+        self._switches = self.admin.ask("GET", "/switches")
         return self
+
+    def reset_switches(self) -> None:
+        """Set every switch as it was when the process started."""
+        self.admin.switch(**self._switches)
 
     @staticmethod
     def _first_line(process: subprocess.Popen[str]) -> str:

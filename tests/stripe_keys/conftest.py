@@ -25,7 +25,7 @@ def at_stripe(simulator: SimulatorProcess, settings: Settings, transactional_db:
     yield AtStripe(simulator)
     usage.forget()  # while the tables are emptied nobody may write
     simulator.admin.clear_faults()
-    simulator.admin.switch(error_wording="2026", api_key_write_approved=False)
+    simulator.reset_switches()
 
 
 @pytest.fixture

@@ -13,24 +13,6 @@ Client = Callable[..., stripe.StripeClient]
 THIN_SECRET = secret_like("whsec_")
 SNAPSHOT_SECRET = secret_like("whsec_")
 
-DEFAULT_SWITCHES = {
-    "error_wording": "2026",
-    "connect_fanout": True,
-    "related_object": False,
-    "account_gate": "either",
-    "api_key_write_approved": False,
-    "implied_permissions": False,
-    "wrong_names": False,
-    "every_product": False,
-    "test_events_to_live_endpoint": True,
-    "return_after_install": True,
-    "expire_lag_seconds": 0.0,
-    "uninstall_seconds": 0.3,
-    "uninstall_expires_keys": True,
-    "retrieve_expired_is_404": True,
-    "webhook_retry_seconds": [0.1, 0.1, 0.1],
-}
-
 
 @pytest.fixture(scope="session")
 def simulator_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorProcess]:
@@ -42,7 +24,7 @@ def simulator_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simu
 def simulator(simulator_process: SimulatorProcess) -> SimulatorProcess:
     """The running simulator, empty and with its switches as they were."""
     simulator_process.admin.reset()
-    simulator_process.admin.switch(**DEFAULT_SWITCHES)
+    simulator_process.reset_switches()
     return simulator_process
 
 
