@@ -1,6 +1,7 @@
 """What Stripe's answers to the app's own questions mean: an object, a refusal, or nothing yet."""
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -27,6 +28,9 @@ EARLIEST, LATEST = datetime(2010, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo
 # The statuses of an install. A failed uninstall leaves the app there; one that began, or never arrived, proves nothing.
 INSTALLED = frozenset({"installed", "installing", "uninstall_failed"})
 NOT_INSTALLED = frozenset({"install_failed", "uninstalling"})
+MOST_PERMISSIONS = 200
+_INSTALL_ID = re.compile(r"[A-Za-z0-9_]{1,100}", re.ASCII)
+_PERMISSION = re.compile(r"[a-z0-9_.]{1,80}", re.ASCII)
 
 
 class StripeUnavailable(Exception):
@@ -61,6 +65,17 @@ class KeyFacts:
 
     is_active: bool
     expires_at: datetime | None
+
+
+@dataclass(frozen=True)
+class InstallFacts:
+    """What Stripe says of an install of ours; whatever it does not say, or says oddly, is empty."""
+
+    stripe_install_id: str = ""
+    status: str = ""
+    permissions_granted: tuple[str, ...] = ()
+    permissions_pending: tuple[str, ...] = ()
+    approval_required: bool = False
 
 
 def read(reply: Reply) -> dict[str, Any] | StripeRefused | StripeUnavailable:
@@ -125,6 +140,26 @@ def rows_in(body: dict[str, Any]) -> list[dict[str, Any]] | None:
     if (has_more and not rows) or not all(isinstance(row, dict) for row in rows):
         return None
     return rows
+
+
+def install_in(row: dict[str, Any]) -> InstallFacts:
+    """The facts of one install, each of a shape and a length that may be stored and shown."""
+    install_id, status = row.get("id"), row.get("status")
+    return InstallFacts(
+        stripe_install_id=install_id
+        if isinstance(install_id, str) and _INSTALL_ID.fullmatch(install_id)
+        else "",
+        status=status if isinstance(status, str) and status in INSTALLED | NOT_INSTALLED else "",
+        permissions_granted=_permissions_in(row.get("permissions_granted")),
+        permissions_pending=_permissions_in(row.get("permissions_pending")),
+        approval_required=row.get("approval_required") is True,
+    )
+
+
+def _permissions_in(value: object) -> tuple[str, ...]:
+    names = value if isinstance(value, list) else []
+    good = (name for name in names if isinstance(name, str) and _PERMISSION.fullmatch(name))
+    return tuple(dict.fromkeys(good))[:MOST_PERMISSIONS]
 
 
 def event_in(body: dict[str, Any], event_id: str) -> FetchedEvent | StripeUnavailable:

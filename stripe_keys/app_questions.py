@@ -1,12 +1,41 @@
 """What the app asks Stripe with its own key: events, facts of keys, and where it is installed. Nothing is changed."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote, urlencode
 
-from django.conf import settings
+from stripe_keys import app_answers, gateway, our_apps
+from stripe_keys.app_answers import FetchedEvent, InstallFacts, KeyFacts, StripeRefused, StripeUnavailable
 
-from stripe_keys import app_answers, gateway
-from stripe_keys.app_answers import FetchedEvent, KeyFacts, StripeRefused, StripeUnavailable
+_NO_SUCH_THING = 404
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Whether the App Installs API shows our app on an account (None: it does not say), and what it says of it then."""
+
+    is_there: bool | None
+    facts: InstallFacts | None = None
+
+
+def ask_either(
+    asked: Sequence[tuple[str, str]], *, livemode: bool
+) -> list[dict[str, Any] | StripeRefused | StripeUnavailable]:
+    """Answers about merchants' accounts from a preview of Stripe's, each asked in its context.
+
+    Of two apps the one that makes keys asks first, as such events are sent to it; what it is refused, the other asks.
+    """
+    answers = gateway.ask_all_as_app(asked, livemode=livemode, preview=True, is_managing=our_apps.are_two())
+    refused = [number for number, answer in enumerate(answers) if isinstance(answer, StripeRefused)]
+    if not refused or not our_apps.are_two():
+        return answers
+    again = gateway.ask_all_as_app([asked[number] for number in refused], livemode=livemode, preview=True)
+    for number, other in zip(refused, again, strict=True):
+        first = answers[number]
+        says_less = isinstance(other, StripeRefused) and other.status != _NO_SUCH_THING
+        answers[number] = first if says_less else other
+    return answers
 
 
 def fetch_events(
@@ -18,7 +47,7 @@ def fetch_events(
     Source: https://docs.stripe.com/api/v2/core/events/retrieve.
     """
     paths = [(f"/v2/core/events/{quote(event_id, safe='')}", context) for event_id, context in asked]
-    answers = gateway.ask_all_as_app(paths, livemode=livemode, preview=True)
+    answers = ask_either(paths, livemode=livemode)
     return [
         answer if isinstance(answer, Exception) else app_answers.event_in(answer, event_id)
         for answer, (event_id, _) in zip(answers, asked, strict=True)
@@ -34,38 +63,48 @@ def fetch_facts_of_keys(
     are copied and the rest is dropped here.
     """
     paths = [(f"/v2/iam/api_keys/{quote(key_id, safe='')}", context) for key_id, context in asked]
-    answers = gateway.ask_all_as_app(paths, livemode=livemode, preview=True)
+    answers = ask_either(paths, livemode=livemode)
     return [
         answer if isinstance(answer, Exception) else app_answers.facts_in(answer, key_id)
         for answer, (key_id, _) in zip(answers, asked, strict=True)
     ]
 
 
-def is_installed(stripe_account_id: str, *, livemode: bool, is_managing: bool = False) -> bool | None:
-    """Whether the App Installs API shows our app on that account in that mode; None where its answer does not say.
+def install_of(stripe_account_id: str, *, livemode: bool, app: str, is_managing: bool = False) -> Shown:
+    """What the App Installs API shows of that app of ours on that account in that mode.
 
-    `is_managing`: the app that makes keys, where that is another one.
+    `is_managing`: ask with the key of the app that makes keys, though it may be the same app.
 
     Source: https://docs.stripe.com/api/apps/installs.
 
     Raises:
-        StripeRefused, StripeUnavailable: see `gateway.ask_as_app`; also when STRIPE_APP_OBJECT_ID is not configured.
+        StripeRefused, StripeUnavailable: see `gateway.ask_as_app`; also when the app's `app_…` id is not configured.
     """
-    app = (settings.STRIPE_MANAGED_APP_OBJECT_ID if is_managing else "") or settings.STRIPE_APP_OBJECT_ID
-    if not app:
-        raise StripeRefused("STRIPE_APP_OBJECT_ID is not configured.")
-    query = urlencode({"account": stripe_account_id, "app": app, "limit": 10})
-    body = gateway.ask_as_app(f"/v1/apps/installs?{query}", livemode=livemode, is_managing=is_managing)
+    app_id = our_apps.object_id(app)
+    if not app_id:
+        raise StripeRefused("The id of the app is not configured.")
+    query = urlencode({"account": stripe_account_id, "app": app_id, "limit": 10})
+    body = gateway.ask_as_app(
+        f"/v1/apps/installs?{query}",
+        livemode=livemode,
+        is_managing=is_managing or app == our_apps.MANAGING,
+    )
     rows = app_answers.rows_in(body)
     if rows is None:
         raise StripeUnavailable("Stripe's answer was not a list.")
-    asked = {"account": stripe_account_id, "app": app, "livemode": livemode}
+    asked = {"account": stripe_account_id, "app": app_id, "livemode": livemode}
     named = [row for row in rows if asked == {name: row.get(name, asked[name]) for name in asked}]
+    there = next((row for row in named if str(row.get("status")) in app_answers.INSTALLED), None)
+    if there is not None:
+        return Shown(True, app_answers.install_in(there))
     statuses = {str(row.get("status")) for row in named}
-    if statuses & app_answers.INSTALLED:
-        return True
     is_unclear = len(named) < len(rows) or body.get("has_more") or statuses - app_answers.NOT_INSTALLED
-    return None if is_unclear else False
+    return Shown(None if is_unclear else False)
+
+
+def is_installed(stripe_account_id: str, *, livemode: bool) -> bool | None:
+    """Whether the App Installs API shows the app whose keys are pasted there; see `install_of`."""
+    return install_of(stripe_account_id, livemode=livemode, app=our_apps.PASTING).is_there
 
 
 def reaches_account(stripe_account_id: str, *, livemode: bool) -> bool | None:

@@ -15,7 +15,7 @@ from django.urls import reverse
 
 from accounts.models import Merchant, User
 from accounts.services import MerchantIsClosed, locked_while_open
-from stripe_keys import binding, lifecycle, signature
+from stripe_keys import app_installs, binding, lifecycle, our_apps, signature
 from stripe_keys.account_names import short_account
 from stripe_keys.binding import InstallRefused, bind
 from stripe_keys.lifecycle import actor_name
@@ -33,10 +33,13 @@ class Returned:
 
     livemode: bool
     install: StripeInstall | None
+    app: str = our_apps.PASTING
 
 
-def install_url(*, merchant: Merchant, user: User, livemode: bool, now: datetime) -> str:
-    """Stripe's install page for our app, with a one-time `state` bound to user, merchant and mode.
+def install_url(
+    *, merchant: Merchant, user: User, livemode: bool, now: datetime, app: str = our_apps.PASTING
+) -> str:
+    """Stripe's install page for that app of ours, with a one-time `state` bound to user, merchant and mode.
 
     Source: https://docs.stripe.com/stripe-apps/install-links.
     """
@@ -47,11 +50,23 @@ def install_url(*, merchant: Merchant, user: User, livemode: bool, now: datetime
         user=user,
         merchant=merchant,
         livemode=livemode,
+        app=app,
         expires_at=now + timedelta(seconds=settings.INSTALL_STATE_LIFETIME_SECONDS),
     )
-    path = settings.STRIPE_INSTALL_PATH_LIVE if livemode else settings.STRIPE_INSTALL_PATH_TEST
-    address = settings.STRIPE_INSTALL_BASE + path.format(app_id=settings.STRIPE_APP_ID)
+    address = settings.STRIPE_INSTALL_BASE + _install_path(app, livemode=livemode)
     return f"{address}{'&' if '?' in address else '?'}{urlencode({'redirect_uri': return_url(), 'state': state})}"
+
+
+def _install_path(app: str, *, livemode: bool) -> str:
+    path = settings.STRIPE_INSTALL_PATH_LIVE if livemode else settings.STRIPE_INSTALL_PATH_TEST
+    if app == our_apps.MANAGING and our_apps.are_two():
+        own = (
+            settings.STRIPE_MANAGED_INSTALL_PATH_LIVE
+            if livemode
+            else settings.STRIPE_MANAGED_INSTALL_PATH_TEST
+        )
+        path = own or path
+    return str(path.format(app_id=our_apps.manifest_id(app)))
 
 
 def return_url() -> str:
@@ -59,10 +74,10 @@ def return_url() -> str:
     return str(settings.SITE_URL) + reverse("stripe_keys:install_return")
 
 
-def app_settings_url(*, livemode: bool) -> str:
-    """The app's settings page in the Dashboard, where the merchant finds *View API keys*."""
+def app_settings_url(*, livemode: bool, app: str = our_apps.PASTING) -> str:
+    """That app's settings page in the Dashboard, where the merchant finds *View API keys*."""
     path = settings.STRIPE_APP_SETTINGS_PATH_LIVE if livemode else settings.STRIPE_APP_SETTINGS_PATH_TEST
-    return str(settings.STRIPE_DASHBOARD_BASE + path.format(app_id=settings.STRIPE_APP_ID))
+    return str(settings.STRIPE_DASHBOARD_BASE + path.format(app_id=our_apps.manifest_id(app)))
 
 
 def _hash(state: str) -> bytes:
@@ -99,7 +114,7 @@ def take_return(*, started: InstallState, query: dict[str, str], state: str, now
         raise InstallRefused("mode")
     signed = query.get("install_signature", "")
     if not signed:
-        return Returned(started.livemode, None)
+        return Returned(started.livemode, None, started.app)
     account = query.get("account_id", "")
     _verify_install_signature(
         signed, state=state, user_id=query.get("user_id", ""), account_id=account, now=now
@@ -113,7 +128,8 @@ def take_return(*, started: InstallState, query: dict[str, str], state: str, now
         proof=StripeInstall.Proof.SIGNED_RETURN,
         now=now,
     )
-    return Returned(started.livemode, install)
+    app_installs.note_came(install, started.app, now)
+    return Returned(started.livemode, install, started.app)
 
 
 def _verify_install_signature(

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import Min, Q, QuerySet
 
+from stripe_keys import app_installs, our_apps
 from stripe_keys.models import RestrictedKey, StripeInstall
 
 BATCH = 1000
@@ -42,24 +43,27 @@ def known_among(accounts: Sequence[str]) -> set[tuple[str, bool]]:
     }
 
 
-def installed_among(accounts: Sequence[str], *, livemode: bool) -> set[str]:
-    """Those of the accounts whose install, as we have it, has not ended."""
-    of_these = _installs().filter(stripe_account_id__in=accounts, livemode=livemode)
+def installed_among(accounts: Sequence[str], *, livemode: bool, app: str = our_apps.PASTING) -> set[str]:
+    """Those of the accounts whose install, as we have it, has not ended; of two apps `app` has to be on it."""
+    of_these = _installs().filter(
+        app_installs.with_app(app), stripe_account_id__in=accounts, livemode=livemode
+    )
     return set(of_these.values_list("stripe_account_id", flat=True))
 
 
-def uninstalled_among(accounts: Sequence[str], *, livemode: bool) -> set[str]:
-    """Those of the accounts of which there is an install here, and every one has ended."""
-    ended = StripeInstall.objects.filter(
-        status=Status.UNINSTALLED, merchant__closed_at__isnull=True, stripe_account_id__in=accounts
+def uninstalled_among(accounts: Sequence[str], *, livemode: bool, app: str = our_apps.PASTING) -> set[str]:
+    """Those of the accounts of which there is an install here, and every one has ended; of two apps, for `app`."""
+    ours = StripeInstall.objects.filter(
+        merchant__closed_at__isnull=True, stripe_account_id__in=accounts, livemode=livemode
     )
-    named = set(ended.filter(livemode=livemode).values_list("stripe_account_id", flat=True))
-    return named - installed_among(accounts, livemode=livemode)
+    ended = ours if our_apps.are_two() else ours.filter(status=Status.UNINSTALLED)
+    named = set(ended.values_list("stripe_account_id", flat=True))
+    return named - installed_among(accounts, livemode=livemode, app=app)
 
 
-def count_installed(*, livemode: bool) -> int:
-    """How many installs of that mode have not ended."""
-    return _installs().filter(livemode=livemode).count()
+def count_installed(*, livemode: bool, app: str = our_apps.PASTING) -> int:
+    """How many installs of that mode have not ended; of two apps `app` has to be on them."""
+    return _installs().filter(app_installs.with_app(app), livemode=livemode).count()
 
 
 def _installs() -> QuerySet[Any]:

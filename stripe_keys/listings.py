@@ -13,7 +13,7 @@ from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
 
-from stripe_keys import app_answers, gateway
+from stripe_keys import app_answers, app_questions, gateway, our_apps
 from stripe_keys.answers import ACCOUNT_ID
 
 log = logging.getLogger(__name__)
@@ -36,6 +36,8 @@ class Ask:
     path: str
     livemode: bool
     stripe_account_id: str = ""
+    app: str = our_apps.PASTING
+    """Of installs: the app of ours that they are of, which asks."""
 
 
 @dataclass(frozen=True)
@@ -64,33 +66,36 @@ def events_path(types: Sequence[str], *, since: datetime) -> str:
     return f"{EVENTS}?{urlencode([*named, ('created[gte]', moment), ('limit', AT_ONCE)])}"
 
 
-def installs_path(*, after: str = "") -> str:
-    """A page of the installs of our app, from the one with that id on.
+def installs_path(*, after: str = "", app: str = our_apps.PASTING) -> str:
+    """A page of the installs of that app of ours, from the one with that id on.
 
     Source: https://docs.stripe.com/api/apps/installs/list.
     """
-    query: dict[str, Any] = {"app": settings.STRIPE_APP_OBJECT_ID, "limit": AT_ONCE}
+    query: dict[str, Any] = {"app": our_apps.object_id(app), "limit": AT_ONCE}
     return f"{INSTALLS}?{urlencode({**query, 'starting_after': after} if after else query)}"
 
 
 def events(asks: Sequence[Ask]) -> list[Page]:
     """The pages of events that were asked for, in the same order; all are asked for at once. Never raises."""
-    return [_page_of_events(answer) for answer in _bodies(asks, preview=True)]
+    return [_page_of_events(answer) for answer in _bodies(asks)]
 
 
 def installs(ask: Ask) -> Page:
     """One page of installs. Never raises."""
-    return _page_of_installs(_bodies([ask], preview=False)[0])
+    is_managing = ask.app == our_apps.MANAGING
+    asked = [(ask.path, ask.stripe_account_id)]
+    (answer,) = gateway.ask_all_as_app(asked, livemode=ask.livemode, is_managing=is_managing)
+    return _page_of_installs(answer, ask.app)
 
 
-def _bodies(asks: Sequence[Ask], *, preview: bool) -> list[dict[str, Any] | Exception]:
+def _bodies(asks: Sequence[Ask]) -> list[dict[str, Any] | Exception]:
     """One answer per ask; both modes have keys of their own."""
     found: dict[int, dict[str, Any] | Exception] = {}
     for livemode in (True, False):
         numbers = [number for number, ask in enumerate(asks) if ask.livemode == livemode]
         asked = [(asks[number].path, asks[number].stripe_account_id) for number in numbers]
         if asked:
-            answers = gateway.ask_all_as_app(asked, livemode=livemode, preview=preview)
+            answers = app_questions.ask_either(asked, livemode=livemode)
             found.update(zip(numbers, answers, strict=True))
     return [found[number] for number in range(len(asks))]
 
@@ -107,7 +112,7 @@ def _page_of_events(answer: dict[str, Any] | Exception) -> Page:
     return Page(tuple(_event(row) for row in rows), next_path)
 
 
-def _page_of_installs(answer: dict[str, Any] | Exception) -> Page:
+def _page_of_installs(answer: dict[str, Any] | Exception, app: str) -> Page:
     rows, trouble = _rows(answer)
     if isinstance(answer, Exception) or rows is None:
         return trouble
@@ -119,7 +124,7 @@ def _page_of_installs(answer: dict[str, Any] | Exception) -> Page:
     last = found[-1].get("id")
     if not isinstance(last, str) or not _ID.fullmatch(last):
         return Page(problem=ODD_ADDRESS)
-    return Page(found, installs_path(after=last))
+    return Page(found, installs_path(after=last, app=app))
 
 
 def _rows(answer: dict[str, Any] | Exception) -> tuple[list[dict[str, Any]] | None, Page]:
@@ -141,7 +146,7 @@ def _install(row: dict[str, Any]) -> dict[str, Any]:
     install = _members(row, _INSTALL_MEMBERS)
     if not ACCOUNT_ID.fullmatch(str(install.get("account"))):
         install.pop("account", None)
-    return install
+    return {**install, "facts": app_answers.install_in(row)}
 
 
 def _event(row: dict[str, Any]) -> dict[str, Any]:

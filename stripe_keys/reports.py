@@ -1,4 +1,6 @@
-"""What follows from Stripe's reports of keys and installs. A report is a hint: it names a key or an account, no more.
+"""What follows from Stripe's reports of keys; of installs, see `install_reports`.
+
+A report is a hint: it names a key or an account, no more.
 
 Each command finds our rows, notes what Stripe said and has them checked, so that reports may come in any order, twice,
 late or not at all. A report about an account or key that we do not hold changes nothing.
@@ -10,9 +12,8 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 
-from stripe_keys import app_questions, endings, gateway, lifecycle, mails, outgoing, survey_rows, uninstalls
+from stripe_keys import endings, lifecycle, mails, outgoing, survey_rows
 from stripe_keys.models import RestrictedKey, StripeInstall, Validation
-from work.pool import connection_to_pool
 
 _FOR_EVER = "Stripe says that it has no date any more on which it expires."
 
@@ -75,7 +76,7 @@ def key_rotated(
     keys = _kept_keys(stripe_account_id, livemode, stripe_key_id)
     for key in keys:
         if key.stripe_key_id != stripe_key_id:
-            _look_again(key, now)
+            look_again(key, now)
             continue
         if key.rotated_at is None or key.rotated_at < reported_at:
             key.rotated_at, key.successor_stripe_key_id = reported_at, new_stripe_key_id
@@ -134,7 +135,7 @@ def key_expired(*, stripe_account_id: str, livemode: bool, stripe_key_id: str, n
         if key.stripe_key_id == stripe_key_id:
             lifecycle.request_validation(key, reason=Validation.Reason.EXPIRY_EVENT, now=now)
         else:
-            _look_again(key, now)
+            look_again(key, now)
     return len(keys)
 
 
@@ -165,7 +166,7 @@ def key_changed(
             lifecycle.record(key, actor="Stripe", reason=what)
         if new_rights:
             survey_rows.permissions_changed(key, now)
-        _look_again(key, now)
+        look_again(key, now)
     return len(keys)
 
 
@@ -174,7 +175,7 @@ def key_mentioned(*, stripe_account_id: str, livemode: bool, stripe_key_id: str,
     """Something is said of a key that Stripe does not confirm: check it. Returns how many of ours this concerned."""
     keys = _kept_keys(stripe_account_id, livemode, stripe_key_id)
     for key in keys:
-        _look_again(key, now)
+        look_again(key, now)
     return len(keys)
 
 
@@ -185,12 +186,12 @@ def account_changed(*, stripe_account_id: str, livemode: bool, now: datetime) ->
     keys = keys.filter(stripe_account_id=stripe_account_id, livemode=livemode)
     for key in keys:
         survey_rows.permissions_changed(key, now)
-        _look_again(key, now)
+        look_again(key, now)
     return len(keys)
 
 
-def _look_again(key: RestrictedKey, now: datetime) -> None:
-    """Have it checked, though not right after its last check: each one costs the merchant a dozen requests.
+def look_again(key: RestrictedKey, now: datetime) -> None:
+    """Have a key checked, though not right after its last check: each one costs the merchant a dozen requests.
 
     Whatever happened in between is then seen at one look.
     """
@@ -206,78 +207,3 @@ def _kept_keys(stripe_account_id: str, livemode: bool, stripe_key_id: str) -> li
     of_account = of_account.filter(stripe_account_id=stripe_account_id, livemode=livemode)
     named = list(of_account.filter(stripe_key_id=stripe_key_id)) if stripe_key_id else []
     return named or list(of_account.filter(stripe_key_id=""))
-
-
-def installed_at_stripe(stripe_account_id: str, *, livemode: bool) -> bool | None:
-    """Whether Stripe shows our app on that account now; None where we cannot ask, or its answer does not say.
-
-    Raises:
-        StripeUnavailable: Stripe did not answer this time.
-    """
-    connection_to_pool()
-    try:
-        return app_questions.is_installed(stripe_account_id, livemode=livemode)
-    except gateway.StripeRefused:
-        return None
-
-
-@transaction.atomic
-def app_installed(*, stripe_account_id: str, livemode: bool, reported_at: datetime, now: datetime) -> int:
-    """The app is (again) on an account: renew the install of the merchant who has a proven key of it; bind nobody new.
-
-    A merchant whose keys ended with the last uninstall is asked to bring one.
-
-    Returns:
-        How many installs this concerned.
-    """
-    installs = _installs(stripe_account_id, livemode)
-    present = [one for one in installs if one.status == StripeInstall.Status.INSTALLED]
-    for install in present:
-        if install.installed_at < reported_at:
-            StripeInstall.objects.filter(pk=install.pk).update(installed_at=reported_at)
-        if install.reported_gone_at is not None and install.reported_gone_at < reported_at:
-            uninstalls.take_back(install)
-    last = max(installs, key=lambda one: one.installed_at, default=None)
-    if last is not None and not present and last.uninstalled_at and last.uninstalled_at < reported_at:
-        uninstalls.come_back(last, reported_at=reported_at, now=now)
-    kept = RestrictedKey.objects.kept().locked_in_turn()
-    for key in kept.filter(stripe_account_id=stripe_account_id, livemode=livemode):
-        _look_again(key, now)
-    return len(installs)
-
-
-@transaction.atomic
-def app_uninstalled(
-    *,
-    stripe_account_id: str,
-    livemode: bool,
-    reported_at: datetime,
-    still_installed: bool | None,
-    now: datetime,
-) -> int:
-    """The app left an account: end the install, and remove or keep its keys (KEY_ON_UNINSTALL).
-
-    A report older than the present install, or contradicted by Stripe's list of installs (`still_installed`), is stale.
-    Where Stripe cannot be asked (None), an event's word ends no key: the keys are asked.
-
-    Returns:
-        How many installs this concerned.
-    """
-    concerned = 0
-    for install in _installs(stripe_account_id, livemode):
-        if install.status != StripeInstall.Status.INSTALLED or install.installed_at > reported_at:
-            continue
-        if still_installed:
-            uninstalls.take_back(install)
-            continue
-        concerned += 1
-        is_hearsay = still_installed is None
-        if not (is_hearsay and uninstalls.note_hearsay(install, reported_at=reported_at, now=now)):
-            uninstalls.end(install, reported_at=reported_at, now=now)
-    return concerned
-
-
-def _installs(stripe_account_id: str, livemode: bool) -> list[StripeInstall]:
-    about = StripeInstall.objects.select_for_update(of=("self",)).order_by("pk")
-    about = about.filter(merchant__closed_at__isnull=True)
-    return list(about.filter(stripe_account_id=stripe_account_id, livemode=livemode))

@@ -5,16 +5,19 @@ merchants choose in Stripe whether keys of the app stay.
 
 Where Stripe cannot be asked whether the app is still there, an event alone ends nothing, as whoever holds one signing
 secret can write events: the keys are checked, and only one that Stripe refuses then ends the install.
+
+Where we have two apps (`stripe_keys.our_apps`), each takes only its own keys along, and the last one the binding.
 """
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.notices import tell_ops
-from stripe_keys import lifecycle, mails, retirement_rows
+from stripe_keys import app_installs, lifecycle, mails, our_apps, retirement_rows
 from stripe_keys.models import RestrictedKey, RestrictedKeyQuerySet, StripeInstall, Validation
 
 REMOVE, KEEP = "remove", "keep"
@@ -31,11 +34,12 @@ _HEARSAY = "An event says that the app was uninstalled. Stripe is asked whether 
 Status = RestrictedKey.Status
 
 
-def note_hearsay(install: StripeInstall, *, reported_at: datetime, now: datetime) -> bool:
-    """Note that `install` is said to have ended, and have its keys checked; False where it has none to ask."""
-    kept = list(_keys_of(install).kept().locked_in_turn())
+def note_hearsay(install: StripeInstall, *, reported_at: datetime, now: datetime, app: str) -> bool:
+    """Note that `app` is said to have left, and have its keys checked; False where it has none to ask."""
+    kept = list(_keys_of(install, app).kept().locked_in_turn())
     if not kept:
         return False
+    app_installs.note_hearsay(install, app, min(reported_at, now))
     is_news = install.reported_gone_at is None
     StripeInstall.objects.filter(pk=install.pk).update(reported_gone_at=min(reported_at, now))
     for key in kept:
@@ -53,17 +57,25 @@ def note_hearsay(install: StripeInstall, *, reported_at: datetime, now: datetime
     return True
 
 
-def take_back(install: StripeInstall) -> None:
+def take_back(install: StripeInstall, *, app: str = our_apps.PASTING) -> None:
     """The app is on the account of `install` after all."""
+    app_installs.take_back(install, app)
     StripeInstall.objects.filter(pk=install.pk).update(reported_gone_at=None)
 
 
-def end(install: StripeInstall, *, reported_at: datetime, now: datetime) -> None:
-    """End `install`, and do with its keys what is configured; the caller holds its lock."""
-    StripeInstall.objects.filter(pk=install.pk).update(
-        status=StripeInstall.Status.UNINSTALLED, uninstalled_at=reported_at, reported_gone_at=None
-    )
-    follow(install, reported_at=reported_at, now=now)
+def end(install: StripeInstall, *, reported_at: datetime, now: datetime, app: str = our_apps.PASTING) -> None:
+    """`app` has left: do with its keys what is configured, and end `install` unless another app of ours is there.
+
+    The caller holds the lock of `install`.
+    """
+    app_installs.note_left(install, app, reported_at)
+    ended: dict[str, Any] = {"reported_gone_at": None}
+    if not app_installs.is_on_without(install, app):
+        ended |= {"status": StripeInstall.Status.UNINSTALLED, "uninstalled_at": reported_at}
+    StripeInstall.objects.filter(pk=install.pk).update(**ended)
+    follow(install, reported_at=reported_at, now=now, app=app)
+    if app != our_apps.behind(is_app_managed=True):
+        return
     retirement_rows.let_go(
         merchant_id=install.merchant_id,
         stripe_account_id=install.stripe_account_id,
@@ -77,12 +89,22 @@ def believe_hearsay(key: RestrictedKey, now: datetime) -> None:
     # Everybody else locks installs before keys. Whoever has this one now, and waits for the key, will find it ended.
     install = said.select_for_update(of=("self",), skip_locked=True).first()
     if install is not None and install.reported_gone_at is not None:
-        end(install, reported_at=install.reported_gone_at, now=now)
+        app = app_installs.behind(key)
+        if _is_said_of(app, install):
+            end(install, reported_at=install.reported_gone_at, now=now, app=app)
 
 
-def follow(install: StripeInstall, *, reported_at: datetime, now: datetime) -> None:
-    """Do with the keys of `install`, which has just ended, what is configured, and tell their merchant."""
-    keys = _keys_of(install)
+def _is_said_of(app: str, install: StripeInstall) -> bool:
+    """Whether the hearsay about `install` is about that app of ours."""
+    told = app_installs.of(install, app) if our_apps.are_two() else None
+    return told is None or told.reported_gone_at is not None
+
+
+def follow(
+    install: StripeInstall, *, reported_at: datetime, now: datetime, app: str = our_apps.PASTING
+) -> None:
+    """Do with the keys of `app`, which has just left, what is configured, and tell their merchant."""
+    keys = _keys_of(install, app)
     kept = list(keys.kept().locked_in_turn().select_related("merchant"))
     for key in kept:
         if settings.KEY_ON_UNINSTALL == REMOVE:
@@ -118,7 +140,11 @@ def mark(key: RestrictedKey) -> None:
 def has_left(key: RestrictedKey) -> bool:
     """Whether the app has been uninstalled from the account of `key`, since the key is here, and not come back."""
     last = _installs_of(key).order_by("-installed_at", "-pk").first()
-    return last is not None and last.uninstalled_at is not None and last.uninstalled_at > key.created_at
+    if last is None:
+        return False
+    told = app_installs.of(last, app_installs.behind(key)) if our_apps.are_two() else None
+    left = [moment for moment in (last.uninstalled_at, told.left_at if told else None) if moment]
+    return any(moment > key.created_at for moment in left)
 
 
 def is_kept_without_the_app(key: RestrictedKey) -> bool:
@@ -131,16 +157,20 @@ def is_said_to_be_gone(key: RestrictedKey) -> bool:
     if key.status not in RestrictedKey.USABLE:
         return False
     since = max(key.created_at, timezone.now() - _HEARSAY_COUNTS)
-    return _installs_of(key).filter(reported_gone_at__gt=since).exists()
+    said = _installs_of(key).filter(reported_gone_at__gt=since)
+    return any(_is_said_of(app_installs.behind(key), install) for install in said)
 
 
-def come_back(install: StripeInstall, *, reported_at: datetime, now: datetime) -> None:
-    """The app is on the account of `install` again, which had ended, and which nobody else has.
+def come_back(
+    install: StripeInstall, *, reported_at: datetime, now: datetime, app: str = our_apps.PASTING
+) -> None:
+    """The app is on the account of `install` again, which it had left, and which nobody else has.
 
     A merchant with a proven key of the account is connected as before. One whose keys are gone is asked for a new one;
     that key, or their signed way through Stripe's install page, connects them again.
     """
-    keys = _keys_of(install)
+    app_installs.note_came(install, app, reported_at)
+    keys = _keys_of(install, app)
     serving = list(keys.usable().filter(account_is_claimed=False).locked_in_turn())
     for key in serving:
         lifecycle.record(key, actor="Stripe", reason="The app was installed again.")
@@ -164,7 +194,11 @@ def _installs_of(key: RestrictedKey) -> QuerySet[StripeInstall]:
     )
 
 
-def _keys_of(install: StripeInstall) -> RestrictedKeyQuerySet:
+def _keys_of(install: StripeInstall, app: str) -> RestrictedKeyQuerySet:
+    """Those that have no right to be there without `app`."""
     return RestrictedKey.objects.filter(
-        merchant=install.merchant_id, stripe_account_id=install.stripe_account_id, livemode=install.livemode
+        app_installs.of_kind(app),
+        merchant=install.merchant_id,
+        stripe_account_id=install.stripe_account_id,
+        livemode=install.livemode,
     )

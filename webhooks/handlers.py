@@ -6,16 +6,15 @@ the row (`webhooks.processing`).
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from django.conf import settings
 from django.utils import timezone
 
-from stripe_keys import reports
+from stripe_keys import install_reports, our_apps, reports
 from webhooks.models import EventNotification
 from webhooks.reading import object_of
 
@@ -187,47 +186,61 @@ def _look_at_all_keys(told: Told) -> Plan:
 
 def app_installed(told: Told) -> Plan:
     """The app came to an account."""
-    if _is_of_other_app(told):
-        return Plan(outcome=Outcome.IGNORED, note="other_app")
-    return Plan(do=partial(reports.app_installed, **told.whose, reported_at=told.reported_at))
+    apps = _apps_in(told)
+    return _installed(told, apps) if apps else Plan(outcome=Outcome.IGNORED, note="other_app")
 
 
 def install_updated(told: Told) -> Plan:
     """Something about the install changed; an uninstall that takes its time is told this way first."""
-    if _is_of_other_app(told):
+    apps = _apps_in(told)
+    if not apps:
         return Plan(outcome=Outcome.IGNORED, note="other_app")
-    if reports.installed_at_stripe(told.stripe_account_id, livemode=told.livemode) is False:
-        return _uninstalled(told, still_installed=False)
-    return Plan(do=partial(reports.app_installed, **told.whose, reported_at=told.reported_at))
+    shown = _shown(told)
+    gone = tuple(app for app in apps if shown[app] is False)
+    return _uninstalled(told, gone, shown) if gone else _installed(told, apps)
 
 
 def app_uninstalled(told: Told) -> Plan:
     """The app left an account, unless Stripe's list of installs says otherwise."""
-    if _is_of_other_app(told):
+    apps = _apps_in(told)
+    if not apps:
         return Plan(outcome=Outcome.IGNORED, note="other_app")
-    present = reports.installed_at_stripe(told.stripe_account_id, livemode=told.livemode)
-    return _uninstalled(told, still_installed=present)
+    return _uninstalled(told, apps, _shown(told))
 
 
-def _uninstalled(told: Told, *, still_installed: bool | None) -> Plan:
-    return Plan(
-        do=partial(
-            reports.app_uninstalled,
-            **told.whose,
-            reported_at=told.reported_at,
-            still_installed=still_installed,
-        ),
-        note={True: "still_installed", False: "", None: "stripe_not_asked"}[still_installed],
-        outcome=Outcome.IGNORED if still_installed else "",
-    )
+def _apps_in(told: Told) -> tuple[str, ...]:
+    """Those of our apps that the event may be about."""
+    return our_apps.meant_by(object_of(told.body).get("app"))
 
 
-def _is_of_other_app(told: Told) -> bool:
-    """Whether the install is of another app of ours; an application's `ca_…` id is not configured, so not compared."""
-    app = object_of(told.body).get("app")
-    return (
-        bool(settings.STRIPE_APP_OBJECT_ID) and isinstance(app, str) and app != settings.STRIPE_APP_OBJECT_ID
-    )
+def _shown(told: Told) -> dict[str, bool | None]:
+    """Which of our apps Stripe shows on the account now; of two, whether the other is there decides as well."""
+    return {app: install_reports.installed_at_stripe(**told.whose, app=app) for app in our_apps.all_of_them()}
+
+
+def _installed(told: Told, apps: tuple[str, ...]) -> Plan:
+    whose = {**told.whose, "reported_at": told.reported_at}
+    return Plan(do=_all([partial(install_reports.app_installed, **whose, app=app) for app in apps]))
+
+
+def _uninstalled(told: Told, apps: tuple[str, ...], shown: dict[str, bool | None]) -> Plan:
+    whose = {**told.whose, "reported_at": told.reported_at}
+    steps = [
+        partial(install_reports.app_uninstalled, **whose, still_installed=shown[app], app=app) for app in apps
+    ]
+    said = {shown[app] for app in apps}
+    is_there = said == {True}
+    note = "still_installed" if is_there else "" if False in said else "stripe_not_asked"
+    return Plan(do=_all(steps), note=note, outcome=Outcome.IGNORED if is_there else "")
+
+
+def _all(steps: Sequence[Callable[..., int]]) -> Callable[..., int]:
+    """One after the other, as one command."""
+    return steps[0] if len(steps) == 1 else partial(_in_turn, steps=tuple(steps))
+
+
+def _in_turn(*, steps: tuple[Callable[..., int], ...], now: datetime) -> int:
+    return max(step(now=now) for step in steps)
 
 
 PING = "v2.core.event_destination.ping"

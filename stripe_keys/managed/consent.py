@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from stripe_keys import app_questions, gateway
+from stripe_keys import app_installs, app_questions, gateway, our_apps
 from stripe_keys.models import StripeInstall
 
 # Questions that one proof may take.
@@ -39,7 +39,9 @@ def prove(*, merchant_id: UUID, stripe_account_id: str, livemode: bool, is_endin
 def _see_it_there(stripe_account_id: str, *, livemode: bool) -> None:
     """Neither the App Installs API nor the account itself may deny it, and one of them has to affirm it."""
     try:
-        is_shown = app_questions.is_installed(stripe_account_id, livemode=livemode, is_managing=True)
+        is_shown = app_installs.ask(
+            stripe_account_id, livemode=livemode, app=our_apps.MANAGING, is_managing=True
+        )
     except gateway.StripeRefused:
         is_shown = None
     if is_shown is False:

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from accounts.models import Merchant, Notice, User
 from accounts.services import MerchantIsClosed, open_merchant
-from stripe_keys import closing, installs, reports
+from stripe_keys import closing, install_reports, installs, reports
 from stripe_keys.models import (
     InstallState,
     LedgerEntry,
@@ -160,7 +160,7 @@ def test_events_about_a_closed_merchants_account_concern_nobody(key: RestrictedK
     close(ada)
 
     assert not reports.has_account(**whose)
-    assert reports.app_installed(**whose, reported_at=now, now=now) == 0
+    assert install_reports.app_installed(**whose, reported_at=now, now=now) == 0
     assert reports.account_changed(**whose, now=now) == 0
 
 

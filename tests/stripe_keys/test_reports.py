@@ -7,7 +7,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import Notice, User
-from stripe_keys import lifecycle, reports, validation
+from stripe_keys import install_reports, lifecycle, reports, validation
 from stripe_keys.models import RestrictedKey, StripeInstall, Validation
 from stripe_keys.tasks import VALIDATIONS
 from stripe_keys.validation import EXPIRY_LOOKS
@@ -215,7 +215,7 @@ def test_report_about_a_stranger_changes_nothing(
 def uninstalled(key: StripeKey, *, age: int = 0, still_installed: bool | None = False) -> int:
     """Report that the app left the account, `age` seconds ago."""
     now = timezone.now()
-    return reports.app_uninstalled(
+    return install_reports.app_uninstalled(
         stripe_account_id=key.account,
         livemode=False,
         reported_at=now - timedelta(seconds=age),
@@ -257,7 +257,9 @@ def test_stale_or_contradicted_uninstall_is_ignored(key: RestrictedKey, stripe_k
 
 def test_reinstall_makes_older_uninstalls_stale(key: RestrictedKey, stripe_key: StripeKey) -> None:
     now = timezone.now()
-    reports.app_installed(stripe_account_id=stripe_key.account, livemode=False, reported_at=now, now=now)
+    install_reports.app_installed(
+        stripe_account_id=stripe_key.account, livemode=False, reported_at=now, now=now
+    )
 
     assert uninstalled(stripe_key, age=60) == 0
 
@@ -265,6 +267,6 @@ def test_reinstall_makes_older_uninstalls_stale(key: RestrictedKey, stripe_key: 
 def test_stripes_list_of_installs_is_asked_where_it_can_be(
     key: RestrictedKey, stripe_key: StripeKey, settings: Settings
 ) -> None:
-    assert reports.installed_at_stripe(stripe_key.account, livemode=False) is None
+    assert install_reports.installed_at_stripe(stripe_key.account, livemode=False) is None
     settings.STRIPE_APP_OBJECT_ID = "app_1SimulatedPartnerApp"
-    assert reports.installed_at_stripe(stripe_key.account, livemode=False) is True
+    assert install_reports.installed_at_stripe(stripe_key.account, livemode=False) is True

@@ -9,7 +9,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import Notice, User
-from stripe_keys import checks, reports, takeover, uninstalls
+from stripe_keys import checks, install_reports, takeover, uninstalls
 from stripe_keys.models import RestrictedKey, StripeInstall
 from tests.stripe_keys.keys import LONG_AGO, AtStripe, bind_account, checked, paste
 from tests.stripe_keys.rows import ACCOUNT, a_key, page_of
@@ -35,7 +35,7 @@ def uninstalled(
     If it `is_there`, Stripe was asked, and shows the app.
     """
     now = timezone.now()
-    return reports.app_uninstalled(
+    return install_reports.app_uninstalled(
         stripe_account_id=account,
         livemode=False,
         reported_at=now - hours_ago * HOUR,
@@ -48,7 +48,9 @@ def installed(*, hours_ago: float = 0, account: str = ACCOUNT) -> int:
     """Stripe reports that the app came."""
     now = timezone.now()
     reported_at = now - hours_ago * HOUR
-    return reports.app_installed(stripe_account_id=account, livemode=False, reported_at=reported_at, now=now)
+    return install_reports.app_installed(
+        stripe_account_id=account, livemode=False, reported_at=reported_at, now=now
+    )
 
 
 def told() -> list[str]:

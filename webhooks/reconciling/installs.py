@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from accounts.notices import tell_ops
-from stripe_keys import known_accounts, listings, reports
+from stripe_keys import app_installs, gateway, install_reports, known_accounts, listings, our_apps
 from stripe_keys.app_answers import INSTALLED
 from stripe_keys.gateway import StripeUnavailable
 from stripe_keys.listings import Ask, Page
@@ -42,7 +42,7 @@ def compare(turn: Turn) -> bool:
     while state["modes"]:
         livemode = state["modes"][0]
         if turn.row.only_account:
-            _ask_about(turn, [turn.row.only_account], livemode=livemode)
+            _ask_about(turn, [turn.row.only_account], livemode=livemode, app=_app(state))
             _next_mode(turn, state)
         else:
             _STEPS[state.get("step", "list")](turn, state, livemode)
@@ -55,12 +55,22 @@ def _word(livemode: bool) -> str:
     return "live" if livemode else "test"
 
 
+def _app(state: dict[str, Any]) -> str:
+    """The app of ours whose installs are being compared."""
+    return str(state.get("app", our_apps.PASTING))
+
+
 def _next_mode(turn: Turn, state: dict[str, Any], problem: str = "") -> None:
+    """On to the other app of ours in the same mode, if there is one; then to the next mode."""
+    livemode, app = state["modes"][0], _app(state)
     if problem:
-        turn.note(f"installs_{_word(state['modes'][0])}", problem)
-    left = state["modes"][1:]
+        other = "" if app == our_apps.PASTING else f"{app}_"
+        turn.note(f"installs_{other}{_word(livemode)}", problem)
+    is_other_left = app == our_apps.PASTING and our_apps.are_two()
+    goes_on = is_other_left and gateway.can_manage_keys(livemode=livemode)
+    left = state["modes"] if goes_on else state["modes"][1:]
     state.clear()
-    state["modes"] = left
+    state.update({"modes": left, "app": our_apps.MANAGING} if goes_on else {"modes": left})
     with turn.save():
         pass
 
@@ -70,9 +80,10 @@ def _next_mode(turn: Turn, state: dict[str, Any], problem: str = "") -> None:
 
 def _list(turn: Turn, state: dict[str, Any], livemode: bool) -> None:
     began = time.monotonic()
-    path = state.get("path") or listings.installs_path()
+    app = _app(state)
+    path = state.get("path") or listings.installs_path(app=app)
     connection_to_pool()
-    page = listings.installs(Ask(path=path, livemode=livemode))
+    page = listings.installs(Ask(path=path, livemode=livemode, app=app))
     if not page.is_answer:
         turn.stripe_was_silent()
         raise engine.GiveUp("StripeUnavailable")
@@ -97,27 +108,32 @@ def _is_endless(page: Page, path: str, pages: int) -> str:
 
 def _note_shown(turn: Turn, state: dict[str, Any], page: Page, *, livemode: bool) -> None:
     """Remember which of ours Stripe shows, and renew those that we call ended. Nobody new is bound."""
+    app = _app(state)
+    app_id = our_apps.object_id(app)
     shown = {
-        row["account"]
+        row["account"]: row["facts"]
         for row in page.rows
         if row.get("status") in INSTALLED
         and row.get("livemode", livemode) == livemode
-        and row.get("app", settings.STRIPE_APP_OBJECT_ID) == settings.STRIPE_APP_OBJECT_ID
+        and row.get("app", app_id) == app_id
         and "account" in row
     }
-    ours = AccountCursor.objects.filter(stripe_account_id__in=shown, livemode=livemode)
+    ours = AccountCursor.objects.filter(stripe_account_id__in=list(shown), livemode=livemode)
     state["shown"] = state.get("shown", 0) + ours.update(seen_installed_at=Now())
-    for account in sorted(known_accounts.uninstalled_among(list(shown), livemode=livemode)):
-        _renew(turn, account, livemode=livemode)
+    for account in sorted(known_accounts.uninstalled_among(list(shown), livemode=livemode, app=app)):
+        _renew(turn, account, livemode=livemode, app=app)
+    if not turn.is_dry:
+        app_installs.learn(shown.items(), livemode=livemode, app=app)
 
 
-def _renew(turn: Turn, account: str, *, livemode: bool) -> None:
+def _renew(turn: Turn, account: str, *, livemode: bool, app: str) -> None:
     if turn.is_dry:
         turn.row.installs_mended += 1
         return
     now = timezone.now()
-    reports.app_installed(stripe_account_id=account, livemode=livemode, reported_at=now, now=now)
-    turn.row.installs_mended += bool(known_accounts.installed_among([account], livemode=livemode))
+    whose: dict[str, Any] = {"stripe_account_id": account, "livemode": livemode, "app": app}
+    install_reports.app_installed(**whose, reported_at=now, now=now)
+    turn.row.installs_mended += bool(known_accounts.installed_among([account], livemode=livemode, app=app))
 
 
 # --- What Stripe does not list ---------------------------------------------------------------------------------------
@@ -131,19 +147,19 @@ def _unseen(state: dict[str, Any], livemode: bool, limit: int) -> list[AccountCu
     return list(unseen.order_by("pk")[:limit])
 
 
-def _gone(batch: list[AccountCursor], livemode: bool) -> list[str]:
+def _gone(batch: list[AccountCursor], livemode: bool, app: str) -> list[str]:
     accounts = [cursor.stripe_account_id for cursor in batch]
-    return sorted(known_accounts.installed_among(accounts, livemode=livemode))
+    return sorted(known_accounts.installed_among(accounts, livemode=livemode, app=app))
 
 
 def _count(turn: Turn, state: dict[str, Any], livemode: bool) -> None:
-    ours = known_accounts.count_installed(livemode=livemode)
+    ours = known_accounts.count_installed(livemode=livemode, app=_app(state))
     if ours and not state.get("shown"):
         _tell_none_shown(ours, livemode=livemode)
         _next_mode(turn, state, "none_shown")
         return
     batch = _unseen(state, livemode, _COUNTED_AT_ONCE)
-    state["gone"] = state.get("gone", 0) + len(_gone(batch, livemode))
+    state["gone"] = state.get("gone", 0) + len(_gone(batch, livemode, _app(state)))
     if batch:
         state["cursor"] = batch[-1].pk
         with turn.save():
@@ -199,39 +215,42 @@ def _end(turn: Turn, state: dict[str, Any], livemode: bool) -> None:
     if not batch:
         _next_mode(turn, state)
         return
-    _ask_about(turn, _gone(batch, livemode), livemode=livemode)
+    app = _app(state)
+    _ask_about(turn, _gone(batch, livemode, app), livemode=livemode, app=app)
     state["cursor"] = batch[-1].pk
     with turn.save():
         pass
 
 
-def _ask_about(turn: Turn, accounts: list[str], *, livemode: bool) -> None:
+def _ask_about(turn: Turn, accounts: list[str], *, livemode: bool, app: str) -> None:
     """Ask Stripe about each of these accounts by itself, and act on what it says of it."""
     for account in accounts:
         began, reported_at = time.monotonic(), timezone.now()
         try:
-            is_there = reports.installed_at_stripe(account, livemode=livemode)
+            is_there = install_reports.installed_at_stripe(account, livemode=livemode, app=app)
         except StripeUnavailable:
             turn.stripe_was_silent()
             raise engine.GiveUp("StripeUnavailable") from None
         turn.stripe_answered()
         with turn.save():
-            if is_there is False and known_accounts.installed_among([account], livemode=livemode):
-                _end_one(turn, account, livemode=livemode, reported_at=reported_at)
-            elif is_there and known_accounts.uninstalled_among([account], livemode=livemode):
-                _renew(turn, account, livemode=livemode)
+            of_this: dict[str, Any] = {"livemode": livemode, "app": app}
+            if is_there is False and known_accounts.installed_among([account], **of_this):
+                _end_one(turn, account, **of_this, reported_at=reported_at)
+            elif is_there and known_accounts.uninstalled_among([account], **of_this):
+                _renew(turn, account, **of_this)
         turn.pace(1, began)
 
 
-def _end_one(turn: Turn, account: str, *, livemode: bool, reported_at: datetime) -> None:
+def _end_one(turn: Turn, account: str, *, livemode: bool, app: str, reported_at: datetime) -> None:
     turn.row.installs_mended += 1
     if turn.is_dry:
         return
-    reports.app_uninstalled(
+    install_reports.app_uninstalled(
         stripe_account_id=account,
         livemode=livemode,
         reported_at=reported_at,
         still_installed=False,
+        app=app,
         now=timezone.now(),
     )
     ended = turn.progress.setdefault("installs_ended", {})
