@@ -17,6 +17,7 @@ NOT_OPENED: Final = "not_opened"
 WRONG_KEY: Final = "wrong_key"
 REJECTED: Final = "rejected"
 SWITCHED_OFF: Final = "switched_off"
+ANOTHER_ACCOUNT: Final = "another_account"
 
 FOR_MERCHANTS: Final[dict[str, str]] = {
     AWAY: "Stripe does not answer at the moment. We go on trying; the key you have goes on working.",
@@ -35,4 +36,5 @@ FOR_MERCHANTS: Final[dict[str, str]] = {
     WRONG_KEY: "Stripe's answer did not fit what we asked for, so we have ended that key. We have been told.",
     REJECTED: "The key that Stripe made proved to be of no use, so we have ended it. We have been told.",
     SWITCHED_OFF: "You bring the keys yourself.",
+    ANOTHER_ACCOUNT: "Another Stripe account was connected meanwhile; a key for that one is being made.",
 }

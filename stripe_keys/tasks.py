@@ -19,7 +19,7 @@ from stripe_keys import (
     usage,
     validation,
 )
-from stripe_keys.managed import minting, retiring
+from stripe_keys.managed import minting, minting_ends, retiring
 from stripe_keys.models import (
     KeySubmission,
     LedgerEntry,
@@ -80,7 +80,7 @@ MINTINGS: Queue[Minting] = Queue(
     task_name="stripe_keys.tasks.drain_mintings",
     lease=minting.LEASE,
     max_attempts=minting.MOST_ATTEMPTS,
-    on_dead=minting.gave_up,
+    on_dead=minting_ends.gave_up,
 )
 RETIREMENTS: Queue[Retirement] = Queue(
     name=retirement_rows.QUEUE,

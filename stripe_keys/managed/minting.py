@@ -26,7 +26,8 @@ from work.queues import Postpone
 
 log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=60)
-# With the waits of `work.queues.doubling_backoff` more than a day: a row is not given up while its call may be repeated.
+# With the waits of `work.queues.doubling_backoff` more than a day, so that no row is given up while its call may be
+# repeated.
 MOST_ATTEMPTS = 40
 # v1 remembers idempotency keys for 24 hours, v2 perhaps for longer (docs/stripe-assumptions.md).
 REPEATED_FOR = timedelta(hours=20)

@@ -47,7 +47,13 @@ from stripe_keys.vault.keys import (
     reencrypt,
     verify,
 )
-from stripe_keys.vault.managed import seal_copy, seal_delivery_key, unseal_copy, unseal_delivery_key
+from stripe_keys.vault.managed import (
+    is_sealed,
+    seal_copy,
+    seal_delivery_key,
+    unseal_copy,
+    unseal_delivery_key,
+)
 from stripe_keys.vault.ring import check_key_material, kek_ids, primary_kek_id
 from stripe_keys.vault.site_secrets import decrypt_site_secret, encrypt_site_secret, verify_site_secret
 
@@ -78,6 +84,7 @@ __all__ = [
     "ensure_fingerprint_canaries",
     "fingerprint_again",
     "fingerprints",
+    "is_sealed",
     "kek_ids",
     "kek_is_missing",
     "length_prefixed",

@@ -6,7 +6,7 @@ from uuid import UUID
 from stripe_keys.secret import NotAKey, Secret
 from stripe_keys.vault.delivery_keys import DeliveryKey
 from stripe_keys.vault.errors import DeliveryRefused, WillNotOpen
-from stripe_keys.vault.site_secrets import decrypt_site_secret, encrypt_site_secret
+from stripe_keys.vault.site_secrets import PREFIX, decrypt_site_secret, encrypt_site_secret
 
 
 def seal_delivery_key(minting: UUID, pair: DeliveryKey) -> str:
@@ -34,6 +34,11 @@ def unseal_delivery_key(minting: UUID, stored: str) -> DeliveryKey:
 def seal_copy(key_id: str, secret: Secret) -> str:
     """A copy of `secret`, whose `mk_` id is given, to see with that Stripe refuses it; raises as the above."""
     return encrypt_site_secret(f"retired-key:{key_id}", secret.reveal())
+
+
+def is_sealed(stored: str) -> bool:
+    """Whether the text is one that `seal_copy` gave, rather than a delivery of Stripe's."""
+    return stored.startswith(PREFIX)
 
 
 def unseal_copy(key_id: str, stored: str) -> Secret:

@@ -10,7 +10,7 @@ from stripe_keys.vault import data_keys
 from stripe_keys.vault.envelopes import length_prefixed, lock, unlock, version_of
 from stripe_keys.vault.errors import WillNotOpen
 
-_PREFIX = "site:"
+PREFIX = "site:"
 
 
 def encrypt_site_secret(purpose: str, text: str) -> str:
@@ -21,7 +21,7 @@ def encrypt_site_secret(purpose: str, text: str) -> str:
     """
     row = data_keys.newest_of_site()
     envelope = lock(data_keys.unwrapped(row), row.version, text.encode(), _associated_data(purpose))
-    return _PREFIX + base64.b64encode(envelope).decode()
+    return PREFIX + base64.b64encode(envelope).decode()
 
 
 def decrypt_site_secret(purpose: str, stored: str) -> str:
@@ -44,7 +44,7 @@ def verify_site_secret(purpose: str, stored: str) -> str:
 
 def _opened(purpose: str, stored: str) -> tuple[SiteDataKey, str]:
     try:
-        envelope = base64.b64decode(stored.removeprefix(_PREFIX), validate=True)
+        envelope = base64.b64decode(stored.removeprefix(PREFIX), validate=True)
     except (binascii.Error, ValueError):
         raise WillNotOpen("This is not an envelope.") from None
     row = SiteDataKey.objects.filter(version=version_of(envelope)).first()

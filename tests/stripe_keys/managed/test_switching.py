@@ -8,7 +8,7 @@ from stripe_keys.managed import arrangements
 from stripe_keys.managed.arrangements import AppMakesTheKeys
 from stripe_keys.models import KeyManagement, Minting, RestrictedKey, Retirement
 from tests.people import merchant_of
-from tests.stripe_keys.keys import checked, paste
+from tests.stripe_keys.keys import LONG_AGO, checked, paste
 from tests.stripe_keys.managed.conftest import Managed
 from work import engine
 
@@ -81,16 +81,13 @@ def test_key_of_the_app_that_does_not_serve_yet_never_takes_over_after_the_switc
 
 
 def test_key_that_stripe_made_during_the_switch_is_ended_there(managed: Managed) -> None:
+    managed.at_stripe.admin.add_fault("reset", path="/v2/iam/api_keys", method="POST", moment="after")
     managed.choose_app()
-    paste_waits = RestrictedKey.objects.create(
-        merchant=merchant_of(managed.ada), livemode=False, last4="9999", fingerprint=b"1"
-    )
     engine.drain("mintings")
-    assert managed.minting().stripe_key_id
+    assert len(managed.living_at_stripe()) == 1
 
     bring_own(managed)
-    paste_waits.delete()
-    Minting.objects.update(due_at=timezone.now())
+    Minting.objects.update(due_at=timezone.now(), asked_at=LONG_AGO)
     managed.work()
 
     assert (managed.minting().outcome, managed.living_at_stripe()) == ("switched_off", set())
