@@ -12,7 +12,7 @@ class StripeKeysConfig(AppConfig):
     def ready(self) -> None:
         """Make the queue, the periodic jobs and the start-up checks known."""
         from stripe_keys import audit, checks, ledger, reminders, stand_ins, surveys, sweeps, tasks
-        from stripe_keys.managed import orphans, schedule
+        from stripe_keys.managed import orphans, publishing, schedule
         from stripe_keys.outgoing import upkeep
         from work import engine, periodic
 
@@ -36,5 +36,8 @@ class StripeKeysConfig(AppConfig):
         periodic.every(3600, "give-up-on-messages", upkeep.give_up)
         periodic.every(24 * 3600, "forget-old-messages", upkeep.forget_old)
         periodic.every(schedule.PLANNED_EVERY_SECONDS, "plan-mintings", schedule.plan)
+        periodic.every(
+            publishing.PUBLISHED_EVERY_SECONDS, "make-publishable-keys", publishing.publish_missing
+        )
         periodic.every(orphans.SWEPT_EVERY_SECONDS, "end-orphaned-keys", orphans.sweep)
         checks.register_checks()

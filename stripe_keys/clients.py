@@ -28,7 +28,14 @@ from stripe_keys import (
     vault,
 )
 from stripe_keys.gateway import StripeClient, UseAThread
-from stripe_keys.models import DEFAULT_PURPOSE, DatabaseRestore, RestrictedKey, RestrictedKeyQuerySet
+from stripe_keys.models import (
+    DEFAULT_PURPOSE,
+    DatabaseRestore,
+    PublishableKey,
+    RestrictedKey,
+    RestrictedKeyQuerySet,
+    StripeInstall,
+)
 from stripe_keys.secret import Secret
 
 __all__ = [
@@ -42,10 +49,12 @@ __all__ = [
     "KeySuspended",
     "KeyUnreadable",
     "NoKey",
+    "NoPublishableKey",
     "NoUsableKey",
     "StripeClient",
     "UnknownPurpose",
     "UseAThread",
+    "publishable_key",
     "stripe_client",
 ]
 
@@ -69,6 +78,10 @@ class NoKey(NoUsableKey):
 
 class UnknownPurpose(NoUsableKey):
     """The partner asks merchants for no key of that purpose, and this one has none: correct the name in your code."""
+
+
+class NoPublishableKey(Exception):
+    """The app has made none for the connected account (yet): it does where it makes the merchant's keys."""
 
 
 class KeyNotProven(NoUsableKey):
@@ -160,6 +173,26 @@ def _taken(keys: RestrictedKeyQuerySet, used_for: str) -> tuple[RestrictedKey, S
     except vault.WillNotOpen:
         quarantine.quarantine(key=key, now=timezone.now())
         raise _unreadable(key) from None
+
+
+def publishable_key(*, merchant: Merchant, livemode: bool) -> str:
+    """The publishable key (`pk_…`) that the app made on the merchant's connected account, for code in browsers.
+
+    It is no secret, and Stripe never ends it.
+
+    Raises:
+        NoPublishableKey: there is none; see its name.
+    """
+    accounts = StripeInstall.objects.filter(
+        merchant=merchant, livemode=livemode, status=StripeInstall.Status.INSTALLED
+    )
+    made = PublishableKey.objects.filter(
+        merchant=merchant, livemode=livemode, stripe_account_id__in=accounts.values("stripe_account_id")
+    )
+    key = made.order_by("-created_at").first()
+    if key is None:
+        raise NoPublishableKey("The app has made no publishable key of this mode.")
+    return key.text
 
 
 def _opened(key: RestrictedKey) -> Secret:

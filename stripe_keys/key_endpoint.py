@@ -22,6 +22,8 @@ LONGEST_OVERLAP_MINUTES = 10_080
 _PAGE, _MOST_PAGES = 100, 50
 _KEY_ID = re.compile(r"mk_[A-Za-z0-9]{8,100}", re.ASCII)
 _PUBLISHABLE = re.compile(r"pk_(?:live|test)_[A-Za-z0-9]{10,240}", re.ASCII)
+# Where something encrypted should be, a key in the clear would be stored.
+_KEY_IN_THE_CLEAR = re.compile(r"[rs]k_(?:live|test)_", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Made:
 
 @dataclass(frozen=True)
 class Listed:
-    """A key of an account as a list shows it, without its text."""
+    """A key of an account as a list shows it; of the texts only that of a publishable key, which is no secret."""
 
     stripe_key_id: str
     name: str
@@ -48,6 +50,7 @@ class Listed:
     is_secret: bool
     managed_by_app: str
     created_at: datetime | None
+    publishable: str = ""
 
 
 def create(*, body: dict[str, Any], livemode: bool, context: str, idempotency_key: str) -> Made:
@@ -136,23 +139,23 @@ def _made(answer: dict[str, Any]) -> Made:
         raise StripeUnavailable("Stripe's answer names no key.")
     secret_part, public_part = _part(answer, "secret_key"), _part(answer, "publishable_key")
     encrypted = _part(secret_part, "encrypted_secret")
+    ciphertext, recipient = encrypted.get("ciphertext") or "", encrypted.get("recipient_key_id") or ""
     token, publishable = secret_part.get("token"), public_part.get("token")
-    secret, is_garbled = None, False
-    if token is not None:
+    secret, is_garbled = None, _KEY_IN_THE_CLEAR.search(f"{ciphertext} {recipient}") is not None
+    if token:
         try:
             secret = Secret(token)
         except NotAKey:
             is_garbled = True
-    livemode = answer.get("livemode")
-    fits = isinstance(publishable, str) and _PUBLISHABLE.fullmatch(publishable)
+    livemode, shown = answer.get("livemode"), _publishable_in(public_part)
     return Made(
         stripe_key_id=key_id,
         livemode=livemode if isinstance(livemode, bool) else None,
-        encrypted=str(encrypted.get("ciphertext") or ""),
-        recipient=str(encrypted.get("recipient_key_id") or ""),
+        encrypted="" if is_garbled else str(ciphertext),
+        recipient="" if is_garbled else str(recipient),
         secret=secret,
-        publishable=str(publishable) if fits else "",
-        is_garbled=is_garbled or bool(publishable and not fits),
+        publishable=shown,
+        is_garbled=is_garbled or bool(publishable and not shown),
     )
 
 
@@ -165,7 +168,13 @@ def _listed(row: dict[str, Any]) -> Listed:
         is_secret=row.get("type") == "secret_key",
         managed_by_app=str(_part(manager, "application").get("id") or ""),
         created_at=app_answers.moment_in(row.get("created")),
+        publishable=_publishable_in(_part(row, "publishable_key")),
     )
+
+
+def _publishable_in(part: dict[str, Any]) -> str:
+    text = part.get("token")
+    return text if isinstance(text, str) and _PUBLISHABLE.fullmatch(text) else ""
 
 
 def _id_in(row: dict[str, Any]) -> str:

@@ -31,6 +31,9 @@ class KeyManagement(models.Model):
     swept_at = models.DateTimeField(
         null=True, blank=True, help_text="When its account was last looked at for keys that nobody knows."
     )
+    publishable_tried_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the app last tried to make a publishable key."
+    )
     problem = models.CharField(
         max_length=40,
         blank=True,
