@@ -43,13 +43,17 @@ def connect(request: HttpRequest, mode: str) -> HttpResponse:
             merchant=merchant, user=person_of(request), livemode=livemode, now=timezone.now()
         )
         return HttpResponseSeeOther(address)
-    context = {
+    return render(request, "stripe_keys/connect.html", connect_context(mode))
+
+
+def connect_context(mode: str) -> dict[str, Any]:
+    """What the connect page shows, the same to every merchant; `manage.py stripe_app check` holds it to the manifest."""
+    return {
         "mode": mode,
         "other_mode": _other(mode),
         "permissions": permissions.required(),
-        "prefilled_link": permissions.prefilled_dashboard_link(livemode=livemode),
+        "prefilled_link": permissions.prefilled_dashboard_link(livemode=mode == "live"),
     }
-    return render(request, "stripe_keys/connect.html", context)
 
 
 @require_safe
