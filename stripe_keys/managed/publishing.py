@@ -83,7 +83,9 @@ def _publish(management: KeyManagement) -> None:
             key_id, text = named[-1].stripe_key_id, named[-1].publishable
         else:
             made = key_endpoint.create(
-                body={"type": "publishable_key", "name": name}, idempotency_key=name.replace(" ", "-"), **where
+                body={"type": "publishable_key", "name": name},
+                idempotency_key=name.replace(" ", "-"),
+                **where,
             )
             key_id, text = made.stripe_key_id, made.publishable
     if not text.startswith(f"pk_{management.mode}_"):
