@@ -91,6 +91,21 @@ def test_related_object_is_a_switch(
     assert body.get("related_object", {}).get("id") == (key["id"] if included else None)
 
 
+@pytest.mark.parametrize("is_path", [False, True], ids=["account", "path"])
+def test_context_may_be_a_path(
+    is_path: bool, simulator: SimulatorProcess, client: Client, thin: Postbox, account: str
+) -> None:
+    simulator.admin.switch(context_is_path=is_path)
+
+    simulator.admin.create_key(account)
+
+    letter = thin.wait_for(1)[0]
+    sdk = client(simulator.platform_keys["test"], version=PREVIEW)
+    notification = sdk.parse_event_notification(letter.body, letter.signature, THIN_SECRET)
+    assert str(notification.context) == (f"{simulator.platform_account}/{account}" if is_path else account)
+    assert notification.fetch_event().id == notification.id
+
+
 # Who hears what
 
 
@@ -124,6 +139,20 @@ def test_live_events_stay_away_from_test_endpoints(
 
     thin.wait_for(1)
     assert [json.loads(letter.body)["livemode"] for letter in thin.letters] == [False]
+
+
+@pytest.mark.parametrize("also_live", [True, False], ids=["both", "test only"])
+def test_test_events_go_to_the_live_endpoint_too(
+    also_live: bool, simulator: SimulatorProcess, snapshots: Postbox
+) -> None:
+    simulator.admin.switch(test_events_to_live_endpoint=also_live)
+    account = simulator.admin.create_account()
+
+    simulator.admin.create_install(account, livemode=False)
+    simulator.admin.create_install(account, livemode=True)
+
+    modes = {json.loads(letter.body)["livemode"] for letter in snapshots.wait_for(4 if also_live else 2)}
+    assert modes == ({True, False} if also_live else {True})
 
 
 # Signatures
