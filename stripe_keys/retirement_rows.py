@@ -87,8 +87,11 @@ def retire_by_id(
     return is_new
 
 
-def retire_again(*, stripe_key_id: str, livemode: bool, before: datetime) -> bool:
-    """Have a key ended that was thought to have ended before that moment, and lives; False if there is none such."""
+def retire_again(*, stripe_key_id: str, livemode: bool, merchant_id: UUID, before: datetime) -> bool:
+    """Have a key ended that was thought to have ended before that moment, and lives; False if there is none such.
+
+    The account may be another merchant's by now.
+    """
     over = Q(state__in=[Retirement.State.DONE, Retirement.State.DEAD], finished_at__lt=before)
     row = (
         Retirement.objects.select_for_update(of=("self",))
@@ -99,6 +102,8 @@ def retire_again(*, stripe_key_id: str, livemode: bool, before: datetime) -> boo
         return False
     Retirement.objects.filter(pk=row.pk).update(
         state=Retirement.State.WAITING,
+        merchant=merchant_id,
+        lane=str(merchant_id),
         attempts=0,
         due_at=Now(),
         finished_at=None,
@@ -107,7 +112,7 @@ def retire_again(*, stripe_key_id: str, livemode: bool, before: datetime) -> boo
         refused_at=None,
         outcome="",
     )
-    bell.ring_on_commit(QUEUE, row.lane)
+    bell.ring_on_commit(QUEUE, str(merchant_id))
     return True
 
 

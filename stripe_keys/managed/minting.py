@@ -15,7 +15,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts.services import MerchantIsClosed
-from stripe_keys import gateway, key_endpoint, managed_problems, permissions, purposes, vault
+from stripe_keys import brake, gateway, key_endpoint, managed_problems, permissions, purposes, vault
 from stripe_keys.key_endpoint import Made
 from stripe_keys.managed import arrangements, consent, lost, minting_ends, pacing, storing
 from stripe_keys.models import KeyManagement, Minting
@@ -33,7 +33,7 @@ MOST_ATTEMPTS = 40
 REPEATED_FOR = timedelta(hours=20)
 _TOO_OLD = timedelta(days=7)
 _SAID_AFTER_ATTEMPTS = 3
-_VAULT_PAUSE = timedelta(minutes=1)
+_VAULT_PAUSE = _UNTIL_KEYS_ARE_TAKEN = timedelta(minutes=1)
 
 
 class Unfit(Exception):
@@ -52,6 +52,8 @@ def process(row: Minting) -> None:
         Postpone: not now.
     """
     management = KeyManagement.objects.select_related("merchant").get(pk=row.management_id)
+    if not row.body and brake.is_on():
+        raise Postpone(_UNTIL_KEYS_ARE_TAKEN, "StripeRefusesMany")
     try:
         code = _why_not(row, management) or _made_and_stored(row, management)
         if code:

@@ -163,7 +163,10 @@ def _retire(one: Listed, place: Place, now: datetime) -> bool:
             merchant_id=place.merchant_id,
             cause=Retirement.Cause.ORPHANED,
         ) or retirement_rows.retire_again(
-            stripe_key_id=one.stripe_key_id, livemode=place.livemode, before=now - _ENDED_LATELY
+            stripe_key_id=one.stripe_key_id,
+            livemode=place.livemode,
+            merchant_id=place.merchant_id,
+            before=now - _ENDED_LATELY,
         )
 
 

@@ -30,7 +30,7 @@ def plan() -> None:
     if brake.is_on():
         return
     now = timezone.now()
-    for management in _due(now).order_by("-is_urgent", "next_rotation_at", "pk")[:_AT_ONCE]:
+    for management in _due(now)[:_AT_ONCE]:
         with transaction.atomic():
             locked = KeyManagement.objects.select_for_update().get(pk=management.pk)
             minting_rows.request(locked, reason=_reason(locked, now), now=now)
@@ -49,7 +49,7 @@ def _serving(management: KeyManagement) -> bool:
 
 
 def _due(now: datetime) -> QuerySet[KeyManagement]:
-    """The places where a key is wanted now, and none is being made or proven.
+    """The places where a key is wanted now, and none is being made or proven; those first that cannot wait.
 
     What failed is tried again when `next_rotation_at` says so, and only then.
     """
@@ -75,4 +75,5 @@ def _due(now: datetime) -> QuerySet[KeyManagement]:
     # A new key would serve at once: whether one that support has suspended is to be replaced, people decide.
     idle = idle.exclude(Exists(serving.filter(suspended_at__isnull=False)))
     urgency = Case(When(is_urgent, then=1), default=0)
-    return idle.filter(Q(next_rotation_at__lte=now) | is_urgent).annotate(is_urgent=urgency)
+    due = idle.filter(Q(next_rotation_at__lte=now) | is_urgent).annotate(urgency=urgency)
+    return due.order_by("-urgency", "next_rotation_at", "pk")
