@@ -16,13 +16,14 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.services import MerchantIsClosed
 from accounts.tenancy import merchant_of, recently_authenticated
-from stripe_keys import installs, permissions, services
+from stripe_keys import installs, permissions, purposes, services
 from stripe_keys.account_names import short_account
 from stripe_keys.endings import countdown, written
 from stripe_keys.forms import PasteKeyForm
 from stripe_keys.installs import InstallRefused
 from stripe_keys.models import RestrictedKey
 from stripe_keys.paste_limits import TooManyPastes
+from stripe_keys.purposes import DEFAULT_PURPOSE
 from stripe_keys.views import HttpResponseSeeOther, address_of, in_words, key_of, person_of
 
 log = logging.getLogger(__name__)
@@ -35,24 +36,25 @@ _NOT_STORED = (
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def connect(request: HttpRequest, mode: str) -> HttpResponse:
-    """Say what the app asks for and why; a POST leads on to Stripe's install page."""
+def connect(request: HttpRequest, mode: str, purpose: str = DEFAULT_PURPOSE) -> HttpResponse:
+    """Say what the key of that purpose may do and why; a POST leads on to Stripe's install page."""
     merchant, livemode = merchant_of(request), mode == "live"
     if request.method == "POST":
         address = installs.install_url(
             merchant=merchant, user=person_of(request), livemode=livemode, now=timezone.now()
         )
         return HttpResponseSeeOther(address)
-    return render(request, "stripe_keys/connect.html", connect_context(mode))
+    return render(request, "stripe_keys/connect.html", connect_context(mode, purpose))
 
 
-def connect_context(mode: str) -> dict[str, Any]:
+def connect_context(mode: str, purpose: str = DEFAULT_PURPOSE) -> dict[str, Any]:
     """What the connect page shows, the same to every merchant; `manage.py stripe_app check` holds it to the manifest."""
     return {
         "mode": mode,
         "other_mode": _other(mode),
-        "permissions": permissions.required(),
-        "prefilled_link": permissions.prefilled_dashboard_link(livemode=mode == "live"),
+        "permissions": permissions.required(purpose),
+        "prefilled_link": permissions.prefilled_dashboard_link(livemode=mode == "live", purpose=purpose),
+        **_purposes(purpose),
     }
 
 
@@ -101,6 +103,13 @@ def _without_connection(outcome: str, mode: str) -> HttpResponse:
     return HttpResponseSeeOther(f"{reverse('stripe_keys:install_return')}?{urlencode(query)}")
 
 
+def _purposes(name: str) -> dict[str, Any]:
+    """What a page says of purposes: nothing where there is one only. One that was given up can still be replaced."""
+    if not purposes.are_several() or not purposes.is_defined(name):
+        return {"purpose": None, "purposes": []}
+    return {"purpose": purposes.get(name), "purposes": purposes.defined()}
+
+
 def _other(mode: str) -> str:
     return "test" if mode == "live" else "live"
 
@@ -108,30 +117,30 @@ def _other(mode: str) -> str:
 @sensitive_post_parameters()
 @require_http_methods(["GET", "HEAD", "POST"])
 @recently_authenticated
-def paste_key(request: HttpRequest, mode: str) -> HttpResponse:
-    """Show where the key is found and take it."""
+def paste_key(request: HttpRequest, mode: str, purpose: str = DEFAULT_PURPOSE) -> HttpResponse:
+    """Show where the key of that purpose is found and take it."""
     merchant_of(request)
-    return _paste(request, mode, replaces=None)
+    return _paste(request, mode, purpose, replaces=None)
 
 
 @sensitive_post_parameters()
 @require_http_methods(["GET", "HEAD", "POST"])
 @recently_authenticated
 def replace_key(request: HttpRequest, key_id: UUID) -> HttpResponse:
-    """Take a new key of the same account and mode; the old one serves until the new one is proven."""
+    """Take a new key of the same account, mode and purpose; the old one serves until the new one is proven."""
     key = key_of(request, key_id)
-    return _paste(request, key.mode, replaces=key)
+    return _paste(request, key.mode, key.purpose, replaces=key)
 
 
 @sensitive_variables()
-def _paste(request: HttpRequest, mode: str, *, replaces: RestrictedKey | None) -> HttpResponse:
-    livemode = mode == "live"
+def _paste(request: HttpRequest, mode: str, purpose: str, *, replaces: RestrictedKey | None) -> HttpResponse:
+    livemode, place = mode == "live", (mode, purpose, replaces)
     if request.method != "POST":
-        return _paste_page(request, PasteKeyForm(livemode=livemode), mode, replaces)
+        return _paste_page(request, PasteKeyForm(livemode=livemode), place)
     form = PasteKeyForm(request.POST, livemode=livemode)
     if not form.is_valid():
         _note_refusal(request, form)
-        return _paste_page(request, form, mode, replaces, status=422)
+        return _paste_page(request, form, place, status=422)
     try:
         added = services.add_key(
             merchant=merchant_of(request),
@@ -139,6 +148,7 @@ def _paste(request: HttpRequest, mode: str, *, replaces: RestrictedKey | None) -
             secret=form.secret,
             now=timezone.now(),
             remote_address=address_of(request),
+            purpose=purpose,
         )
     except MerchantIsClosed:
         messages.warning(
@@ -147,14 +157,17 @@ def _paste(request: HttpRequest, mode: str, *, replaces: RestrictedKey | None) -
         return HttpResponseSeeOther(reverse("stripe_keys:erased"))
     except TooManyPastes as refusal:
         form.add_error("key", _too_many(refusal))
-        response = _paste_page(request, form, mode, replaces, status=429)
+        response = _paste_page(request, form, place, status=429)
         response["Retry-After"] = str(ceil(refusal.retry_after.total_seconds()))
         return response
     except services.CannotStoreNow:
         form.add_error("key", _NOT_STORED)
-        response = _paste_page(request, form, mode, replaces, status=503)
+        response = _paste_page(request, form, place, status=503)
         response["Retry-After"] = "60"
         return response
+    except purposes.ServesAnother as refusal:
+        form.add_error("key", _serves_another(refusal))
+        return _paste_page(request, form, place, status=422)
     if added.stored_afresh:
         messages.success(
             request, "The key is stored afresh and is being checked now. Nothing else is needed."
@@ -170,6 +183,13 @@ def _too_many(refusal: TooManyPastes) -> str:
     return (
         f"Too many keys were pasted lately, so we take a break. You can try again in {in_words(refusal.retry_after)}. "
         "Keys that are saved go on working."
+    )
+
+
+def _serves_another(refusal: purposes.ServesAnother) -> str:
+    return (
+        f"You have brought this key for another purpose already: {purposes.label_of(refusal.purpose)}. Use one key "
+        "per purpose: make another one in Stripe and paste that."
     )
 
 
@@ -195,11 +215,12 @@ def _end_of(replaces: RestrictedKey | None) -> dict[str, str]:
 def _paste_page(
     request: HttpRequest,
     form: PasteKeyForm,
-    mode: str,
-    replaces: RestrictedKey | None,
+    place: tuple[str, str, RestrictedKey | None],
     *,
     status: int = 200,
 ) -> HttpResponse:
+    mode, purpose, replaces = place
+    told = _purposes(purpose)
     context: dict[str, Any] = {
         "form": form,
         "mode": mode,
@@ -207,5 +228,9 @@ def _paste_page(
         "replaces": replaces,
         **_end_of(replaces),
         "app_settings_url": installs.app_settings_url(livemode=mode == "live"),
+        **told,
     }
+    if told["purpose"] is not None and not told["purpose"].is_default:
+        link = permissions.prefilled_dashboard_link(livemode=mode == "live", purpose=purpose)
+        context["prefilled_link"] = link
     return render(request, "stripe_keys/paste_key.html", context, status=status)

@@ -3,6 +3,7 @@
 from django.urls import path, register_converter
 
 from stripe_keys import account_views, closing_views, connect_views, report_views, views
+from stripe_keys.purpose_addresses import PurposeConverter
 
 
 class ModeConverter:
@@ -20,13 +21,16 @@ class ModeConverter:
 
 
 register_converter(ModeConverter, "mode")
+register_converter(PurposeConverter, "purpose")
 
 app_name = "stripe_keys"
 urlpatterns = [
     path("keys/", views.key_list, name="key_list"),
     path("connect/<mode:mode>/", connect_views.connect, name="connect"),
+    path("connect/<mode:mode>/<purpose:purpose>/", connect_views.connect, name="connect"),
     path("return/", connect_views.install_return, name="install_return"),
     path("paste/<mode:mode>/", connect_views.paste_key, name="paste_key"),
+    path("paste/<mode:mode>/<purpose:purpose>/", connect_views.paste_key, name="paste_key"),
     path("erased/", closing_views.show_erased, name="erased"),
     path("export/", closing_views.export_timeline, name="export"),
     path("close/", closing_views.close, name="close"),

@@ -11,6 +11,7 @@ from django.contrib import admin
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import get_resolver
+from pytest_django import Settings
 
 from accounts.models import User
 from tests import people
@@ -61,6 +62,8 @@ ADDRESSES = {
             "stripe/connect/<mode:mode>/",
             "stripe/return/",
             "stripe/paste/<mode:mode>/",
+            "stripe/connect/<mode:mode>/<purpose:purpose>/",
+            "stripe/paste/<mode:mode>/<purpose:purpose>/",
             "stripe/erased/",
             "stripe/export/",
             "stripe/close/",
@@ -92,6 +95,12 @@ MALFORMED = ("1", "None", "0' OR '1'='1", "..", f"{RANDOM}x", "%00")
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture(autouse=True)
+def keys_for_reports(settings: Settings) -> None:
+    """Keys are asked for a second purpose too, so that its pages are there."""
+    settings.KEY_PURPOSES = ["reporting"]
+
+
 def addresses() -> Iterator[str]:
     """Every address of the site, as it is written in `ADDRESSES`."""
     return (as_written(address) for address, _ in patterns(get_resolver()))
@@ -104,6 +113,7 @@ def filled(address: str, key_id: str) -> str:
         ("<path:object_id>", key_id),
         ("<path:content_type_id>", "1"),
         ("<mode:mode>", "test"),
+        ("<purpose:purpose>", "reporting"),
         ("<key>", "abc"),
         ("<uidb36>", "1"),
         ("(?P<app_label>accounts|work|stripe_keys|webhooks)", "stripe_keys"),
