@@ -41,6 +41,8 @@ def routes() -> list[web.RouteDef]:
         web.post(prefix + "/installs", _plain(create_install)),
         web.get(prefix + "/installs", _plain(list_installs)),
         web.post(prefix + "/installs/{id}/uninstall", _plain(uninstall)),
+        web.post(prefix + "/installs/{id}/ask", _plain(ask_for)),
+        web.post(prefix + "/installs/{id}/approve", _plain(approve)),
         web.post(prefix + "/objects", _plain(create_object)),
         web.post(prefix + "/keys", _plain(admin_keys.create_key)),
         web.get(prefix + "/keys", _plain(admin_keys.list_keys)),
@@ -190,9 +192,24 @@ def list_accounts(sim: Simulator, given: Json, parts: dict[str, str]) -> Json:
 
 
 def create_install(sim: Simulator, given: Json, parts: dict[str, str]) -> Json:
-    """Install the app: {account, livemode}."""
-    account = account_named(sim, given["account"])
-    return install_answer(installs.install(sim, account.id, livemode=bool(given.get("livemode", False))))
+    """Install the app: {account, livemode, app: the second app's id}."""
+    account, livemode = account_named(sim, given["account"]), bool(given.get("livemode", False))
+    made = installs.install(sim, account.id, livemode=livemode, app=str(given.get("app", "")))
+    return install_answer(made)
+
+
+def ask_for(sim: Simulator, given: Json, parts: dict[str, str]) -> Json:
+    """Let a newer version ask for more: {permissions}."""
+    install = install_named(sim, parts["id"])
+    installs.ask_for(sim, install, [str(name) for name in given.get("permissions", [])])
+    return install_answer(install)
+
+
+def approve(sim: Simulator, given: Json, parts: dict[str, str]) -> Json:
+    """Approve what a newer version asks for."""
+    install = install_named(sim, parts["id"])
+    installs.approve(sim, install)
+    return install_answer(install)
 
 
 def list_installs(sim: Simulator, given: Json, parts: dict[str, str]) -> Json:

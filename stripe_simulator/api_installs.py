@@ -85,16 +85,19 @@ def _check_version(call: Call) -> None:
 
 def _check_app(call: Call) -> None:
     named = call.params.text("app")
-    if named and named != call.sim.config.app.object_id:
+    if named and named not in (call.sim.config.app.object_id, call.sim.config.second_app):
         raise errors.bad_request(f"No such app: '{named[:80]}'", param="app", code="resource_missing")
 
 
 def _visible(call: Call) -> list[Install]:
     everywhere = authorization.is_developer(call.sim, call.key) and call.account == call.key.account
+    named = call.params.text("app")
     found = [
         install
         for install in call.sim.world.installs.values()
-        if install.livemode == call.livemode and (everywhere or install.account == call.account)
+        if install.livemode == call.livemode
+        and (everywhere or install.account == call.account)
+        and named in ("", install.app or call.sim.config.app.object_id)
     ]
     return found[::-1]
 

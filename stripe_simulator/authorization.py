@@ -67,8 +67,8 @@ def reaches(sim: Simulator, key: ApiKey, account: str) -> bool:
     """Say whether a key of the app's own account may act on this one: the app is installed and connected."""
     if key.account != sim.config.platform_account or not sim.switches.connect_fanout:
         return False
-    install = sim.world.install_of(account, livemode=key.livemode)
-    return install is not None and install.reaches_account
+    found = sim.world.installs_of(account, livemode=key.livemode)
+    return any(install.reaches_account for install in found)
 
 
 def is_developer(sim: Simulator, key: ApiKey) -> bool:

@@ -142,6 +142,8 @@ class Config:
     state_file: Path | None = None
     public_url: str = ""
     signing_secrets: list[str] = field(default_factory=list, repr=False)
+    second_app: str = "app_1SimulatedSecondApp"
+    """The `app_…` id of another app of the same developer, with the same permissions."""
     platform_account: str = "acct_1PlatformOfTheApp"
     platform_keys: dict[str, str] = field(default_factory=dict, repr=False)
     endpoints: list[Endpoint] = field(default_factory=list)
@@ -158,6 +160,7 @@ def read(path: Path) -> Config:
     state_file = data.get("state_file")
     return Config(
         app=_app(data, path.parent),
+        second_app=str(data.get("second_app") or Config.second_app),
         state_file=Path(state_file) if state_file else None,
         public_url=str(data.get("public_url") or "").rstrip("/"),
         signing_secrets=list(data.get("signing_secrets") or []),

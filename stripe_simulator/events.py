@@ -60,7 +60,7 @@ def is_connected(sim: Simulator, account: str, *, livemode: bool) -> bool:
     """Say whether events of this account reach the app: it is installed there and the fan-out is on."""
     if not sim.switches.connect_fanout:
         return False
-    return sim.world.install_of(account, livemode=livemode) is not None
+    return bool(sim.world.installs_of(account, livemode=livemode))
 
 
 def tell_about_authorization(sim: Simulator, install: Install, what: str) -> Event | None:
@@ -68,7 +68,8 @@ def tell_about_authorization(sim: Simulator, install: Install, what: str) -> Eve
     if not sim.switches.connect_fanout:
         return None
     app = sim.config.app
-    application = {"id": app.client_id, "object": "application", "name": app.name}
+    client_id = app.client_id if not install.app else f"ca_{install.app.removeprefix('app_')}"
+    application = {"id": client_id, "object": "application", "name": app.name}
     return publish(sim, _snapshot(sim, install, f"account.application.{what}", application))
 
 
@@ -121,8 +122,8 @@ def install_object(sim: Simulator, install: Install) -> dict[str, Any]:
         "id": install.id,
         "object": "apps.install",
         "account": install.account,
-        "app": sim.config.app.object_id,
-        "approval_required": False,
+        "app": install.app or sim.config.app.object_id,
+        "approval_required": bool(install.pending),
         "auth_code": None,
         "channel": "public" if install.livemode else "testing",
         "content_security_policy_granted": empty,
@@ -133,7 +134,7 @@ def install_object(sim: Simulator, install: Install) -> dict[str, Any]:
         "endpoints_pending": [],
         "livemode": install.livemode,
         "permissions_granted": list(install.permissions),
-        "permissions_pending": [],
+        "permissions_pending": list(install.pending),
         "status": install.status,
     }
 

@@ -13,12 +13,15 @@ def open_account(sim: Simulator, name: str, email: str, account_id: str = "") ->
     return account
 
 
-def install(sim: Simulator, account: str, *, livemode: bool) -> Install:
-    """Put the app on the account, or bring an install up to the manifest's permissions; tells the app."""
+def install(sim: Simulator, account: str, *, livemode: bool, app: str = "") -> Install:
+    """Put the app on the account, or bring an install up to the manifest's permissions; tells the app.
+
+    `app` is empty for the first app of the developer, else the id of the second.
+    """
     wanted = sim.config.app.permission_names
-    present = sim.world.install_of(account, livemode=livemode)
+    present = sim.world.install_of(account, livemode=livemode, app=app)
     if present is not None and present.status == "installed":
-        present.permissions = wanted
+        present.permissions, present.pending = wanted, []
         events.tell_about_install(sim, present, "updated")
         sim.changed()
         return present
@@ -31,12 +34,28 @@ def install(sim: Simulator, account: str, *, livemode: bool) -> Install:
         user="usr_" + tokens.letters(16),
         created=sim.now(),
         permissions=wanted,
+        app=app,
     )
     sim.world.installs[made.id] = made
     events.tell_about_authorization(sim, made, "authorized")
     events.tell_about_install(sim, made, "created")
     sim.changed()
     return made
+
+
+def ask_for(sim: Simulator, present: Install, permissions: list[str]) -> None:
+    """Let a newer version of the app ask for these permissions too; the merchant has yet to approve them."""
+    present.pending = permissions
+    events.tell_about_install(sim, present, "updated")
+    sim.changed()
+
+
+def approve(sim: Simulator, present: Install) -> None:
+    """Let the merchant approve what the app asks for."""
+    present.permissions = [*present.permissions, *present.pending]
+    present.pending = []
+    events.tell_about_install(sim, present, "updated")
+    sim.changed()
 
 
 def uninstall(sim: Simulator, present: Install, *, expire_keys: bool, after: float = 0) -> None:
@@ -60,7 +79,8 @@ def finish_due(sim: Simulator) -> None:
 
 def _remove(sim: Simulator, present: Install) -> None:
     for key in sim.world.keys_of(present.account, livemode=present.livemode):
-        if key.install != present.id and key.app != sim.config.app.object_id:
+        made_by = present.app or sim.config.app.object_id
+        if key.install != present.id and key.app != made_by:
             continue
         if present.expire_keys:
             # While the install is still there, so that the app hears of it.

@@ -32,6 +32,10 @@ class Install:
     status: str = "installed"
     uninstalls_at: float | None = None
     expire_keys: bool = True
+    app: str = ""
+    """The `app_…` id of the developer's second app; empty for the first."""
+    pending: list[str] = field(default_factory=list)
+    """Permissions that a newer version asks for and nobody has approved yet."""
 
     @property
     def reaches_account(self) -> bool:
@@ -154,12 +158,15 @@ class World:
     sessions: dict[str, str] = field(default_factory=dict)
     """Browser session to account."""
 
-    def install_of(self, account: str, *, livemode: bool) -> Install | None:
+    def install_of(self, account: str, *, livemode: bool, app: str = "") -> Install | None:
         """Return the app's install on this account in this mode, if there is one."""
-        for install in self.installs.values():
-            if install.account == account and install.livemode == livemode:
-                return install
-        return None
+        found = (one for one in self.installs_of(account, livemode=livemode) if one.app == app)
+        return next(found, None)
+
+    def installs_of(self, account: str, *, livemode: bool) -> list[Install]:
+        """Return the installs of all of the developer's apps on this account in this mode."""
+        of_mode = (one for one in self.installs.values() if one.livemode == livemode)
+        return [one for one in of_mode if one.account == account]
 
     def keys_of(self, account: str, *, livemode: bool) -> list[ApiKey]:
         """Return the account's keys in this mode, newest first."""

@@ -76,3 +76,28 @@ def test_developer_reaches_the_account_until_uninstall(
     assert before.code == 200
     with pytest.raises(stripe.PermissionError, match="Application access may have been revoked"):
         developer.raw_request("get", "/v1/charges", stripe_account=account)
+
+
+def test_what_a_newer_version_asks_for_is_pending_until_it_is_approved(
+    simulator: SimulatorProcess, developer: stripe.StripeClient, install: Json
+) -> None:
+    address = f"/v1/apps/installs/{install['id']}"
+
+    simulator.admin.post(f"/installs/{install['id']}/ask", permissions=["refund_write"])
+    waiting = developer.raw_request("get", address).data
+    simulator.admin.post(f"/installs/{install['id']}/approve")
+    approved = developer.raw_request("get", address).data
+
+    assert (waiting["permissions_pending"], waiting["approval_required"]) == (["refund_write"], True)
+    assert (approved["permissions_pending"], approved["approval_required"]) == ([], False)
+    assert "refund_write" in approved["permissions_granted"]
+
+
+def test_installs_of_two_apps_are_told_apart(
+    simulator: SimulatorProcess, developer: stripe.StripeClient, install: Json, account: str
+) -> None:
+    second = simulator.admin.post("/installs", account=account, app="app_1SimulatedSecondApp")
+
+    found = developer.raw_request("get", "/v1/apps/installs", app="app_1SimulatedSecondApp").data["data"]
+
+    assert [(entry["id"], entry["app"]) for entry in found] == [(second["id"], "app_1SimulatedSecondApp")]
