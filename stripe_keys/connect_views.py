@@ -41,7 +41,11 @@ def connect(request: HttpRequest, mode: str, purpose: str = DEFAULT_PURPOSE) -> 
     merchant, livemode = merchant_of(request), mode == "live"
     if request.method == "POST":
         address = installs.install_url(
-            merchant=merchant, user=person_of(request), livemode=livemode, now=timezone.now()
+            merchant=merchant,
+            user=person_of(request),
+            livemode=livemode,
+            now=timezone.now(),
+            app=installs.app_wanted(request.POST.get("app", ""), livemode=livemode),
         )
         return HttpResponseSeeOther(address)
     return render(request, "stripe_keys/connect.html", connect_context(mode, purpose))

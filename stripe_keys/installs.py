@@ -19,6 +19,7 @@ from stripe_keys import app_installs, binding, lifecycle, our_apps, signature
 from stripe_keys.account_names import short_account
 from stripe_keys.binding import InstallRefused, bind
 from stripe_keys.lifecycle import actor_name
+from stripe_keys.managed import arrangements
 from stripe_keys.models import InstallState, KeySubmission, RestrictedKey, StripeInstall, Validation
 from stripe_keys.paste_limits import count_paste
 
@@ -55,6 +56,17 @@ def install_url(
     )
     address = settings.STRIPE_INSTALL_BASE + _install_path(app, livemode=livemode)
     return f"{address}{'&' if '?' in address else '?'}{urlencode({'redirect_uri': return_url(), 'state': state})}"
+
+
+def app_wanted(named: str, *, livemode: bool) -> str:
+    """The app of ours that somebody wants to install; the one that makes keys only where that is another, and offered."""
+    wants_other = named == our_apps.MANAGING and is_second_app_offered(livemode=livemode)
+    return our_apps.MANAGING if wants_other else our_apps.PASTING
+
+
+def is_second_app_offered(*, livemode: bool) -> bool:
+    """Whether another app than the one whose keys are pasted can be installed in that mode, to make the keys."""
+    return our_apps.are_two() and arrangements.is_offered(livemode=livemode)
 
 
 def _install_path(app: str, *, livemode: bool) -> str:

@@ -1,0 +1,57 @@
+"""Permissions that a newer version of our app asks for and that wait for the merchant's approval in Stripe."""
+
+from dataclasses import dataclass
+
+from accounts.models import Merchant
+from stripe_keys import app_installs, permissions
+from stripe_keys.account_names import short_account
+from stripe_keys.installs import app_settings_url
+from stripe_keys.models import AppOnAccount, RestrictedKey, StripeInstall
+
+_NAMED = 8
+
+
+@dataclass(frozen=True)
+class Approval:
+    """One thing to approve: where, for which permissions, and the page in Stripe on which it is done."""
+
+    account: str
+    words: tuple[str, ...]
+    unnamed: int
+    address: str
+
+
+def awaited(merchant: Merchant, *, livemode: bool) -> list[Approval]:
+    """What waits in that mode, of whichever app of ours."""
+    return [_approval(told) for told in _waiting(merchant, livemode=livemode)]
+
+
+def awaited_for(key: RestrictedKey) -> list[Approval]:
+    """What waits on the account of `key`, for the app that it comes from; nothing for a key that has ended."""
+    if not key.is_kept or not key.stripe_account_id:
+        return []
+    return [
+        _approval(told)
+        for told in _waiting(key.merchant, livemode=key.livemode)
+        if told.app == app_installs.behind(key) and told.install.stripe_account_id == key.stripe_account_id
+    ]
+
+
+def _waiting(merchant: Merchant, *, livemode: bool) -> list[AppOnAccount]:
+    told = AppOnAccount.objects.filter(
+        install__merchant=merchant,
+        install__livemode=livemode,
+        install__status=StripeInstall.Status.INSTALLED,
+        left_at__isnull=True,
+    )
+    return [one for one in told.select_related("install").order_by("pk") if one.waits_for_approval]
+
+
+def _approval(told: AppOnAccount) -> Approval:
+    pending = told.permissions_pending
+    return Approval(
+        account=short_account(told.install.stripe_account_id),
+        words=tuple(permissions.words_for(name) for name in pending[:_NAMED]),
+        unnamed=max(len(pending) - _NAMED, 0),
+        address=app_settings_url(livemode=told.install.livemode, app=told.app),
+    )
