@@ -1,14 +1,18 @@
 """A merchant whose keys the app may make: installed, approved, and offered by the partner in both modes."""
 
 from dataclasses import dataclass
+from itertools import cycle
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from django.db.models.functions import Now
 from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import User
 from stripe_keys.managed import arrangements
-from stripe_keys.models import KeyManagement, Minting, RestrictedKey
+from stripe_keys.models import KeyManagement, Minting, RestrictedKey, Retirement
+from stripe_keys.vault import delivery_keys
 from tests.people import merchant_of
 from tests.stripe_keys.keys import AtStripe, bind_account
 from work import engine
@@ -42,6 +46,17 @@ class Managed:
         """The latest one."""
         return Minting.objects.latest("pk")
 
+    def work_later(self) -> None:
+        """The same when everything that waits is due."""
+        for rows in (Minting, Retirement):
+            rows.objects.filter(state="waiting").update(due_at=Now())
+        self.work()
+
+    def token_at_stripe(self) -> str:
+        """The text of the one key that the account has at Stripe."""
+        (key,) = self.at_stripe.admin.keys(self.account)
+        return self.at_stripe.admin.reveal_key(str(key["id"]))
+
     def living_at_stripe(self) -> set[str]:
         """The ids of the account's keys that live at Stripe."""
         keys = self.at_stripe.admin.items(f"/keys?account={self.account}")
@@ -58,6 +73,22 @@ class Managed:
 def livemode(request: pytest.FixtureRequest) -> bool:
     """Both modes."""
     return bool(request.param)
+
+
+@pytest.fixture(scope="session")
+def pairs() -> list[RSAPrivateKey]:
+    """RSA pairs, made once: each costs a quarter of a second."""
+    return [generate_private_key(65537, 3072) for _ in range(2)]
+
+
+@pytest.fixture(autouse=True)
+def quick_pairs(
+    request: pytest.FixtureRequest, pairs: list[RSAPrivateKey], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Take the pairs of this session in turns, except where a process of its own makes them."""
+    if not request.node.get_closest_marker("processes"):
+        turns = cycle(pairs)
+        monkeypatch.setattr(delivery_keys, "generate_private_key", lambda **_: next(turns))
 
 
 @pytest.fixture
