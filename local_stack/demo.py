@@ -31,6 +31,8 @@ STRIPE_ACCOUNTS = [  # the last one is proposed first
     {"id": "acct_1DemoOfEvesRope", "name": "Eve's Ropes", "email": "eve@example.com"},
     {"id": "acct_1DemoOfAdasLamp", "name": MERCHANT_NAME, "email": MERCHANT_EMAIL},
 ]
+# In test mode newcomers see both ways: keys that are pasted, and keys that the app makes.
+_OFFERED = {"MANAGED_KEYS": "test"}
 _GIVEN_BY_THE_USER = (
     "DATABASE_URL",
     "DATABASE_URL_FILE",
@@ -58,7 +60,8 @@ def run(folder: Path = FOLDER, *, environment: Mapping[str, str]) -> None:
         stack = Stack(
             folder,
             ports=ports,
-            environment={name: environment[name] for name in _GIVEN_BY_THE_USER if environment.get(name)},
+            environment=_OFFERED
+            | {name: environment[name] for name in _GIVEN_BY_THE_USER if environment.get(name)},
             site_secrets=site_secrets,
             # Approved, so that the site is told when a rotated key dies; most apps are not.
             simulator={"accounts": STRIPE_ACCOUNTS, "api_key_write_approved": True},

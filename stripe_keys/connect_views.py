@@ -16,11 +16,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.services import MerchantIsClosed
 from accounts.tenancy import merchant_of, recently_authenticated
-from stripe_keys import installs, permissions, purposes, services
+from stripe_keys import installs, managed_portrait, permissions, purposes, services
 from stripe_keys.account_names import short_account
 from stripe_keys.endings import countdown, written
 from stripe_keys.forms import PasteKeyForm
 from stripe_keys.installs import InstallRefused
+from stripe_keys.managed import arrangements
+from stripe_keys.managed.arrangements import AppMakesTheKeys
 from stripe_keys.models import RestrictedKey
 from stripe_keys.paste_limits import TooManyPastes
 from stripe_keys.purposes import DEFAULT_PURPOSE
@@ -41,11 +43,7 @@ def connect(request: HttpRequest, mode: str, purpose: str = DEFAULT_PURPOSE) -> 
     merchant, livemode = merchant_of(request), mode == "live"
     if request.method == "POST":
         address = installs.install_url(
-            merchant=merchant,
-            user=person_of(request),
-            livemode=livemode,
-            now=timezone.now(),
-            app=installs.app_wanted(request.POST.get("app", ""), livemode=livemode),
+            merchant=merchant, user=person_of(request), livemode=livemode, now=timezone.now()
         )
         return HttpResponseSeeOther(address)
     return render(request, "stripe_keys/connect.html", connect_context(mode, purpose))
@@ -98,7 +96,9 @@ def _take_return(request: HttpRequest) -> HttpResponse:
     else:
         account = short_account(returned.install.stripe_account_id)
         said = f"Your Stripe account {account} is connected in {mode} mode."
-    messages.success(request, f"{said} One step is left: bring its key.")
+    is_choice = managed_portrait.may_be_chosen(started.merchant, livemode=started.livemode)
+    left = "bring its key, or let us make it" if is_choice else "bring its key"
+    messages.success(request, f"{said} One step is left: {left}.")
     return HttpResponseSeeOther(reverse("stripe_keys:paste_key", args=[mode]))
 
 
@@ -138,6 +138,17 @@ def replace_key(request: HttpRequest, key_id: UUID) -> HttpResponse:
 
 @sensitive_variables()
 def _paste(request: HttpRequest, mode: str, purpose: str, *, replaces: RestrictedKey | None) -> HttpResponse:
+    try:
+        arrangements.refuse_while_the_app_makes_keys(
+            merchant_of(request), livemode=mode == "live", purpose=purpose
+        )
+        return _take(request, mode, purpose, replaces)
+    except AppMakesTheKeys:
+        return _no_paste(request, mode)
+
+
+@sensitive_variables()
+def _take(request: HttpRequest, mode: str, purpose: str, replaces: RestrictedKey | None) -> HttpResponse:
     livemode, place = mode == "live", (mode, purpose, replaces)
     if request.method != "POST":
         return _paste_page(request, PasteKeyForm(livemode=livemode), place)
@@ -181,6 +192,17 @@ def _paste(request: HttpRequest, mode: str, purpose: str, *, replaces: Restricte
     elif form.cleaned_note:
         messages.info(request, form.cleaned_note)
     return HttpResponseSeeOther(reverse("stripe_keys:key_detail", args=[added.key.pk]))
+
+
+def _no_paste(request: HttpRequest, mode: str) -> HttpResponse:
+    """The app makes the keys of this mode: lead to where that is changed. What was pasted is dropped."""
+    if request.method == "POST":
+        messages.warning(
+            request,
+            "The app makes the key in this mode. The key that you pasted was not stored; nothing was changed.",
+        )
+        return HttpResponseSeeOther(reverse("stripe_keys:managed_keys", args=[mode]))
+    return render(request, "stripe_keys/paste_managed.html", {"mode": mode, "other_mode": _other(mode)})
 
 
 def _too_many(refusal: TooManyPastes) -> str:

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from accounts.models import User
-from stripe_keys import endings, least_privilege, ledger, needs, sentences, weather
+from stripe_keys import ending_at_stripe, endings, least_privilege, ledger, needs, sentences, weather
 from stripe_keys.models import PermissionCheck, RestrictedKey, StatusChange, Validation
+from stripe_keys.notices import Notice
 from stripe_keys.problems import GENERIC_REJECTION, PROBLEMS
 
 Status = RestrictedKey.Status
@@ -60,7 +61,7 @@ class Portrait:
     key: RestrictedKey
     pill: tuple[str, str]
     headline: str
-    notices: list[sentences.Notice]
+    notices: list[Notice]
     permissions: list[PermissionLine]
     timeline: list[Moment]
     pace: str
@@ -145,7 +146,7 @@ def draw(key: RestrictedKey, *, viewer: User, now: datetime) -> Portrait:
     )
 
 
-def _notices(key: RestrictedKey, is_open: bool, now: datetime) -> list[sentences.Notice]:
+def _notices(key: RestrictedKey, is_open: bool, now: datetime) -> list[Notice]:
     if is_open and key.status == Status.PENDING and key.quarantined_at is None:
         return []
     found = sentences.notices(key, now, endings.successor_of(key) if key.is_expiring else None)
@@ -212,7 +213,7 @@ def _draw_rejected(shown: RestrictedKey, viewer: User, now: datetime) -> Portrai
 
 def _pace(key: RestrictedKey, open_check: Validation | None, now: datetime) -> str:
     if not key.is_kept:
-        return ""
+        return "5s" if ending_at_stripe.is_under_way(key) else ""
     if open_check is None:
         return _pace_of_countdown(key, now)
     if open_check.due_at <= now or open_check.is_withheld:

@@ -6,6 +6,14 @@ accounts are made in `stripe_keys.account_sentences`.
 
 GENERIC_REJECTION = "We could not use this key with the connected account."
 _RETRY = "There is nothing for you to do: we try again by ourselves, and the key keeps its status meanwhile."
+SUSPENDED = (
+    "warning",
+    "Support has suspended this key",
+    (
+        "It stays stored and checked, but we use it for nothing else. Answer the mail that we sent you, or write to "
+        "us, to have it resumed."
+    ),
+)
 PROBLEMS = {
     "key_expired": (
         "danger",

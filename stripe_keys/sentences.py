@@ -1,36 +1,23 @@
 """What the pages say about a key: its status, each problem, and always what to do next."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
 from django.urls import reverse
 
-from stripe_keys import account_sentences, ending_sentences, giving_way, permissions, uninstalls
+from stripe_keys import (
+    account_sentences,
+    ending_sentences,
+    giving_way,
+    managed_sentences,
+    permissions,
+    uninstalls,
+)
 from stripe_keys.models import RestrictedKey
-from stripe_keys.problems import PROBLEMS
+from stripe_keys.notices import Link, Notice
+from stripe_keys.problems import PROBLEMS, SUSPENDED
 
 Status = RestrictedKey.Status
-
-
-@dataclass(frozen=True)
-class Notice:
-    """A box on a page; `tone` is info, success, warning or danger."""
-
-    tone: str
-    title: str
-    text: str
-    links: tuple["Link", ...] = ()
-
-
-@dataclass(frozen=True)
-class Link:
-    """A way out of a notice."""
-
-    address: str
-    label: str
-    leads_to_stripe: bool = False
-    is_main: bool = False
 
 
 # --- Status ----------------------------------------------------------------------------------------------------------
@@ -53,6 +40,10 @@ def pill(key: RestrictedKey) -> tuple[str, str]:
 
 def headline(key: RestrictedKey) -> str:
     """One sentence on where the key stands."""
+    return (managed_sentences.headline(key) if key.is_app_managed else None) or _where_it_stands(key)
+
+
+def _where_it_stands(key: RestrictedKey) -> str:
     if key.is_kept and key.quarantined_at:
         return "We can no longer read this key, so it is not in use. Paste it again to go on."
     if key.is_kept and key.suspended_at and key.leaked_at:
@@ -88,6 +79,8 @@ def _why_removed(key: RestrictedKey) -> str:
 
 def notices(key: RestrictedKey, now: datetime, successor: RestrictedKey | None = None) -> list[Notice]:
     """Everything that somebody who looks at `key` has to know, the gravest first; `successor` was pasted for it."""
+    if key.is_app_managed:
+        return [one for one in managed_sentences.notices(key, now, successor) if one is not None]
     found = [
         _unreadable(key),
         _suspended(key),
@@ -134,11 +127,7 @@ def _suspended(key: RestrictedKey) -> Notice | None:
             "end at once, and paste the new key here."
         )
         return Notice("danger", "This key has leaked", words, (_app_settings(key), _replace(key)))
-    words = (
-        "It stays stored and checked, but we use it for nothing else. Answer the mail that we sent you, or write to "
-        "us, to have it resumed."
-    )
-    return Notice("warning", "Support has suspended this key", words)
+    return Notice(*SUSPENDED)
 
 
 def _ending(key: RestrictedKey, successor: RestrictedKey | None, now: datetime) -> Notice | None:
@@ -265,9 +254,13 @@ def _paste(key: RestrictedKey, label: str = "Paste a key", *, is_main: bool = Fa
     return Link(reverse("stripe_keys:paste_key", args=[key.mode]), label, is_main=is_main)
 
 
+def page_address(key: RestrictedKey) -> str:
+    """Where the page of `key` is."""
+    return reverse("stripe_keys:key_detail", args=[key.pk])
+
+
 def _page(successor: RestrictedKey) -> Link:
-    address = reverse("stripe_keys:key_detail", args=[successor.pk])
-    return Link(address, f"The key ending in {successor.last4}")
+    return Link(page_address(successor), f"The key ending in {successor.last4}")
 
 
 def _install(key: RestrictedKey, *, is_main: bool = True) -> Link:

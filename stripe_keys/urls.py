@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from stripe_keys import account_views, closing_views, connect_views, report_views, views
+from stripe_keys import account_views, closing_views, connect_views, managed_views, report_views, views
 from stripe_keys.purpose_addresses import PurposeConverter
 
 
@@ -31,6 +31,11 @@ urlpatterns = [
     path("return/", connect_views.install_return, name="install_return"),
     path("paste/<mode:mode>/", connect_views.paste_key, name="paste_key"),
     path("paste/<mode:mode>/<purpose:purpose>/", connect_views.paste_key, name="paste_key"),
+    path("managed/<mode:mode>/", managed_views.managed_keys, name="managed_keys"),
+    path("managed/<mode:mode>/status/", managed_views.managed_status, name="managed_status"),
+    path("managed/<mode:mode>/on/", managed_views.managed_on, name="managed_on"),
+    path("managed/<mode:mode>/off/", managed_views.managed_off, name="managed_off"),
+    path("managed/<mode:mode>/renew/", managed_views.managed_renew, name="managed_renew"),
     path("erased/", closing_views.show_erased, name="erased"),
     path("export/", closing_views.export_timeline, name="export"),
     path("close/", closing_views.close, name="close"),

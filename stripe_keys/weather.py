@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from stripe_keys import incidents, pace, sentences
 from stripe_keys.endings import written
 from stripe_keys.models import RestrictedKey, Validation
+from stripe_keys.notices import Notice
 from stripe_keys.problems import PROBLEMS
-from stripe_keys.sentences import Notice
 
 # What single checks stumbled over; where the whole is told, they would only repeat it.
 _PASSING = ("locked", "conflict", "stripe_error", "timed_out", "rate_limited", "no_connection", "unreadable_answer",

@@ -1,0 +1,58 @@
+"""Who brings a key, among the facts about it, and the offer that the app may do so; nothing where it is not made."""
+
+from typing import Any
+
+from django import template
+from django.http import HttpRequest
+
+from accounts.models import Merchant
+from stripe_keys import managed_portrait, managed_sentences
+from stripe_keys.managed import arrangements
+from stripe_keys.models import RestrictedKey
+
+register = template.Library()
+
+
+@register.inclusion_tag("stripe_keys/_key_origin.html", takes_context=True)
+def key_origin(context: dict[str, Any], key: RestrictedKey) -> dict[str, Any]:
+    """One of the facts about `key`: made by the app, or pasted, and whether by the one who looks."""
+    request: HttpRequest | None = context.get("request")
+    is_told = key.is_app_managed or arrangements.is_offered(livemode=key.livemode)
+    is_mine = request is not None and key.added_by_id == request.user.pk
+    return {"key": key, "is_told": is_told, "is_mine": is_mine}
+
+
+@register.simple_tag
+def is_renewed(key: RestrictedKey) -> bool:
+    """Whether the app made `key` and makes the ones that follow it."""
+    return key.is_app_managed and managed_sentences.is_renewed(key)
+
+
+@register.inclusion_tag("stripe_keys/_managed_offer.html", takes_context=True)
+def managed_offer(context: dict[str, Any], mode: str) -> dict[str, Any]:
+    """A card that offers to have the app make the keys of `mode`, where it may and does not yet."""
+    merchant = _merchant(context) if mode else None
+    livemode = mode == "live"
+    is_shown = merchant is not None and managed_portrait.may_be_chosen(merchant, livemode=livemode)
+    return {"mode": mode, "is_shown": is_shown}
+
+
+@register.inclusion_tag("stripe_keys/_managed_link.html", takes_context=True)
+def managed_link(context: dict[str, Any], mode: str, cards: list[Any]) -> dict[str, Any]:
+    """In the list of keys: the way to a new key of `mode`, by the app or by pasting."""
+    merchant, livemode = _merchant(context), mode == "live"
+    management = arrangements.management_of(merchant, livemode=livemode) if merchant else None
+    return {
+        "mode": mode,
+        "has_cards": bool(cards),
+        "is_on": management is not None and management.is_on,
+        "is_shown": merchant is not None
+        and (management is not None or managed_portrait.may_be_chosen(merchant, livemode=livemode)),
+    }
+
+
+def _merchant(context: dict[str, Any]) -> Merchant | None:
+    request: HttpRequest | None = context.get("request")
+    if request is None or not request.user.is_authenticated:
+        return None
+    return Merchant.objects.visible_to(request.user).first()
