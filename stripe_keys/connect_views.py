@@ -183,6 +183,11 @@ def _take(request: HttpRequest, mode: str, purpose: str, replaces: RestrictedKey
     except purposes.ServesAnother as refusal:
         form.add_error("key", _serves_another(refusal))
         return _paste_page(request, form, place, status=422)
+    _say_what_was_done(request, added, form)
+    return HttpResponseSeeOther(reverse("stripe_keys:key_detail", args=[added.key.pk]))
+
+
+def _say_what_was_done(request: HttpRequest, added: services.Added, form: PasteKeyForm) -> None:
     if added.stored_afresh:
         messages.success(
             request, "The key is stored afresh and is being checked now. Nothing else is needed."
@@ -191,7 +196,6 @@ def _take(request: HttpRequest, mode: str, purpose: str, replaces: RestrictedKey
         messages.info(request, "You had saved this key already; here it is. Nothing was changed.")
     elif form.cleaned_note:
         messages.info(request, form.cleaned_note)
-    return HttpResponseSeeOther(reverse("stripe_keys:key_detail", args=[added.key.pk]))
 
 
 def _no_paste(request: HttpRequest, mode: str) -> HttpResponse:

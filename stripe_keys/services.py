@@ -5,17 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
 from accounts.models import Merchant, User
 from accounts.services import locked_while_open
-from stripe_keys import contradictions, ledger_entries, lifecycle, mails, outgoing, pace, stand_ins, vault
+from stripe_keys import duplicates, ledger_entries, lifecycle, mails, outgoing, pace, stand_ins, vault
 from stripe_keys.lifecycle import actor_name
 from stripe_keys.managed import arrangements
 from stripe_keys.models import DEFAULT_PURPOSE, KeyEnvelope, RestrictedKey, StripeInstall, Validation
 from stripe_keys.paste_limits import count_paste
-from stripe_keys.purposes import ServesAnother
 from stripe_keys.secret import Secret
 
 log = logging.getLogger(__name__)
@@ -74,14 +73,11 @@ def add_key(
     locked_while_open(merchant)  # two tabs at once take turns
     arrangements.refuse_while_the_app_makes_keys(merchant, livemode=secret.livemode, purpose=purpose)
     marks = vault.fingerprints(secret)
-    _take_turns(marks)
-    key = _new_row(merchant, user, secret, marks[0], purpose)
     digests = [mark.digest for mark in marks]
-    kept = RestrictedKey.objects.kept().filter(fingerprint__in=digests, merchant=merchant)
-    own = kept.select_for_update(of=("self",)).first()
-    if own is not None and not contradictions.ended_as_put_back(own):
-        if own.purpose != purpose:
-            raise ServesAnother(own.purpose)
+    duplicates.take_turns(digests)
+    key = _new_row(merchant, user, secret, marks[0], purpose)
+    own = duplicates.brought_before(merchant, digests, purpose)
+    if own is not None:
         return Added(own, already_saved=True, stored_afresh=_heal(own, secret, user, now))
     count_paste(key, user, remote_address, now)
     _give_way(key, user)
@@ -91,18 +87,6 @@ def add_key(
     lifecycle.request_validation(key, reason=Validation.Reason.ADDED, now=now, requested_by=user)
     pace.forget_troubles(merchant_id=merchant.pk, livemode=key.livemode)
     return Added(key, already_saved=False)
-
-
-def _take_turns(marks: list[vault.Fingerprint]) -> None:
-    """Let one paste of the same key after the other look whether it is here, until their transactions end.
-
-    The database holds each fingerprint once; while fingerprint keys are being rotated, two processes may each have
-    their own idea of which fingerprint a new row gets. They meet at any fingerprint key that both know. Always in the
-    same order, so that nobody waits for somebody who waits for them.
-    """
-    with connection.cursor() as cursor:
-        for number in sorted(int.from_bytes(mark.digest[:8], signed=True) for mark in marks):
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [number])
 
 
 def _new_row(
