@@ -48,6 +48,7 @@ check: venv browser ## lint, formatting, types, imports, templates, migrations, 
 	.venv/bin/djlint --quiet --lint templates
 	$(STACK) run-as test $(PYTHON_IN_VENV) manage.py makemigrations --check --dry-run
 	$(STACK) run-as production $(PYTHON_IN_VENV) manage.py check --deploy --fail-level WARNING
+	$(STACK) run-as production $(PYTHON_IN_VENV) manage.py stripe_app check
 	$(PYTHON_IN_VENV) -m pytest $(SHARED_OUT) $(ARGS)
 format: venv ## put the code in order
 	.venv/bin/ruff check --fix .
@@ -58,9 +59,17 @@ format: venv ## put the code in order
 required-permissions: venv ## which Stripe permissions code needs (ARGS="path --strict"); what was found says why it fails
 	@$(PYTHON_IN_VENV) -m stripe_keys.required_permissions $(ARGS)
 
+.PHONY: stripe-app-check
+stripe-app-check: venv ## type-check and render the Stripe App's settings view, with a Node.js of its own
+	@sh stripe_app/check.sh
+
 .PHONY: restore-drill
 restore-drill: venv ## dump a database, erase, restore it here, and prove that what was erased stays erased
 	$(PYTHON_IN_VENV) -m pytest tests/journeys/test_a_restore.py $(ARGS)
+
+.PHONY: test-alpha-sdk
+test-alpha-sdk: venv ## Stripe's alpha library, which has the key endpoint, against the local Stripe (a part of `make test`)
+	@exec $(PYTHON_IN_VENV) -m pytest tests/stripe_simulator/test_alpha_sdk.py $(ARGS)
 
 .PHONY: drills
 drills: venv ## break everything while keys are checked and events arrive, and count what became of them
@@ -93,14 +102,18 @@ compose-env: venv-demo ## write .env with random secrets for `docker compose --p
 	@$(STACK) compose-env
 
 .PHONY: lock
-LOCK := .venv/bin/uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes --no-header \
-	--no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade) pyproject.toml
-# The versions in base.txt, but for Stripe's library.
-PINNED_BUT_STRIPE := sed -n '/^stripe==/!s/^\([A-Za-z0-9._-]*==[^\\]*\).*/\1/p' requirements/base.txt
+LOCK_ALONE := .venv/bin/uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade)
+LOCK := $(LOCK_ALONE) pyproject.toml
+# The versions in a file, but for Stripe's library.
+PINNED_BUT_STRIPE := sed -n '/^stripe==/!s/^\([A-Za-z0-9._-]*==[^\\]*\).*/\1/p'
 lock: venv ## write the pins anew from pyproject.toml (UPGRADE=1: newest versions)
 	$(LOCK) -o requirements/base.txt
 	$(LOCK) --extra aws-kms --extra vault-transit -c requirements/base.txt -o requirements/key-services.txt
 	$(LOCK) --extra demo -c requirements/base.txt -o requirements/demo.txt
 	$(LOCK) --extra demo --extra aws-kms --extra vault-transit --extra dev -c requirements/demo.txt -o requirements/dev.txt
-	$(PINNED_BUT_STRIPE) | $(LOCK) -c - --override requirements/bench-djstripe.in requirements/bench-djstripe.in \
+	$(PINNED_BUT_STRIPE) requirements/base.txt | $(LOCK) -c - --override requirements/bench-djstripe.in requirements/bench-djstripe.in \
 		-o requirements/bench-djstripe.txt
+	$(PINNED_BUT_STRIPE) requirements/dev.txt | $(LOCK_ALONE) -c - requirements/alpha-sdk.in -o requirements/alpha-sdk.txt
+	$(LOCK_ALONE) requirements/node.in -o requirements/node.txt
+	@sh stripe_app/check.sh lock

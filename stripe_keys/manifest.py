@@ -7,6 +7,9 @@ from pathlib import Path
 
 from stripe_keys.catalogue import PROBES
 
+OF_THE_APP_ALONE = frozenset({"api_key_write"})
+"""What an app asks for itself: its keys do not get it, and no key is asked for it."""
+
 
 @dataclass(frozen=True)
 class RequiredPermission:
@@ -55,16 +58,17 @@ def read(file: Path) -> Listed:
         is_bare = isinstance(content, list)
         listed = content if is_bare else content["permissions"]
         wanted = {str(entry["permission"]): str(entry["purpose"]) for entry in listed}
+        of_keys = {name: why for name, why in wanted.items() if is_bare or name not in OF_THE_APP_ALONE}
         label = "" if is_bare else str(content.get("label", ""))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise ManifestError(f"{file.name} is not a readable app manifest.") from None
     if is_bare and not wanted:
         raise ManifestError(f"{file.name} names no permission.")
-    unknown = sorted(set(wanted) - set(PROBES))
+    unknown = sorted(set(of_keys) - set(PROBES))
     if unknown:
         raise ManifestError(f"{file.name} asks for permissions without a probe: {', '.join(unknown)}.")
     return Listed(
-        tuple(RequiredPermission(name, why, PROBES[name].label) for name, why in wanted.items()),
+        tuple(RequiredPermission(name, why, PROBES[name].label) for name, why in of_keys.items()),
         label.strip(),
     )
 
