@@ -91,6 +91,12 @@ def take_back(install: StripeInstall, app: str) -> None:
     AppOnAccount.objects.filter(install=install, app=app).update(reported_gone_at=None)
 
 
+def said_to_be_gone(install: StripeInstall) -> set[str]:
+    """The apps of which an event says that they have left."""
+    told = AppOnAccount.objects.filter(install=install, reported_gone_at__isnull=False)
+    return set(told.values_list("app", flat=True))
+
+
 def of(install: StripeInstall, app: str) -> AppOnAccount | None:
     """What is known of that app there; None where Stripe never told."""
     return AppOnAccount.objects.filter(install=install, app=app).first()

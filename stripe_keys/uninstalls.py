@@ -96,8 +96,8 @@ def believe_hearsay(key: RestrictedKey, now: datetime) -> None:
 
 def _is_said_of(app: str, install: StripeInstall) -> bool:
     """Whether the hearsay about `install` is about that app of ours."""
-    told = app_installs.of(install, app) if our_apps.are_two() else None
-    return told is None or told.reported_gone_at is not None
+    said = app_installs.said_to_be_gone(install) if our_apps.are_two() else set()
+    return not said or app in said
 
 
 def follow(
