@@ -14,7 +14,7 @@ from accounts.services import locked_while_open
 from accounts.tenancy import owns
 from stripe_keys import erasures, permissions
 from stripe_keys.lifecycle import actor_name
-from stripe_keys.models import InstallState, RestrictedKey
+from stripe_keys.models import InstallState, RestrictedKey, Retirement
 
 REASON = "The account was closed."
 
@@ -36,7 +36,8 @@ def close_merchant(*, merchant: Merchant, user: User, now: datetime) -> int:
     """Close the account of `merchant` for good, all or nothing; returns how many keys were in use or on trial.
 
     Every kept key is removed and erased, the data keys are deleted, installs end, and so do the ways to Stripe that
-    somebody has begun. What happened stays; everybody of the merchant gets a mail that proves it.
+    somebody has begun. Keys that the app made are ended at Stripe by workers. What happened stays; everybody of the
+    merchant gets a mail that proves it.
 
     Raises:
         NotTheOwner: `user` does not own the merchant.
@@ -53,8 +54,11 @@ def close_merchant(*, merchant: Merchant, user: User, now: datetime) -> int:
 
 
 def keys_in_stripe(keys: list[RestrictedKey]) -> list[KeysInStripe]:
-    """Where the keys among `keys` are ended at Stripe, live mode first."""
-    modes = sorted({key.livemode for key in keys}, reverse=True)
+    """Where the keys among `keys` are ended at Stripe, live mode first; the app's own only until they are."""
+    made_by_app = [key.pk for key in keys if key.is_app_managed]
+    seen = Retirement.objects.filter(key__in=made_by_app, refused_at__isnull=False)
+    ended = set(seen.values_list("key", flat=True)) if made_by_app else set()
+    modes = sorted({key.livemode for key in keys if key.pk not in ended}, reverse=True)
     return [
         KeysInStripe("live" if livemode else "test", permissions.edit_key_link("", livemode=livemode))
         for livemode in modes
@@ -65,6 +69,8 @@ def _tell(merchant: Merchant, erased: list[RestrictedKey], user: User, now: date
     context = {
         "merchant": merchant,
         "keys": erased,
+        "made_by_app": [key for key in erased if key.is_app_managed],
+        "pasted": [key for key in erased if not key.is_app_managed],
         "keys_in_stripe": keys_in_stripe(erased),
         "closed_by": user.email,
         "closed_at": now,

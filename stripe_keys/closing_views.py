@@ -68,7 +68,12 @@ def _close_page(
     request: HttpRequest, merchant: Merchant, *, error: str = "", status: int = 200
 ) -> HttpResponse:
     kept = RestrictedKey.objects.kept().filter(merchant=merchant).order_by("-livemode", "-created_at")
-    context = {"keys": list(kept), "error": error, "backup_days": settings.BACKUP_LIFETIME_DAYS}
+    context = {
+        "keys": list(kept),
+        "made_by_app": any(key.is_app_managed for key in kept),
+        "error": error,
+        "backup_days": settings.BACKUP_LIFETIME_DAYS,
+    }
     return render(request, "stripe_keys/close.html", context, status=status)
 
 

@@ -1,13 +1,15 @@
-"""A key's announced end in words: when, how long that is from now, and what takes its place."""
+"""A key's announced end in words: when, how long that is from now, and what takes its place, and who sees to that."""
 
 from datetime import datetime, timedelta
 from math import floor
 
-from django.db.models import OuterRef
+from django.conf import settings
+from django.db.models import OuterRef, Q, QuerySet
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 
-from stripe_keys.models import RestrictedKey, RestrictedKeyQuerySet
+from stripe_keys import managed_problems
+from stripe_keys.models import KeyManagement, RestrictedKey, RestrictedKeyQuerySet
 
 LONGEST_OVERLAP = timedelta(days=7)  # Stripe lets a rotated key live no longer than this
 _A_LITTLE = timedelta(minutes=6)  # "in 3 days" is said of six minutes less, too
@@ -76,6 +78,32 @@ def asks_its_merchant(successor: RestrictedKey) -> bool:
         or successor.quarantined_at is not None
     )
     return waits_for_people or successor.last_problem in _FOR_ITS_MERCHANT
+
+
+def is_renewed(key: RestrictedKey) -> bool:
+    """Whether the app puts another key in the place of `key` by itself, so that its merchant need not do anything."""
+    return key.is_app_managed and _renewing().filter(_place_of(key), problem="").exists()
+
+
+def why_not_renewed(key: RestrictedKey) -> str:
+    """What keeps the app from doing so, for its merchant; empty where nothing does, or where it is not to."""
+    problem = _renewing().filter(_place_of(key)).values_list("problem", flat=True).first()
+    return managed_problems.FOR_MERCHANTS.get(problem or "", "") if key.is_app_managed else ""
+
+
+def managements_that_renew() -> QuerySet[KeyManagement]:
+    """For a subquery: where the app puts another key in the place of the outer one by itself."""
+    place = Q(merchant=OuterRef("merchant"), livemode=OuterRef("livemode"), purpose=OuterRef("purpose"))
+    return _renewing().filter(place, problem="")
+
+
+def _renewing() -> QuerySet[KeyManagement]:
+    offered = [mode == "live" for mode in settings.MANAGED_KEYS]
+    return KeyManagement.objects.filter(is_on=True, livemode__in=offered)
+
+
+def _place_of(key: RestrictedKey) -> Q:
+    return Q(merchant=key.merchant_id, livemode=key.livemode, purpose=key.purpose)
 
 
 def takes_over_at_the_end(successor: RestrictedKey) -> bool:

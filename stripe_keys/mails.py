@@ -17,6 +17,9 @@ from stripe_keys.models import PermissionCheck, RestrictedKey
 # A check that is under way may show within this time that there is graver news; then only that is sent.
 UNTIL_CHECKED = timedelta(seconds=10)
 UNTIL_PROVEN = timedelta(minutes=1)
+# Within this time the app has put another key in the place of its own, or something is wrong.
+UNTIL_RENEWED = timedelta(minutes=15)
+_LAST_FEW = 10
 
 
 def tell_rotated(key: RestrictedKey, now: datetime) -> None:
@@ -49,16 +52,39 @@ def tell_ending(key: RestrictedKey, *, mark: str, successor: RestrictedKey | Non
     )
 
 
-def tell_expired(key: RestrictedKey, *, successor: RestrictedKey | None, is_uninstalled: bool) -> None:
-    """Tell the merchant that `key` is dead, why as far as is known, and what takes its place."""
+def tell_expired(
+    key: RestrictedKey, *, successor: RestrictedKey | None, is_uninstalled: bool, now: datetime
+) -> None:
+    """Tell the merchant that `key` is dead, why as far as is known, and what takes its place.
+
+    Where the app makes another by itself, that is told only if it takes long (`take_back_ends_before`).
+    """
     takes_over = successor is not None and endings.takes_over_at_the_end(successor)
     _tell(
         key,
         "expired",
         f"expired:{key.pk}",
+        now=now,
+        delay=UNTIL_RENEWED if endings.is_renewed(key) and not is_uninstalled else timedelta(),
         successor_last4=successor.last4 if successor and takes_over else "",
         is_uninstalled=is_uninstalled,
     )
+
+
+def take_back_ends_before(key: RestrictedKey) -> None:
+    """`key`, which the app made, serves now: what waits to be told of those before it is of no use any more."""
+    before = RestrictedKey.objects.filter(
+        merchant=key.merchant_id,
+        livemode=key.livemode,
+        purpose=key.purpose,
+        status=RestrictedKey.Status.EXPIRED,
+        managed_by=RestrictedKey.ManagedBy.APP,
+    )
+    marks = [
+        f"expired:{pk}" for pk in before.order_by("-created_at").values_list("pk", flat=True)[:_LAST_FEW]
+    ]
+    if marks:
+        take_back(*marks)
 
 
 def tell_limited(key: RestrictedKey, missing: list[str], now: datetime) -> None:
@@ -135,7 +161,13 @@ def mark_of_leak_notice(key: RestrictedKey) -> str:
 
 
 def tell_unreadable(key: RestrictedKey, now: datetime) -> None:
-    """Tell the merchant that we can no longer read `key`, and that pasting it again helps."""
+    """Tell the merchant that we can no longer read `key`, and that pasting it again helps.
+
+    Where the app makes another by itself, that is told only if it takes long.
+    """
+    if endings.is_renewed(key):
+        _tell(key, "unreadable", f"unreadable:{key.pk}:renewed", now=now, delay=UNTIL_RENEWED)
+        return
     _tell_at_most_daily(key, "unreadable", f"unreadable:{key.pk}:", now)
 
 
@@ -156,6 +188,8 @@ def _page_of(key: RestrictedKey) -> str:
 def _written(key: RestrictedKey, what: str, context: dict[str, object]) -> dict[str, str]:
     context |= {
         "key": key,
+        "is_renewed": endings.is_renewed(key),
+        "why_not_renewed": endings.why_not_renewed(key),
         "site_name": settings.SITE_NAME,
         "key_url": _page_of(key),
         "replace_url": settings.SITE_URL + reverse("stripe_keys:paste_key", args=[key.mode]),

@@ -11,8 +11,9 @@ from stripe_keys.models import KeyManagement, Minting, RestrictedKey
 from work import bell
 
 QUEUE = "mintings"
-# A key that dies again and again is made anew at this pace.
+# A key that dies, or that somebody rotates, again and again is made anew at this pace.
 AFTER_A_DEATH = timedelta(minutes=10)
+_AT_A_PACE = (Minting.Reason.DIED, Minting.Reason.ENDING)
 _OPEN = (Minting.State.WAITING, Minting.State.CLAIMED)
 
 
@@ -40,7 +41,7 @@ def request(
         how=Minting.How.ROTATE if is_overlap else Minting.How.CREATE,
         requested_by=requested_by,
         replaces=replaces,
-        due_at=Now() if reason != Minting.Reason.DIED else Now() + _rest(management, now),
+        due_at=Now() + _rest(management, now) if reason in _AT_A_PACE else Now(),
     )
     bell.ring_on_commit(QUEUE, minting.lane)
     return minting
@@ -54,6 +55,20 @@ def _is_rotated(key: RestrictedKey) -> bool:
 
 def key_died(key: RestrictedKey, now: datetime) -> None:
     """A key that the app made has ended at Stripe: make another, unless the merchant brings the keys."""
+    _in_place_of(key, Minting.Reason.DIED, now)
+
+
+def key_was_rotated(key: RestrictedKey, now: datetime) -> None:
+    """Stripe has a new key in the place of one that the app made: make another, unless the app itself asked for that.
+
+    Somebody did it in the Dashboard, and we cannot have the text of that key.
+    """
+    ours = Minting.objects.filter(replaces=key, how=Minting.How.ROTATE).exclude(body={})
+    if not ours.exists():
+        _in_place_of(key, Minting.Reason.ENDING, now)
+
+
+def _in_place_of(key: RestrictedKey, reason: str, now: datetime) -> None:
     if not key.is_app_managed:
         return
     management = (
@@ -62,11 +77,11 @@ def key_died(key: RestrictedKey, now: datetime) -> None:
         .first()
     )
     if management is not None:
-        request(management, reason=Minting.Reason.DIED, now=now)
+        request(management, reason=reason, now=now)
 
 
 def _rest(management: KeyManagement, now: datetime) -> timedelta:
     last = Minting.objects.filter(management=management).order_by("-created_at").first()
-    if last is None or last.reason != Minting.Reason.DIED:
+    if last is None or last.reason not in _AT_A_PACE:
         return timedelta()
     return max(last.created_at + AFTER_A_DEATH - now, timedelta())

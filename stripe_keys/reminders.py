@@ -52,11 +52,13 @@ def _remind_of(key: RestrictedKey, mark: str, now: datetime) -> bool:
 def _due(mark: str, now: datetime) -> RestrictedKeyQuerySet:
     """The keys of which this is the latest mark that has passed, and whose merchants were told nothing since.
 
-    Not those whose successor needs nothing from its merchant, nor those that nobody uses until something else is done.
+    Not those whose successor needs nothing from its merchant, nor those that nobody uses until something else is done,
+    nor those that the app replaces by itself.
     """
     later = [lead for lead in MARKS.values() if lead < MARKS[mark]]
     ends = Q(expires_at__gt=now + max(later, default=timedelta()), expires_at__lte=now + MARKS[mark])
     keys = RestrictedKey.objects.usable().filter(ends, suspended_at=None, quarantined_at=None)
+    keys = keys.exclude(Exists(endings.managements_that_renew()), managed_by=RestrictedKey.ManagedBy.APP)
     return keys.exclude(Exists(_told_shortly_before(mark))).exclude(Exists(endings.successors_on_their_way()))
 
 

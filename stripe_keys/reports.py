@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 
-from stripe_keys import endings, lifecycle, mails, outgoing, survey_rows
+from stripe_keys import endings, lifecycle, mails, minting_rows, outgoing, survey_rows
 from stripe_keys.models import RestrictedKey, StripeInstall, Validation
 
 _FOR_EVER = "Stripe says that it has no date any more on which it expires."
@@ -68,6 +68,7 @@ def key_rotated(
 ) -> int:
     """Stripe replaced a key by another: tell the merchant to bring the new one, and check the old one.
 
+    In place of a key of its own the app makes another by itself, unless it was the app that had it rotated.
     Keys whose own id is not known are checked too, as it may be one of them.
 
     Returns:
@@ -84,7 +85,9 @@ def key_rotated(
             key.save(update_fields=["rotated_at", "successor_stripe_key_id", "expires_at"])
             lifecycle.record(key, actor="Stripe", reason="The key was rotated at Stripe.")
             outgoing.tell_ending(key, code="rotated")
-            mails.tell_rotated(key, now)
+            minting_rows.key_was_rotated(key, now)
+            if not endings.is_renewed(key):
+                mails.tell_rotated(key, now)
         elif key.rotated_at == reported_at and expires_at is not None:
             _note_end([key], stripe_key_id, expires_at)
         lifecycle.request_validation(key, reason=Validation.Reason.EVENT, now=now)

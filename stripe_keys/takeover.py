@@ -71,16 +71,21 @@ def _take_over(key: RestrictedKey, to: str, reason: str) -> str:
             replaced_by=key,
         )
     lifecycle.move(key, to, actor="Stripe", reason=reason)
+    if old is None and key.is_app_managed:
+        mails.take_back_ends_before(key)
     return to
 
 
 def after_the_end(key: RestrictedKey, now: datetime) -> None:
-    """Tell the merchant that `key` is dead, and give a waiting successor its chance."""
+    """Tell the merchant that `key` is dead, and give a waiting successor its chance; the app makes another of its own.
+
+    Where it does, they are told only if that takes long.
+    """
     uninstalls.believe_hearsay(key, now)
     is_uninstalled = uninstalls.has_left(key)
     if is_uninstalled:
         uninstalls.mark(key)
-    mails.tell_expired(key, successor=endings.successor_of(key), is_uninstalled=is_uninstalled)
+    mails.tell_expired(key, successor=endings.successor_of(key), is_uninstalled=is_uninstalled, now=now)
     let_the_next_try(key, now)
     if not is_uninstalled:
         minting_rows.key_died(key, now)

@@ -73,7 +73,7 @@ def test_a_leaked_and_a_suspended_key_are_said_to_be_handed_to_nobody() -> None:
 def test_closing_counts_the_keys(count: int, advice: str) -> None:
     keys = [RestrictedKey(livemode=True, last4=f"9xY{number}") for number in range(count)]
 
-    assert advice in render_to_string("stripe_keys/mail/closed.txt", {"keys": keys})
+    assert advice in render_to_string("stripe_keys/mail/closed.txt", {"keys": keys, "pasted": keys})
 
 
 def test_rotation_names_the_end_when_it_is_known() -> None:
