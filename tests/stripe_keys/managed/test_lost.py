@@ -37,8 +37,7 @@ def lose_the_answer(managed: Managed, kind: str = "reset", **more: object) -> No
 def claimed() -> Minting:
     """The minting, as the next worker gets it."""
     Minting.objects.filter(state="waiting").update(due_at=Now())
-    (row,) = engine.claim("mintings")
-    return row
+    return engine.claim(MINTINGS)[0]
 
 
 def taken_over() -> Minting:

@@ -1,6 +1,10 @@
 """The app makes a key: once, whatever is lost on the way, and stores it like any other."""
 
+from django.conf import settings
+
+from stripe_keys import vault
 from stripe_keys.models import RestrictedKey, Retirement
+from tests.stripe_keys.keys import REQUIRED
 from tests.stripe_keys.managed.conftest import Managed
 
 Status = RestrictedKey.Status
@@ -18,16 +22,23 @@ def test_app_makes_a_key_and_it_is_proven(managed: Managed) -> None:
     assert (minting.outcome, minting.delivery_key, minting.delivered) == ("made", "", "")
 
 
-def test_answer_that_was_lost_leads_to_the_same_key(managed: Managed) -> None:
-    managed.at_stripe.admin.add_fault(kind="reset", path="/v2/iam/api_keys", method="POST", moment="after")
+def test_each_key_is_asked_for_with_a_pair_and_a_name_of_its_own(managed: Managed) -> None:
+    managed.at_stripe.admin.add_fault(kind="reset", path="/v2/iam/api_keys")
     managed.choose_app()
 
     managed.work()
-    type(managed.minting()).objects.update(due_at="2026-01-01T00:00:00Z")
-    managed.work()
 
-    assert managed.living_at_stripe() == {managed.key().stripe_key_id}
-    assert managed.asked() == ["POST", "POST"]
+    row = managed.minting()
+    public = row.body["public_key"]
+    pair = vault.unseal_delivery_key(row.token, row.delivery_key)
+    assert (public["id"], public["pem_key"]["data"]) == (str(row.token), pair.public_pem)
+    assert row.body["name"].endswith(str(row.token))
+    assert sorted(row.body["permissions"]) == sorted(REQUIRED)
+    (call,) = managed.at_stripe.admin.requests(path="/v2/iam/api_keys", account=managed.account)
+    assert (call["idempotency_key"], call["version"]) == (
+        f"minting-{row.token}",
+        settings.STRIPE_PREVIEW_VERSION,
+    )
 
 
 def test_new_key_takes_over_and_the_old_one_dies_at_stripe(managed: Managed) -> None:
