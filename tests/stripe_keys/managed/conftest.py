@@ -1,5 +1,6 @@
 """A merchant whose keys the app may make: installed, approved, and offered by the partner in both modes."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import cycle
 
@@ -102,3 +103,10 @@ def managed(
     at_stripe.admin.create_install(account, livemode=livemode)
     bind_account(ada, account, livemode=livemode)
     return Managed(ada, at_stripe, account, livemode)
+
+
+@pytest.fixture
+def a_month_passes(at_stripe: AtStripe) -> Iterator[Callable[[], None]]:
+    """Puts Stripe's clock forward; afterwards it is right again, and Stripe knows nobody."""
+    yield lambda: at_stripe.admin.advance(31 * 24 * 3600)
+    at_stripe.admin.reset()

@@ -1,5 +1,6 @@
 """A key is made exactly once, whatever is lost on the way: answers, workers, leases, and what Stripe remembers."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from threading import Thread
 
@@ -124,12 +125,14 @@ def test_two_workers_in_the_call_at_once_get_one_key(managed: Managed) -> None:
     assert managed.asked() == ["POST", "POST", "POST"]
 
 
-def test_what_stripe_has_forgotten_is_not_repeated_but_looked_for(managed: Managed) -> None:
+def test_what_stripe_has_forgotten_is_not_repeated_but_looked_for(
+    managed: Managed, a_month_passes: Callable[[], None]
+) -> None:
     lose_the_answer(managed)
     managed.choose_app()
     managed.work()
     (lost,) = managed.living_at_stripe()
-    managed.at_stripe.admin.advance(31 * 24 * 3600)
+    a_month_passes()
     Minting.objects.update(asked_at=timezone.now() - timedelta(hours=21))
 
     managed.work_later()

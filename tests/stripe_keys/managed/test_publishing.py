@@ -1,5 +1,6 @@
 """One publishable key goes with the app's keys: made once, held up by nothing, holding up nothing."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -62,11 +63,13 @@ def test_lost_answer_makes_no_second_one(served: Managed) -> None:
     assert publishable_at_stripe(served) == [PublishableKey.objects.get().stripe_key_id]
 
 
-def test_one_that_stripe_has_is_taken_even_when_the_call_is_forgotten(served: Managed) -> None:
+def test_one_that_stripe_has_is_taken_even_when_the_call_is_forgotten(
+    served: Managed, a_month_passes: Callable[[], None]
+) -> None:
     publishing.publish_missing()
     made = PublishableKey.objects.get()
     made.delete()
-    served.at_stripe.admin.advance(31 * 24 * 3600)
+    a_month_passes()
 
     try_again()
 
