@@ -121,8 +121,10 @@ def _of_pages(manifest: dict[str, Any]) -> Iterator[str]:
             how = _difference(wanted, page.asked)
             yield f"The connect page of {mode} mode does not list the manifest's permissions{how}."
         ticked = [link_name_of(name) for name in (entry["permission"] for entry in _of_keys(manifest))]
-        if page.ticked != ticked:
-            how = _difference(ticked, page.ticked)
+        if not page.links:
+            yield f"The connect page of {mode} mode has no link to Stripe's form."
+        for link in (one for one in page.links if one != ticked):
+            how = _difference(ticked, link)
             yield f"The link to Stripe's form in {mode} mode does not tick the manifest's permissions{how}."
 
 
@@ -136,12 +138,12 @@ def _difference(wanted: Iterable[Asked | str], found: Iterable[Asked | str]) -> 
 
 
 class _Page(HTMLParser):
-    """Reads from the connect page what it says that the key may do, and what its link to Stripe's form ticks."""
+    """Reads from the connect page what it says that the key may do, and what its links to Stripe's form tick."""
 
     def __init__(self) -> None:
         super().__init__()
         self.asked: list[Asked] = []
-        self.ticked: list[str] = []
+        self.links: list[list[str]] = []
         self._parts: list[str] | None = None
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -151,7 +153,7 @@ class _Page(HTMLParser):
             self._parts = []
         address = urlsplit(given.get("href") or "")
         if tag == "a" and address.path.endswith("/apikeys/create"):
-            self.ticked = parse_qs(address.query).get("permissions[]", [])
+            self.links.append(parse_qs(address.query).get("permissions[]", []))
 
     def handle_data(self, data: str) -> None:
         """A piece of an item's text."""
@@ -169,7 +171,8 @@ class _Page(HTMLParser):
 def _connect_page(mode: str) -> _Page:
     """The page's own part: its frame has addresses of static files, which need not be collected yet."""
     template = Engine.get_default().get_template("stripe_keys/connect.html")
-    (content,) = (node for node in template.nodelist.get_nodes_by_type(BlockNode) if node.name == "content")
+    blocks = template.nodelist.get_nodes_by_type(BlockNode)
+    (content,) = (one for one in blocks if isinstance(one, BlockNode) and one.name == "content")
     request = RequestFactory().get(reverse("stripe_keys:connect", args=[mode]))
     request.user = AnonymousUser()
     context = RequestContext(request, connect_views.connect_context(mode))
