@@ -69,7 +69,9 @@ restore-drill: venv ## dump a database, erase, restore it here, and prove that w
 
 .PHONY: test-alpha-sdk
 test-alpha-sdk: venv ## Stripe's alpha library, which has the key endpoint, against the local Stripe (a part of `make test`)
-	@exec $(PYTHON_IN_VENV) -m pytest tests/stripe_simulator/test_alpha_sdk.py $(ARGS)
+	$(PYTHON_IN_VENV) -m pytest tests/stripe_simulator/test_alpha_sdk.py $(ARGS)
+	.venv/bin/mypy --strict --config-file= --cache-dir .local/alpha-sdk-types --python-executable .local/alpha-sdk/bin/python \
+		tests/stripe_simulator/alpha_sdk
 
 .PHONY: drills
 drills: venv ## break everything while keys are checked and events arrive, and count what became of them
