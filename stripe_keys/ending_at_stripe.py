@@ -22,6 +22,12 @@ def is_under_way(key: RestrictedKey) -> bool:
     return retirement.expired_at is None or retirement.expired_at <= timezone.now()
 
 
+def is_open(key: RestrictedKey) -> bool:
+    """Whether its end has not been seen yet."""
+    retirement = of(key)
+    return retirement is not None and retirement.state in _OPEN
+
+
 def needs_the_merchant(key: RestrictedKey) -> bool:
     """Whether we could not end it, so that only the merchant can."""
     retirement = of(key)
@@ -38,5 +44,5 @@ def in_words(key: RestrictedKey) -> str:
         is_overlap = retirement.expired_at is not None and retirement.expired_at > timezone.now()
         return "Stripe ends it soon." if is_overlap else "It is being ended at Stripe."
     if retirement.outcome in _SEEN:
-        return "It has ended at Stripe, too."
+        return "It has ended at Stripe as well."
     return "We could not end it at Stripe. To make sure that nobody can use it, expire it there."

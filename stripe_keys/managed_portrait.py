@@ -21,6 +21,7 @@ from stripe_keys.notices import Link, Notice
 Status = RestrictedKey.Status
 _OPEN = (Minting.State.WAITING, Minting.State.CLAIMED)
 _SOON = timedelta(seconds=30)
+_NOT_MADE = "Not made"
 SLOW = timedelta(seconds=40)
 
 
@@ -52,6 +53,11 @@ class ManagedPortrait:
     def asked_for(self) -> int:
         """How many permissions the app asks for."""
         return len(permissions.required())
+
+    @property
+    def is_troubled(self) -> bool:
+        """Whether the last key could not be made, so that what comes next is another try."""
+        return self.pill[1] == _NOT_MADE
 
     @property
     def version(self) -> str:
@@ -152,7 +158,7 @@ def _pill(
     if pending is not None:
         return "pending", "Being checked"
     if management is not None and management.problem:
-        return "limited", "Not made"
+        return "limited", _NOT_MADE
     return ("active", "By the app") if in_use is not None else ("pending", "By the app")
 
 

@@ -19,6 +19,7 @@ _OF_NO_USE = (
     "not_the_connected_account",
     "not_the_named_account",
     "account_taken",
+    "never_proven",
 )
 
 
@@ -214,6 +215,7 @@ def _words_of(code: str, is_on: bool) -> str | None:
     ours = ", ".join(settings.STRIPE_EGRESS_ADDRESSES)
     allow = f"Add ours there ({ours})" if ours else "Take the limit off"
     return {
+        "unreadable": f"What we have stored of it cannot be read. {_what_helps(is_on)}",
         "key_expired": f"We ask once more before we call it dead. {dead}",
         "key_refused": f"That can be a mistake of Stripe’s, so we ask once more before we call the key dead. {dead}",
         "refused_with_many": (
@@ -268,5 +270,6 @@ def _removed(key: RestrictedKey) -> Notice:
         )
         in_stripe = Link(permissions.edit_key_link("", livemode=key.livemode), "Keys in Stripe", True)
         return Notice("warning", "It may still work at Stripe", text, (in_stripe,))
+    ended = "The app ends" if ending_at_stripe.is_open(key) else "The app has ended"
     text = f"{words} No other one is made in its place."
-    return Notice("info", "The app ends this key at Stripe", text, _ways(key, is_on=False))
+    return Notice("info", f"{ended} this key at Stripe", text, _ways(key, is_on=False))

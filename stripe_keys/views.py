@@ -17,7 +17,7 @@ from accounts.models import User
 from accounts.tenancy import merchant_of, recently_authenticated
 from stripe_keys import installs, portrait, sentences, services, uninstalls, weather
 from stripe_keys.account_names import listed_accounts, short_account
-from stripe_keys.models import RestrictedKey
+from stripe_keys.models import KeyManagement, RestrictedKey
 
 Status = RestrictedKey.Status
 HISTORY_LENGTH = 50
@@ -69,7 +69,8 @@ def key_list(request: HttpRequest) -> HttpResponse:
     newest = RestrictedKey.objects.visible_to(request.user).select_related("added_by").order_by("-created_at")
     keys = [portrait.as_shown(key, now) for key in newest[: HISTORY_LENGTH + 10]]
     modes = [_mode_section(mode, [key for key in keys if key.mode == mode], now) for mode in ("live", "test")]
-    context = {"modes": modes, "has_keys": bool(keys), "weather": weather.over_all_keys()}
+    is_being_made = KeyManagement.objects.visible_to(request.user).filter(is_on=True).exists()
+    context = {"modes": modes, "has_keys": bool(keys) or is_being_made, "weather": weather.over_all_keys()}
     return render(request, "stripe_keys/key_list.html", context)
 
 

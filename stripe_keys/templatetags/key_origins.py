@@ -38,16 +38,25 @@ def managed_offer(context: dict[str, Any], mode: str) -> dict[str, Any]:
 
 
 @register.inclusion_tag("stripe_keys/_managed_link.html", takes_context=True)
-def managed_link(context: dict[str, Any], mode: str, cards: list[Any]) -> dict[str, Any]:
+def managed_link(context: dict[str, Any], mode: str) -> dict[str, Any]:
     """In the list of keys: the way to a new key of `mode`, by the app or by pasting."""
+    return _how_keys_come(context, mode)
+
+
+@register.inclusion_tag("stripe_keys/_no_key_in_use.html", takes_context=True)
+def no_key_in_use(context: dict[str, Any], mode: str) -> dict[str, Any]:
+    """In the list of keys, where there is none of `mode`: how to have one, or that the app makes it."""
+    return _how_keys_come(context, mode)
+
+
+def _how_keys_come(context: dict[str, Any], mode: str) -> dict[str, Any]:
     merchant, livemode = _merchant(context), mode == "live"
     management = arrangements.management_of(merchant, livemode=livemode) if merchant else None
+    is_choice = merchant is not None and managed_portrait.may_be_chosen(merchant, livemode=livemode)
     return {
         "mode": mode,
-        "has_cards": bool(cards),
         "is_on": management is not None and management.is_on,
-        "is_shown": merchant is not None
-        and (management is not None or managed_portrait.may_be_chosen(merchant, livemode=livemode)),
+        "is_shown": is_choice or management is not None,
     }
 
 
