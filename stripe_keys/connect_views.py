@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.services import MerchantIsClosed
 from accounts.tenancy import merchant_of, recently_authenticated
-from stripe_keys import installs, managed_portrait, permissions, purposes, services
+from stripe_keys import installs, managed_portrait, our_apps, permissions, purposes, services
 from stripe_keys.account_names import short_account
 from stripe_keys.endings import countdown, written
 from stripe_keys.forms import PasteKeyForm
@@ -43,7 +43,11 @@ def connect(request: HttpRequest, mode: str, purpose: str = DEFAULT_PURPOSE) -> 
     merchant, livemode = merchant_of(request), mode == "live"
     if request.method == "POST":
         address = installs.install_url(
-            merchant=merchant, user=person_of(request), livemode=livemode, now=timezone.now()
+            merchant=merchant,
+            user=person_of(request),
+            livemode=livemode,
+            now=timezone.now(),
+            app=installs.app_wanted(request.POST.get("app", ""), livemode=livemode),
         )
         return HttpResponseSeeOther(address)
     return render(request, "stripe_keys/connect.html", connect_context(mode, purpose))
@@ -96,6 +100,9 @@ def _take_return(request: HttpRequest) -> HttpResponse:
     else:
         account = short_account(returned.install.stripe_account_id)
         said = f"Your Stripe account {account} is connected in {mode} mode."
+    if returned.app == our_apps.MANAGING:
+        messages.success(request, f"{said} One step is left: let the app make the key.")
+        return HttpResponseSeeOther(reverse("stripe_keys:managed_keys", args=[mode]))
     is_choice = managed_portrait.may_be_chosen(started.merchant, livemode=started.livemode)
     left = "bring its key, or let us make it" if is_choice else "bring its key"
     messages.success(request, f"{said} One step is left: {left}.")
