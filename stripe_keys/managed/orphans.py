@@ -9,7 +9,7 @@ Accounts are walked in turns, those first that were not looked at for longest; e
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -19,9 +19,9 @@ from django.db import transaction
 from django.db.models import F, Min, Q, QuerySet
 from django.utils import timezone
 
-from stripe_keys import gateway, key_endpoint, retirement_rows
+from stripe_keys import app_pace, gateway, key_endpoint, retirement_rows
 from stripe_keys.key_endpoint import Listed
-from stripe_keys.managed import consent
+from stripe_keys.managed import consent, pacing
 from stripe_keys.models import KeyManagement, Minting, RestrictedKey, Retirement
 from work.pool import connection_to_pool
 
@@ -68,17 +68,23 @@ def walk(
     end: float = float("inf"),
     every: timedelta = EACH_EVERY,
     is_dry: bool = False,
+    at_once: int | None = _AT_ONCE,
     say: Callable[[Place, str], None] | None = None,
 ) -> Found:
     """Look at each account that was not looked at within `every`, until that moment of the monotonic clock.
 
+    At most `at_once` of them, where that is a number; fewer where the app's budget of questions to Stripe is spent.
+
     With `is_dry` nothing is ended and no turn is taken. Must not be called inside a transaction.
     """
     found = Found()
-    for place in _places(now, every):
+    for place in _places(now, every, at_once):
         if time.monotonic() > end:
             break
-        outcome, orphans = _look_at(place, now)
+        try:
+            outcome, orphans = _look_at(place, now)
+        except app_pace.NotNow:
+            break
         found.outcomes[outcome] += 1
         if not is_dry:
             orphans = [one for one in orphans if _retire(one, place, now)]
@@ -90,14 +96,19 @@ def walk(
     return found
 
 
-def _places(now: datetime, every: timedelta) -> Iterator[Place]:
+def _places(now: datetime, every: timedelta, at_once: int | None) -> list[Place]:
+    """Those whose turn it is, the one first that was not looked at for longest."""
     is_there = Q(merchant__closed_at__isnull=True) | Q(merchant__closed_at__gt=now - AFTER_CLOSING)
     names = ("merchant", "stripe_account_id", "livemode", "merchant__closed_at")
     due = KeyManagement.objects.filter(is_there).values(*names).annotate(last=Min("swept_at"))
     due = due.filter(Q(last__isnull=True) | Q(last__lt=now - every))
-    for row in due.order_by(F("last").asc(nulls_first=True), "merchant", "livemode")[:_AT_ONCE]:
-        closed_at = row["merchant__closed_at"]
-        yield Place(row["merchant"], row["stripe_account_id"], row["livemode"], closed_at is not None)
+    rows = due.order_by(F("last").asc(nulls_first=True), "merchant", "livemode")
+    return [
+        Place(
+            row["merchant"], row["stripe_account_id"], row["livemode"], row["merchant__closed_at"] is not None
+        )
+        for row in rows[:at_once]
+    ]
 
 
 def _of(place: Place) -> QuerySet[KeyManagement]:
@@ -108,16 +119,17 @@ def _of(place: Place) -> QuerySet[KeyManagement]:
 
 def _look_at(place: Place, now: datetime) -> tuple[str, list[Listed]]:
     """What came of asking for the keys of an account, and those of them that are to end."""
-    connection_to_pool()
     try:
-        consent.prove(
-            merchant_id=place.merchant_id,
-            stripe_account_id=place.stripe_account_id,
-            livemode=place.livemode,
-            is_ending=place.is_closed,
-        )
-        connection_to_pool()
-        listed = list(key_endpoint.keys_of(livemode=place.livemode, context=place.stripe_account_id))
+        with pacing.calls(consent.CALLS + 1, livemode=place.livemode):
+            connection_to_pool()
+            consent.prove(
+                merchant_id=place.merchant_id,
+                stripe_account_id=place.stripe_account_id,
+                livemode=place.livemode,
+                is_ending=place.is_closed,
+            )
+            connection_to_pool()
+            listed = list(key_endpoint.keys_of(livemode=place.livemode, context=place.stripe_account_id))
     except (consent.NotInstalled, gateway.StripeRefused):
         return NOT_OURS, []
     except gateway.StripeUnavailable:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.notices import tell_ops
 from stripe_keys import brake, catalogue, gateway, key_endpoint, lifecycle, vault
 from stripe_keys.answers import Answer
-from stripe_keys.managed import consent
+from stripe_keys.managed import consent, pacing
 from stripe_keys.models import Retirement
 from stripe_keys.retirement_rows import GONE, NOT_OURS, REFUSED, STILL_ACCEPTED
 from stripe_keys.secret import Secret
@@ -27,6 +27,7 @@ MOST_ATTEMPTS = 200  # up to an hour apart: Stripe may be away for days, and the
 WATCHED_FOR = timedelta(hours=1)
 _SOONEST, _LATEST = timedelta(seconds=3), timedelta(minutes=5)
 _DURING_AN_INCIDENT = timedelta(minutes=1)
+_OWN_CALLS = 2  # to end it, and to see whether it has
 
 
 def process(row: Retirement) -> None:
@@ -39,6 +40,16 @@ def process(row: Retirement) -> None:
     now = timezone.now()
     if row.expired_at is not None and row.expired_at > now:
         raise Postpone(row.expired_at - now, "ServesUntilThen")
+    with pacing.calls(consent.CALLS + _OWN_CALLS, livemode=row.livemode):
+        outcome = _pursued(row)
+    if outcome:
+        _end(row, outcome)
+    else:
+        _wait(row)
+
+
+def _pursued(row: Retirement) -> str:
+    """End it, and look; how it ended, or empty."""
     connection_to_pool()
     try:
         consent.prove(
@@ -49,15 +60,10 @@ def process(row: Retirement) -> None:
         )
     except consent.NotInstalled:
         # The merchant has chosen at the uninstall what becomes of the app's keys; it is not for us to touch them.
-        _end(row, NOT_OURS)
-        return
+        return NOT_OURS
     if row.expired_at is None:
         _expire(row)
-    outcome = _seen(row)
-    if outcome:
-        _end(row, outcome)
-    else:
-        _wait(row)
+    return _seen(row)
 
 
 def gave_up(row: Retirement) -> None:
