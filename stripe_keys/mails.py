@@ -11,7 +11,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 
 from accounts.notices import take_back, tell, tell_at_most_daily
-from stripe_keys import endings, needs, permissions
+from stripe_keys import endings, needs, permissions, purpose_addresses, purposes
 from stripe_keys.models import PermissionCheck, RestrictedKey
 
 # A check that is under way may show within this time that there is graver news; then only that is sent.
@@ -192,12 +192,15 @@ def _written(key: RestrictedKey, what: str, context: dict[str, object]) -> dict[
         "why_not_renewed": endings.why_not_renewed(key),
         "site_name": settings.SITE_NAME,
         "key_url": _page_of(key),
-        "replace_url": settings.SITE_URL + reverse("stripe_keys:paste_key", args=[key.mode]),
+        "replace_url": settings.SITE_URL + purpose_addresses.of_bringing_another(key),
         "install_url": settings.SITE_URL + reverse("stripe_keys:connect", args=[key.mode]),
         "successor_page_url": settings.SITE_URL + reverse("stripe_keys:replace_key", args=[key.pk]),
     }
     subject = render_to_string(f"stripe_keys/mail/{what}_subject.txt", context).strip()
-    return {"subject": subject, "body": render_to_string(f"stripe_keys/mail/{what}.txt", context)}
+    body = render_to_string(f"stripe_keys/mail/{what}.txt", context)
+    if purpose := purposes.told(key.purpose):
+        body = f"{body}\n\nWhat this key is used for: {purpose}. Each purpose has a key of its own."
+    return {"subject": subject, "body": body}
 
 
 def _tell(

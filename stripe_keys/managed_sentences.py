@@ -5,7 +5,14 @@ from datetime import datetime
 from django.conf import settings
 from django.urls import reverse
 
-from stripe_keys import ending_at_stripe, ending_sentences, managed_problems, permissions, uninstalls
+from stripe_keys import (
+    ending_at_stripe,
+    ending_sentences,
+    managed_problems,
+    permissions,
+    purpose_addresses,
+    uninstalls,
+)
 from stripe_keys.account_names import short_account
 from stripe_keys.endings import countdown, written
 from stripe_keys.models import KeyManagement, RestrictedKey
@@ -78,7 +85,7 @@ def _what_helps(is_on: bool) -> str:
 def _ways(key: RestrictedKey, is_on: bool) -> tuple[Link, ...]:
     if is_on:
         return (Link(address("managed_renew", key.mode), "Make a new key", is_main=True),)
-    paste = Link(reverse("stripe_keys:paste_key", args=[key.mode]), "Paste a key")
+    paste = Link(purpose_addresses.of_bringing_another(key), "Paste a key")
     return (paste, Link(management_page(key.mode), "How the key is made"))
 
 

@@ -106,6 +106,11 @@ def label_of(name: str) -> str:
     return get(name).label if is_defined(name) else _in_words(name)
 
 
+def told(name: str) -> str:
+    """What people read where there is something to tell apart; empty where the partner asks for one key only."""
+    return label_of(name) if are_several() or name != DEFAULT_PURPOSE else ""
+
+
 def _in_words(name: str) -> str:
     return re.sub(r"[_-]+", " ", name).strip().capitalize()
 

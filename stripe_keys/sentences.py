@@ -11,6 +11,7 @@ from stripe_keys import (
     giving_way,
     managed_sentences,
     permissions,
+    purpose_addresses,
     uninstalls,
 )
 from stripe_keys.models import RestrictedKey
@@ -251,7 +252,7 @@ def _replace(key: RestrictedKey, *, is_main: bool = False) -> Link:
 
 
 def _paste(key: RestrictedKey, label: str = "Paste a key", *, is_main: bool = False) -> Link:
-    return Link(reverse("stripe_keys:paste_key", args=[key.mode]), label, is_main=is_main)
+    return Link(purpose_addresses.of_bringing_another(key), label, is_main=is_main)
 
 
 def page_address(key: RestrictedKey) -> str:

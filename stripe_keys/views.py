@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.models import User
 from accounts.tenancy import merchant_of, recently_authenticated
-from stripe_keys import installs, portrait, sentences, services, uninstalls, weather
+from stripe_keys import installs, key_groups, portrait, sentences, services, uninstalls, weather
 from stripe_keys.account_names import listed_accounts, short_account
 from stripe_keys.models import KeyManagement, RestrictedKey
 
@@ -75,7 +75,16 @@ def key_list(request: HttpRequest) -> HttpResponse:
 
 
 def _mode_section(mode: str, keys: list[RestrictedKey], now: Any) -> dict[str, Any]:
-    """One mode's part of the list: keys in use or on trial first, then those that have ended."""
+    """One mode's part of the list, in groups where keys have different purposes."""
+    groups = [
+        {**_section(mode, key_groups.keys_of(name, keys), now), **key_groups.facts(name, mode, keys)}
+        for name in key_groups.names(keys)
+    ]
+    return {**_section(mode, keys, now), "groups": groups}
+
+
+def _section(mode: str, keys: list[RestrictedKey], now: Any) -> dict[str, Any]:
+    """Keys in use or on trial first, then those that have ended."""
     current = [key for key in keys if key.is_kept]
     ended = [key for key in keys if key not in current]
     if not current and ended and _stays_in_the_open(ended[0]):

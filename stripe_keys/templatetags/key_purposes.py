@@ -16,7 +16,7 @@ register.simple_tag(purpose_addresses.of_bringing_another, name="address_of_anot
 @register.simple_tag
 def purpose_of(key: RestrictedKey) -> str:
     """What `key` is for, as people call it; empty where there is nothing to tell apart."""
-    return purposes.label_of(key.purpose) if _is_told(key) else ""
+    return purposes.told(key.purpose)
 
 
 @register.inclusion_tag("stripe_keys/_key_purpose.html")
@@ -24,7 +24,3 @@ def key_purpose(key: RestrictedKey) -> dict[str, Any]:
     """One of the facts about `key`: what it is for, and whether that is still asked for."""
     is_given_up = not purposes.is_defined(key.purpose)
     return {"label": purpose_of(key), "is_given_up": is_given_up and key.is_kept}
-
-
-def _is_told(key: RestrictedKey) -> bool:
-    return purposes.are_several() or key.purpose != purposes.DEFAULT_PURPOSE

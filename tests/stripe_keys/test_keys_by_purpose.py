@@ -119,6 +119,7 @@ def test_mail_names_what_the_purpose_lacks(
 
     body = Notice.objects.get(dedupe_key__startswith=f"limited:{billing_key.pk}").body
     assert "For invoice_read." in body
+    assert "What this key is used for: Billing & books." in body
     assert "For charge_read." not in body
 
 
