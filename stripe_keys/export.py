@@ -7,9 +7,9 @@ their `id` here, and whatever is not known is null or "".
 - `exported_at`, `site`
 - `merchant`: id, name, opened_at, closed_at, members (email, role, since)
 - `installs`: stripe_account_id, mode, status, proof, installed_at, ended_at
-- `keys`: id, display, mode, purpose, status, stripe_account_id, stripe_key_id, added_by, added_at, rotated_at,
-  expires_at, suspended_at, unreadable_since, last_checked_at, last_ok_at, next_check_at, last_surveyed_at,
-  last_problem, replaced_by
+- `keys`: id, display, mode, purpose, managed_by (`app` or `user`), is_unrestricted, status, stripe_account_id,
+  stripe_key_id, added_by, added_at, rotated_at, expires_at, suspended_at, unreadable_since, last_checked_at,
+  last_ok_at, next_check_at, last_surveyed_at, last_problem, replaced_by
 - `status_changes`: key, at, from, to, by, reason
 - `checks`: key, reason, asked_at, finished_at, state, verdict, asked_by, permissions (name → outcome, where no later
   check has asked again)
@@ -17,10 +17,16 @@ their `id` here, and whatever is not known is null or "".
 - `uses`: key, at, by, reason: each time that the key was decrypted
 - `calls`: key, day (UTC), method, path (a template, never an id), outcome, count: what the key was used for
 - `pastes`: at, kind, by: each paste, and each naming of an account, that counted against the limits
+- `key_managements`: mode, purpose, stripe_account_id, keys_come_from (`app` or `merchant`), chosen_at, chosen_by,
+  next_renewal_at, problem
+- `keys_made`, by the app: key, stripe_key_id, mode, purpose, reason, asked_at, asked_by, state, finished_at, outcome
+- `keys_ended`, at Stripe by the app: key, stripe_key_id, stripe_account_id, mode, cause, asked_at, ended_at_stripe_at,
+  seen_refused_at, state, outcome
+- `publishable_keys`: mode, stripe_account_id, stripe_key_id, text (no secret), made_at
 - `notices`: subject, written_at, state, sent_at: mails to the merchant
 
-No key, no fingerprint, nothing of others. Who is not of the merchant is `support` or somebody no longer here. Of a key
-whose account never matched it says as little as its page: more would tell what a stolen key is good for.
+No secret, no fingerprint, nothing of others. Who is not of the merchant is `support` or somebody no longer here. Of a
+key whose account never matched it says as little as its page: more would tell what a stolen key is good for.
 """
 
 import json
@@ -34,7 +40,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Q, QuerySet
 
 from accounts.models import Membership, Merchant, Notice, User
-from stripe_keys import portrait
+from stripe_keys import export_managed, portrait
 from stripe_keys.models import (
     KeySubmission,
     KeyUsage,
@@ -104,6 +110,7 @@ def _written(merchant: Merchant, now: datetime) -> Iterator[str]:
         ("uses", _uses(merchant, people)),
         ("calls", _calls(merchant)),
         ("pastes", _pastes(merchant, people)),
+        *export_managed.lists(merchant, people.called),
         ("notices", _notices(merchant, people)),
     ):
         yield f',\n"{name}": ['
@@ -157,7 +164,17 @@ def _keys(merchant: Merchant, people: People, now: datetime) -> Iterator[Row]:
 
     def made(key: RestrictedKey) -> Row:
         seen = portrait.as_shown(key, now)
-        plain = ("id", "display", "mode", "purpose", "status", "stripe_account_id", "stripe_key_id")
+        plain = (
+            "id",
+            "display",
+            "mode",
+            "purpose",
+            "managed_by",
+            "is_unrestricted",
+            "status",
+            "stripe_account_id",
+            "stripe_key_id",
+        )
         moments = (
             "rotated_at",
             "expires_at",

@@ -22,7 +22,21 @@ from tests.stripe_keys.rows import ALL_GRANTED, a_check, a_key
 pytestmark = pytest.mark.django_db
 
 EXPORT = "/stripe/export/"
-LISTS = ("installs", "keys", "status_changes", "checks", "permissions", "uses", "calls", "pastes", "notices")
+LISTS = (
+    "installs",
+    "keys",
+    "status_changes",
+    "checks",
+    "permissions",
+    "uses",
+    "calls",
+    "pastes",
+    "key_managements",
+    "keys_made",
+    "keys_ended",
+    "publishable_keys",
+    "notices",
+)
 
 
 def exported(browser: Client) -> Any:
@@ -94,6 +108,8 @@ KEY_FIELDS = {
     "display",
     "mode",
     "purpose",
+    "managed_by",
+    "is_unrestricted",
     "status",
     "stripe_account_id",
     "stripe_key_id",
