@@ -3,11 +3,12 @@
 from typing import Any, cast
 
 from django.contrib import admin
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
 
 from accounts.models import Merchant
 from stripe_keys.models import (
+    AppOnAccount,
     KeySubmission,
     KeyUse,
     PermissionCheck,
@@ -20,12 +21,56 @@ from work.admin import DUE_ROW_FIELDS, DueRowPage, ModeFilter, OpsPage, mode, sh
 _KEY_SEARCH = ("key__stripe_key_id", "key__last4", "key__stripe_account_id", "key__merchant__name")
 
 
+class AppsOfInstall(admin.TabularInline[AppOnAccount, StripeInstall]):
+    """What Stripe said last of each of our apps on the account."""
+
+    model = AppOnAccount
+    verbose_name_plural = "What Stripe says of our apps there"
+    fields = readonly_fields = (
+        "app",
+        "status",
+        "stripe_install_id",
+        "permissions_granted",
+        "permissions_pending",
+        "approval_required",
+        "checked_at",
+        "installed_at",
+        "left_at",
+    )
+    extra = max_num = 0
+    can_delete = False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never."""
+        return False
+
+
+class WaitsForApproval(admin.SimpleListFilter):
+    """Installs whose merchant has yet to approve what the app asks for."""
+
+    title = "approval in Stripe"
+    parameter_name = "approval"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """One choice."""
+        return [("waits", "Waits for the merchant")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """The installs of that choice."""
+        if self.value() != "waits":
+            return queryset
+        asked = AppOnAccount.objects.filter(left_at__isnull=True)
+        asked = asked.filter(Q(approval_required=True) | ~Q(permissions_pending=[]))
+        return queryset.filter(status=StripeInstall.Status.INSTALLED, pk__in=asked.values("install"))
+
+
 @admin.register(StripeInstall)
 class StripeInstallPage(OpsPage):
     """Which Stripe account belongs to which merchant."""
 
-    list_display = ("stripe_account_id", "which_mode", "merchant", "status", "proof", "installed")
-    list_filter = ("status", ModeFilter, "proof")
+    list_display = ("stripe_account_id", "which_mode", "merchant", "status", "proof", "installed", "approval")
+    list_filter = ("status", ModeFilter, WaitsForApproval, "proof")
+    inlines = (AppsOfInstall,)
     list_select_related = ("merchant",)
     search_fields = ("stripe_account_id", "merchant__name", "merchant__memberships__user__email")
     date_hierarchy = "installed_at"
@@ -49,6 +94,16 @@ class StripeInstallPage(OpsPage):
     def installed(self, install: StripeInstall) -> str:
         """Since when."""
         return short(install.installed_at)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[StripeInstall]:
+        """With what Stripe said of our apps there."""
+        return super().get_queryset(request).prefetch_related("apps")
+
+    @admin.display(description="Approval")
+    def approval(self, install: StripeInstall) -> str:
+        """Whether the merchant has yet to approve something in Stripe."""
+        waits = any(told.waits_for_approval for told in install.apps.all())
+        return "Waits for the merchant" if waits and install.status == install.Status.INSTALLED else ""
 
 
 class PermissionsOfValidation(admin.TabularInline[PermissionCheck, Validation]):

@@ -11,7 +11,7 @@ from django.core.checks import CheckMessage, Error, Info, Tags, register
 from django.core.checks import Warning as Caution
 from django.db import Error as DatabaseTrouble
 
-from stripe_keys import gateway, ledger, pace, permissions, purposes, uninstalls, vault
+from stripe_keys import app_checks, gateway, ledger, pace, permissions, purposes, uninstalls, vault
 from stripe_keys.models import Minting
 from stripe_keys.outgoing import endpoints
 
@@ -26,6 +26,7 @@ def register_checks() -> None:
     register(check_pace)
     register(check_uninstall_policy)
     register(check_managed_keys)
+    register(app_checks.check_apps)
     register(check_partner_endpoints, Tags.security)
     register(check_key_material, Tags.security)
     register(check_ledger_is_named)

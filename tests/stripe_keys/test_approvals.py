@@ -139,3 +139,22 @@ def test_no_more_permissions_are_kept_than_there_can_be() -> None:
     facts = app_answers.install_in({"permissions_granted": [f"p{number}_read" for number in range(500)]})
 
     assert len(facts.permissions_granted) == app_answers.MOST_PERMISSIONS
+
+
+def test_ops_see_whose_approval_is_awaited(
+    eve: User, at_stripe: AtStripe, theirs: StripeKey, olgas_browser: Client
+) -> None:
+    other = at_stripe.bound_key(eve)
+    ask_for(at_stripe, theirs.account, "payout_write")
+    listed = reverse("admin:stripe_keys_stripeinstall_changelist")
+
+    waiting = olgas_browser.get(listed, {"approval": "waits"}).content.decode()
+    install = AppOnAccount.objects.get().install
+    page = olgas_browser.get(
+        reverse("admin:stripe_keys_stripeinstall_change", args=[install.pk])
+    ).content.decode()
+
+    assert "Waits for the merchant" in waiting
+    assert theirs.account in waiting
+    assert other.account not in waiting
+    assert "payout_write" in page

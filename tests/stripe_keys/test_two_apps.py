@@ -12,6 +12,7 @@ from pytest_django import Settings
 
 from accounts.models import User
 from stripe_keys import (
+    app_checks,
     app_installs,
     app_questions,
     install_reports,
@@ -235,3 +236,45 @@ def test_what_one_app_may_not_see_the_other_asks_for(at_stripe: AtStripe, settin
     (fetched,) = app_questions.fetch_events([(event, account)], livemode=False)
 
     assert isinstance(fetched, app_questions.FetchedEvent)
+
+
+def test_whoever_comes_back_from_the_second_app_is_led_to_the_keys_that_it_makes(
+    ada: User, client: Client, settings: Settings
+) -> None:
+    settings.MANAGED_KEYS = ["test"]
+    client.force_login(ada)
+    leaving = client.post(reverse("stripe_keys:connect", args=["test"]), {"app": "managing"})
+    state = parse_qs(urlsplit(leaving["Location"]).query)["state"][0]
+
+    back = client.get(reverse("stripe_keys:install_return"), signed_query(settings, state))
+
+    assert back["Location"] == reverse("stripe_keys:managed_keys", args=["test"])
+
+
+# --- Settings --------------------------------------------------------------------------------------------------------
+
+
+def complaints(settings: Settings, **changes: Any) -> set[str | None]:
+    for name, value in changes.items():
+        setattr(settings, name, value)
+    return {found.id for found in app_checks.check_apps()}
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({}, set()),
+        ({"STRIPE_APP_OBJECT_ID": ""}, {"stripe_keys.E012"}),
+        ({"STRIPE_MANAGED_APP_ID": ""}, {"stripe_keys.E012"}),
+        ({"MANAGED_KEYS": ["test"]}, {"stripe_keys.E012"}),
+        ({"MANAGED_KEYS": ["test"], "STRIPE_MANAGED_KEY_TEST": "set"}, set()),
+        ({"STRIPE_MANAGED_APP_OBJECT_ID": ""}, {"stripe_keys.W003"}),
+        ({"STRIPE_MANAGED_APP_OBJECT_ID": "", "STRIPE_MANAGED_APP_ID": ""}, set()),
+        ({"STRIPE_MANAGED_APP_OBJECT_ID": FIRST, "STRIPE_MANAGED_APP_ID": ""}, set()),
+    ],
+    ids=["whole", "first_id", "manifest_id", "key", "with_key", "leftover", "one", "same"],
+)
+def test_half_a_second_app_is_complained_of_at_the_start(
+    settings: Settings, changes: dict[str, Any], found: set[str]
+) -> None:
+    assert complaints(settings, **changes) == found
