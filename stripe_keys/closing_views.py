@@ -88,7 +88,7 @@ def show_erased(request: HttpRequest) -> HttpResponse:
         "page": page,
         "proofs": proofs,
         "closing": erased.closing_in_ledger(merchant) if merchant.closed_at else None,
-        "keys_in_stripe": closing.keys_in_stripe([one.key for one in proofs if one.key.status == "removed"]),
+        "keys_in_stripe": closing.keys_in_stripe([one.key for one in proofs if one.may_live]),
         "backup_days": settings.BACKUP_LIFETIME_DAYS,
     }
     return render(request, "stripe_keys/erased.html", context)

@@ -14,35 +14,32 @@ def of(key: RestrictedKey) -> Retirement | None:
     return Retirement.objects.filter(key=key).first() if key.is_app_managed else None
 
 
-def is_under_way(key: RestrictedKey) -> bool:
-    """Whether its end is seen soon; an overlap that Stripe itself ends may last for days."""
-    retirement = of(key)
-    if retirement is None or retirement.state not in _OPEN:
-        return False
-    return retirement.expired_at is None or retirement.expired_at <= timezone.now()
+def is_under_way(retirement: Retirement | None) -> bool:
+    """Whether the end is seen soon; an overlap that Stripe itself ends may last for days."""
+    return is_open(retirement) and not _is_overlap(retirement)
 
 
-def is_open(key: RestrictedKey) -> bool:
-    """Whether its end has not been seen yet."""
-    retirement = of(key)
+def is_open(retirement: Retirement | None) -> bool:
+    """Whether the end has not been seen yet."""
     return retirement is not None and retirement.state in _OPEN
 
 
-def needs_the_merchant(key: RestrictedKey) -> bool:
-    """Whether we could not end it, so that only the merchant can."""
-    retirement = of(key)
-    is_over = retirement is not None and retirement.state not in _OPEN
-    return retirement is not None and is_over and retirement.outcome not in _SEEN
+def needs_the_merchant(retirement: Retirement | None) -> bool:
+    """Whether we could not end the key, so that only the merchant can."""
+    return retirement is not None and not is_open(retirement) and retirement.outcome not in _SEEN
 
 
-def in_words(key: RestrictedKey) -> str:
+def in_words(retirement: Retirement | None) -> str:
     """A sentence; empty of a key that we need not end."""
-    retirement = of(key)
     if retirement is None:
         return ""
-    if retirement.state in _OPEN:
-        is_overlap = retirement.expired_at is not None and retirement.expired_at > timezone.now()
-        return "Stripe ends it soon." if is_overlap else "It is being ended at Stripe."
+    if is_open(retirement):
+        return "Stripe ends it soon." if _is_overlap(retirement) else "It is being ended at Stripe."
     if retirement.outcome in _SEEN:
         return "It has ended at Stripe as well."
     return "We could not end it at Stripe. To make sure that nobody can use it, expire it there."
+
+
+def _is_overlap(retirement: Retirement | None) -> bool:
+    end = retirement.expired_at if retirement is not None else None
+    return end is not None and end > timezone.now()

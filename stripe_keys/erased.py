@@ -8,8 +8,8 @@ from uuid import UUID
 from django.db.models import F, Q, QuerySet
 
 from accounts.models import Merchant
-from stripe_keys import portrait, sentences
-from stripe_keys.models import LedgerEntry, RestrictedKey, StatusChange
+from stripe_keys import ending_at_stripe, portrait, sentences
+from stripe_keys.models import LedgerEntry, RestrictedKey, Retirement, StatusChange
 from stripe_keys.problems import GENERIC_REJECTION
 
 Status = RestrictedKey.Status
@@ -39,6 +39,18 @@ class ErasedKey:
     reason: str
     ledger: InLedger | None
     is_anonymous: bool
+    retirement: Retirement | None
+
+    @property
+    def at_stripe(self) -> str:
+        """What became of a key there that the app made; empty of a pasted one."""
+        return ending_at_stripe.in_words(self.retirement)
+
+    @property
+    def may_live(self) -> bool:
+        """Whether it may still work at Stripe, unless the merchant ends it there."""
+        is_left_to_them = self.retirement is None or ending_at_stripe.needs_the_merchant(self.retirement)
+        return self.key.status == Status.REMOVED and is_left_to_them
 
 
 def ended_keys(merchant: Merchant) -> QuerySet[RestrictedKey]:
@@ -48,7 +60,7 @@ def ended_keys(merchant: Merchant) -> QuerySet[RestrictedKey]:
 
 
 def proofs(keys: Iterable[RestrictedKey], now: datetime) -> list[ErasedKey]:
-    """The proof for each of `keys`, in their order, with two queries.
+    """The proof for each of `keys`, in their order, with two queries; a third one for keys that the app made.
 
     Of a key whose account never matched nothing may be told but that it is not stored, and that not at once: whether it
     ever was stored, until when, and what the ledger knows of it would tell why.
@@ -56,8 +68,15 @@ def proofs(keys: Iterable[RestrictedKey], now: datetime) -> list[ErasedKey]:
     shown = [(key, portrait.as_shown(key, now)) for key in keys]
     named = [key.pk for key, _ in shown if not portrait.is_anonymous(key)]
     ends, entries = _ends_of(named), _entries_of(named)
+    retirements = _retirements_of([key.pk for key, _ in shown if key.is_app_managed])
     return [
-        _proof(seen, ends.get(key.pk), entries.get(key.pk), is_anonymous=portrait.is_anonymous(key))
+        _proof(
+            seen,
+            ends.get(key.pk),
+            entries.get(key.pk),
+            retirements.get(key.pk),
+            is_anonymous=portrait.is_anonymous(key),
+        )
         for key, seen in shown
         if not seen.is_kept
     ]
@@ -71,7 +90,12 @@ def closing_in_ledger(merchant: Merchant) -> InLedger | None:
 
 
 def _proof(
-    key: RestrictedKey, end: StatusChange | None, entry: LedgerEntry | None, *, is_anonymous: bool
+    key: RestrictedKey,
+    end: StatusChange | None,
+    entry: LedgerEntry | None,
+    retirement: Retirement | None,
+    *,
+    is_anonymous: bool,
 ) -> ErasedKey:
     ended_at: datetime | None = None
     reason = GENERIC_REJECTION
@@ -85,6 +109,7 @@ def _proof(
         reason=reason,
         ledger=_in_ledger(entry) if entry else None,
         is_anonymous=is_anonymous,
+        retirement=retirement,
     )
 
 
@@ -99,6 +124,12 @@ def _ends_of(keys: list[UUID]) -> dict[UUID, StatusChange]:
 def _entries_of(keys: list[UUID]) -> dict[UUID, LedgerEntry]:
     entries = LedgerEntry.objects.filter(kind=LedgerEntry.Kind.KEY_ERASED, key_id__in=keys)
     return {entry.key_id: entry for entry in entries.order_by("-pk") if entry.key_id}
+
+
+def _retirements_of(keys: list[UUID]) -> dict[UUID, Retirement]:
+    if not keys:
+        return {}
+    return {one.key_id: one for one in Retirement.objects.filter(key__in=keys) if one.key_id}
 
 
 def _in_ledger(entry: LedgerEntry) -> InLedger:

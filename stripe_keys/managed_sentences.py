@@ -37,7 +37,8 @@ def headline(key: RestrictedKey) -> str | None:
     if key.status == Status.PENDING and not key.last_problem:
         return "The app has made this key. We are asking Stripe what it can do, which takes a few seconds."
     if key.status == Status.REPLACED:
-        return f"A newer key took over. We have erased this one. {ending_at_stripe.in_words(key)}".rstrip()
+        at_stripe = ending_at_stripe.in_words(ending_at_stripe.of(key))
+        return f"A newer key took over. We have erased this one. {at_stripe}".rstrip()
     return None
 
 
@@ -204,7 +205,7 @@ def _of_no_use(key: RestrictedKey, is_on: bool) -> Notice:
     rest = f"The key in use, {serving.display}, goes on working." if serving else ""
     if not rest:
         rest = "The app tries again later." if is_on else "Paste a key of your own, or let the app make one."
-    text = f"It was never used, and we have erased it. {ending_at_stripe.in_words(key)} {rest}"
+    text = f"It was never used, and we have erased it. {ending_at_stripe.in_words(ending_at_stripe.of(key))} {rest}"
     return Notice("warning", title, " ".join(text.split()), _ways(key, is_on))
 
 
@@ -269,14 +270,15 @@ def _after_the_end(key: RestrictedKey, is_on: bool) -> Notice | None:
 
 
 def _removed(key: RestrictedKey) -> Notice:
-    words = ending_at_stripe.in_words(key)
-    if ending_at_stripe.needs_the_merchant(key) or not words:
+    retirement = ending_at_stripe.of(key)
+    words = ending_at_stripe.in_words(retirement)
+    if ending_at_stripe.needs_the_merchant(retirement) or not words:
         text = (
             words
             or "We no longer have this key. To make sure that nobody can use it, expire it in Stripe as well."
         )
         in_stripe = Link(permissions.edit_key_link("", livemode=key.livemode), "Keys in Stripe", True)
         return Notice("warning", "It may still work at Stripe", text, (in_stripe,))
-    ended = "The app ends" if ending_at_stripe.is_open(key) else "The app has ended"
+    ended = "The app ends" if ending_at_stripe.is_open(retirement) else "The app has ended"
     text = f"{words} No other one is made in its place."
     return Notice("info", f"{ended} this key at Stripe", text, _ways(key, is_on=False))

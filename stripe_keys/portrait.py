@@ -213,7 +213,7 @@ def _draw_rejected(shown: RestrictedKey, viewer: User, now: datetime) -> Portrai
 
 def _pace(key: RestrictedKey, open_check: Validation | None, now: datetime) -> str:
     if not key.is_kept:
-        return "5s" if ending_at_stripe.is_under_way(key) else ""
+        return "5s" if ending_at_stripe.is_under_way(ending_at_stripe.of(key)) else ""
     if open_check is None:
         return _pace_of_countdown(key, now)
     if open_check.due_at <= now or open_check.is_withheld:

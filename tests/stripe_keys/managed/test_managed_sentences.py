@@ -11,9 +11,8 @@ from pytest_django import Settings
 
 from accounts.models import User
 from stripe_keys import sentences
-from stripe_keys.models import Retirement
+from stripe_keys.models import RestrictedKey, Retirement
 from stripe_keys.sentences import PROBLEM_CODES
-from tests.people import merchant_of
 from tests.stripe_keys.managed.test_managed_pages import made_key, managed
 from tests.stripe_keys.rows import ACCOUNT, a_key, page_of
 
@@ -31,11 +30,25 @@ OF_PASTED_KEYS = (
 LATER = timedelta(days=2)
 
 
-def said_of(key: Any) -> str:
+def said_of(key: RestrictedKey) -> str:
     """Headline and notices."""
     notices = sentences.notices(key, NOW)
     links = [link.label for notice in notices for link in notice.links]
     return " ".join([sentences.headline(key), *(f"{one.title} {one.text}" for one in notices), *links])
+
+
+def retire(key: RestrictedKey, **row: Any) -> None:
+    """A removed key that the app ends at Stripe."""
+    Retirement.objects.create(
+        key=key,
+        merchant=key.merchant,
+        lane="ada",
+        stripe_account_id=ACCOUNT,
+        livemode=False,
+        stripe_key_id=key.stripe_key_id,
+        cause="removed",
+        **row,
+    )
 
 
 @pytest.mark.parametrize("is_on", [True, False], ids=["on", "off"])
@@ -121,16 +134,7 @@ def test_removed_key_says_how_far_its_end_at_stripe_is(
 ) -> None:
     managed(ada, is_on=False)
     key = made_key(ada, "removed")
-    Retirement.objects.create(
-        key=key,
-        merchant=merchant_of(ada),
-        lane="ada",
-        stripe_account_id=ACCOUNT,
-        livemode=False,
-        stripe_key_id=key.stripe_key_id,
-        cause="removed",
-        **row,
-    )
+    retire(key, **row)
 
     page = page_of(adas_browser, key)
 
@@ -165,3 +169,20 @@ def test_renewal_is_offered_on_the_key_itself(adas_browser: Client, ada: User) -
 
     assert 'id="renew" href="/stripe/managed/test/renew/"' in page_of(adas_browser, made)
     assert 'id="renew"' not in page_of(adas_browser, pasted)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said", "asks"),
+    [("refused", "It has ended at Stripe as well.", False), ("still_accepted", "We could not end it", True)],
+    ids=["ended", "survives"],
+)
+def test_erased_page_asks_to_expire_only_what_may_live(
+    ada: User, adas_browser: Client, outcome: str, said: str, asks: bool
+) -> None:
+    key = made_key(ada, "removed")
+    retire(key, state="done", outcome=outcome)
+
+    page = adas_browser.get("/stripe/erased/").content.decode()
+
+    assert said in page
+    assert ("Removed keys may still work at Stripe" in page) is asks
