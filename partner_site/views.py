@@ -15,7 +15,7 @@ from psycopg_pool import PoolTimeout
 
 from accounts.models import Merchant
 from partner_site import inbox_metrics
-from stripe_keys import ledger, permissions
+from stripe_keys import ledger, purposes
 from stripe_keys.outgoing import messages
 from work.doubt import Doubt
 from work.engine import queues
@@ -34,7 +34,8 @@ _readiness_in_doubt = Doubt(one_each=2.0)
 def home(request: HttpRequest) -> HttpResponse:
     """Tell a stranger what this is; send merchants to their keys, closed ones to what was erased, staff to the desk."""
     if not request.user.is_authenticated:
-        writes = [one.label for one in permissions.required() if one.access == "write"]
+        asked = [one for purpose in purposes.defined() for one in purpose.required]
+        writes = list(dict.fromkeys(one.label for one in asked if one.access == "write"))
         return render(request, "home.html", {"writes": writes})
     if Merchant.objects.visible_to(request.user).exists():
         return redirect("stripe_keys:key_list")

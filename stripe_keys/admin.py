@@ -17,6 +17,7 @@ from stripe_keys import (
     admin_records,  # noqa: F401  # registers its pages
     admin_usage,  # noqa: F401  # registers its page
     admin_vault,  # noqa: F401  # registers its pages
+    purposes,
     sentences,
     services,
 )
@@ -90,12 +91,35 @@ class ProblemFilter(admin.SimpleListFilter):
         return queryset.filter(last_problem=self.value()) if self.value() else queryset
 
 
+class PurposeFilter(admin.SimpleListFilter):
+    """By what keys are for, where there is more than one thing; a purpose that was given up stays a choice."""
+
+    title, parameter_name = "purpose", "purpose"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Every purpose that keys are asked for, or have been; the desk shows no filter without a choice."""
+        seen = RestrictedKey.objects.order_by("purpose").values_list("purpose", flat=True).distinct()
+        asked_for = purposes.names()
+        found = [*asked_for, *(name for name in seen if name not in asked_for)]
+        return [(name, name) for name in found] if len(found) > 1 else []
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """The keys of the chosen purpose."""
+        return queryset.filter(purpose=self.value()) if self.value() else queryset
+
+
 @admin.register(RestrictedKey)
 class RestrictedKeyPage(LeakDesk, ReportOnKey):
     """Restricted keys; nobody, staff included, sees one."""
 
     list_display = ("display", "merchant", "account", "standing", "checked", "problem")
-    list_filter = ("status", ModeFilter, ("suspended_at", admin.EmptyFieldListFilter), ProblemFilter)
+    list_filter = (
+        "status",
+        ModeFilter,
+        PurposeFilter,
+        ("suspended_at", admin.EmptyFieldListFilter),
+        ProblemFilter,
+    )
     list_select_related = ("merchant",)
     search_fields = (
         "stripe_account_id",

@@ -144,3 +144,14 @@ def test_with_one_purpose_no_page_speaks_of_purposes(adas_browser: Client, ada: 
     for page in pages:
         text = text_of(adas_browser, f"/stripe/{page}")
         assert not any(word in text for word in ("General", "for each purpose", "Used for", "Needs:"))
+
+
+def test_ops_find_the_keys_of_a_purpose(
+    two_keys: None, olgas_browser: Client, ada: User, settings: Settings
+) -> None:
+    billing, general = a_key(ada, purpose="billing"), a_key(ada)
+
+    page = text_of(olgas_browser, "/ops/stripe_keys/restrictedkey/?purpose=billing")
+
+    assert billing.display in page
+    assert general.display not in page

@@ -199,3 +199,16 @@ def test_it_needs_no_database(code: Path) -> None:
     """This test has none: pytest-django refuses every query."""
     assert not Command.requires_system_checks
     assert run("code")[0] == 1
+
+
+def test_code_is_compared_with_the_permissions_of_a_purpose(code: Path, settings: Settings) -> None:
+    settings.STRIPE_APP_MANIFEST = code / "stripe-app.json"
+    (code / "purposes").mkdir()
+    listed = [{"permission": "dispute_read", "purpose": "Needed."}]
+    (code / "purposes" / "disputes.json").write_text(json.dumps(listed))
+    settings.KEY_PURPOSES = ["disputes"]
+    (code / "disputes.py").write_text("import stripe\nstripe.Dispute.list()\n")
+
+    assert run("code/disputes.py", "--purpose", "disputes")[0] == 0
+    with pytest.raises(CommandError, match="'refunds' is not one of KEY_PURPOSES"):
+        run("code/disputes.py", "--purpose", "refunds")
