@@ -58,12 +58,13 @@ def read(file: Path) -> Listed:
         is_bare = isinstance(content, list)
         listed = content if is_bare else content["permissions"]
         wanted = {str(entry["permission"]): str(entry["purpose"]) for entry in listed}
-        of_keys = {name: why for name, why in wanted.items() if is_bare or name not in OF_THE_APP_ALONE}
+        of_the_app = OF_THE_APP_ALONE if not is_bare and "id" in content else frozenset()
         label = "" if is_bare else str(content.get("label", ""))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise ManifestError(f"{file.name} is not a readable app manifest.") from None
     if is_bare and not wanted:
         raise ManifestError(f"{file.name} names no permission.")
+    of_keys = {name: why for name, why in wanted.items() if name not in of_the_app}
     unknown = sorted(set(of_keys) - set(PROBES))
     if unknown:
         raise ManifestError(f"{file.name} asks for permissions without a probe: {', '.join(unknown)}.")

@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
 from stripe_keys import app_agreement, permissions
+from stripe_keys.manifest import ManifestError, read
 from tests import production
 from tests.stripe_app.package import Spoil, copied, rewrite
 
@@ -232,3 +233,11 @@ def test_a_permission_of_the_app_alone_is_on_no_page_and_agrees(tmp_path: Path, 
     assert found(tmp_path, settings, lambda m: m["permissions"].append(entry("api_key_write"))) == []
     assert "api_key_write" not in {one.permission for one in permissions.required()}
     assert "api_key_write" not in permissions.prefilled_dashboard_link(livemode=True)
+
+
+def test_no_further_key_is_asked_for_what_is_the_apps_alone(tmp_path: Path) -> None:
+    purpose = tmp_path / "billing.json"
+    purpose.write_text(json.dumps({"label": "Billing", "permissions": [entry("api_key_write")]}))
+
+    with pytest.raises(ManifestError, match="api_key_write"):
+        read(purpose)
