@@ -13,6 +13,7 @@ from stripe_keys import (
     admin_audits,  # noqa: F401  # registers its pages
     admin_incidents,  # noqa: F401  # registers its pages
     admin_ledger,  # noqa: F401  # registers its pages
+    admin_managed,  # noqa: F401  # registers its pages
     admin_outgoing,  # noqa: F401  # registers its pages
     admin_records,  # noqa: F401  # registers its pages
     admin_usage,  # noqa: F401  # registers its page

@@ -18,11 +18,15 @@ from stripe_keys import ledger_entries
 from stripe_keys.models import (
     AccountPace,
     DatabaseRestore,
+    KeyManagement,
     KeyUse,
+    Minting,
     OutgoingMessage,
     PartnerEndpoint,
     PermissionCheck,
+    PublishableKey,
     RestrictedKey,
+    Retirement,
     StripeIncident,
     Validation,
 )
@@ -51,6 +55,10 @@ OPS_MODELS = {
         "accountpace",
         "outgoingmessage",
         "partnerendpoint",
+        "keymanagement",
+        "minting",
+        "retirement",
+        "publishablekey",
     },
     "webhooks": {
         "accountcursor",
@@ -62,6 +70,7 @@ OPS_MODELS = {
     },
     "work": {"periodicslot", "workerheartbeat"},
 }
+NOT_FOR_PAGES = "sealed-and-not-for-pages"
 NEVER_SHOWN = {"keyenvelope", "kekcanary", "installstate", "authenticator", "session"}
 SEARCHES = ("ada", "acct_1AdasAccount0000", "%", "'", "x" * 500, "evt_1", "🙂")
 
@@ -96,10 +105,33 @@ def full_desk(ada: User, token: str) -> RestrictedKey:
     )
     PartnerEndpoint.objects.create(name="ledger", failures=3, failing_since=timezone.now())
     AccountPace.objects.create(merchant=key.merchant, livemode=True, troubles=3)
+    rows_of_managed_keys(key)
     reconciling.begin(options=reconciling.Options())
     AccountCursor.objects.create(stripe_account_id="acct_1AdasAccount0000", livemode=False)
     WorkerHeartbeat.objects.create(name="celery@here:1", host="here", pid=1, beat_at=timezone.now())
     return key
+
+
+def rows_of_managed_keys(key: RestrictedKey) -> None:
+    """What the app makes and ends, with what must not be shown of it."""
+    about = {
+        "merchant": key.merchant,
+        "livemode": False,
+        "stripe_account_id": "acct_1AdasAccount0000",
+    }
+    management = KeyManagement.objects.create(**about)
+    Minting.objects.create(
+        lane="1",
+        management=management,
+        reason="asked",
+        body={"public_key": NOT_FOR_PAGES},
+        delivery_key=NOT_FOR_PAGES,
+        delivered=NOT_FOR_PAGES,
+    )
+    Retirement.objects.create(
+        lane="1", stripe_key_id="mk_1OfAda", cause="removed", sealed=NOT_FOR_PAGES, **about
+    )
+    PublishableKey.objects.create(stripe_key_id="mk_2OfAda", text="pk_test_OfAda", **about)
 
 
 def shown_forms_of(stored: bytes) -> set[str]:
@@ -146,6 +178,7 @@ def test_every_page_opens_for_ops_and_shows_nothing_secret(
         *(entry.partition(":")[2] for entry in settings.STRIPE_WEBHOOK_SECRETS),
         *(entry.partition(":")[2] for entry in settings.KEY_ENCRYPTION_KEYS),
         people.TOTP_SECRET,
+        NOT_FOR_PAGES,
     }
     for page in pages():
         answer = olgas_browser.get(page, follow=True)

@@ -1,0 +1,93 @@
+"""Ops see what the app makes and ends, have a new key made, and have a dead row tried again."""
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from stripe_keys import services
+from stripe_keys.models import KeyManagement, Minting, Retirement
+from tests.stripe_keys.managed.conftest import Managed
+
+MANAGEMENTS = "admin:stripe_keys_keymanagement_changelist"
+RETIREMENTS = "admin:stripe_keys_retirement_changelist"
+
+
+@pytest.fixture
+def livemode() -> bool:
+    """One mode will do here."""
+    return False
+
+
+@pytest.fixture
+def management(managed: Managed) -> KeyManagement:
+    """The app has made a key."""
+    management = managed.choose_app()
+    managed.work()
+    return management
+
+
+def act(browser: Client, page: str, action: str, pk: object, **more: str) -> str:
+    """Choose a row and an action in a list, as its form does."""
+    posted = {"action": action, "_selected_action": str(pk), **more}
+    return browser.post(reverse(page), posted, follow=True).content.decode()
+
+
+def test_a_new_key_is_made_after_asking(
+    olgas_browser: Client, managed: Managed, management: KeyManagement
+) -> None:
+    old = managed.key()
+
+    asked = act(olgas_browser, MANAGEMENTS, "make_new", management.pk)
+    assert "The old one serves until the new one is" in asked
+    assert Minting.objects.count() == 1
+    said = act(olgas_browser, MANAGEMENTS, "make_new", management.pk, confirmed="yes")
+
+    assert "1 of 1 will get a new key" in said
+    managed.work()
+    assert managed.key().pk != old.pk
+    assert managed.minting().reason == "ops"
+    assert LogEntry.objects.filter(change_message="Had a new key made.").count() == 1
+
+
+def test_merchants_who_bring_the_keys_are_left_out(
+    olgas_browser: Client, managed: Managed, management: KeyManagement
+) -> None:
+    KeyManagement.objects.update(is_on=False)
+
+    said = act(olgas_browser, MANAGEMENTS, "make_new", management.pk, confirmed="yes")
+
+    assert "0 of 1 will get a new key" in said
+    assert not LogEntry.objects.exists()
+
+
+def test_the_pages_say_how_it_went_and_show_no_key(
+    olgas_browser: Client, managed: Managed, management: KeyManagement
+) -> None:
+    key = managed.key()
+    managed.at_stripe.admin.switch(expire_lag_seconds=3600)
+    services.remove(key=key, user=managed.ada, now=timezone.now())
+    managed.work()
+    row = Retirement.objects.get()
+
+    page = olgas_browser.get(reverse("admin:stripe_keys_retirement_change", args=[row.pk])).content.decode()
+
+    assert key.stripe_key_id in page
+    assert "StillAccepted" in page
+    assert row.sealed
+    assert row.sealed not in page
+
+
+def test_a_dead_retirement_is_tried_again(
+    olgas_browser: Client, managed: Managed, management: KeyManagement
+) -> None:
+    services.remove(key=managed.key(), user=managed.ada, now=timezone.now())
+    Retirement.objects.update(state="dead", finished_at=timezone.now())
+
+    said = act(olgas_browser, RETIREMENTS, "revive_dead", Retirement.objects.get().pk)
+
+    assert "1 of 1 will be tried again" in said
+    managed.work()
+    assert Retirement.objects.get().outcome == "refused"
+    assert managed.living_at_stripe() == set()
