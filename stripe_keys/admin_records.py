@@ -21,7 +21,7 @@ from work.admin import DUE_ROW_FIELDS, DueRowPage, ModeFilter, OpsPage, mode, sh
 _KEY_SEARCH = ("key__stripe_key_id", "key__last4", "key__stripe_account_id", "key__merchant__name")
 
 
-class AppsOfInstall(admin.TabularInline[AppOnAccount, StripeInstall]):
+class AppsOfInstall(admin.StackedInline[AppOnAccount, StripeInstall]):
     """What Stripe said last of each of our apps on the account."""
 
     model = AppOnAccount
@@ -30,8 +30,8 @@ class AppsOfInstall(admin.TabularInline[AppOnAccount, StripeInstall]):
         "app",
         "status",
         "stripe_install_id",
-        "permissions_granted",
-        "permissions_pending",
+        "granted",
+        "pending",
         "approval_required",
         "checked_at",
         "installed_at",
@@ -39,6 +39,16 @@ class AppsOfInstall(admin.TabularInline[AppOnAccount, StripeInstall]):
     )
     extra = max_num = 0
     can_delete = False
+
+    @admin.display(description="Permissions granted")
+    def granted(self, told: AppOnAccount) -> str:
+        """By Stripe's names."""
+        return ", ".join(told.permissions_granted)
+
+    @admin.display(description="Permissions that wait for the merchant's approval")
+    def pending(self, told: AppOnAccount) -> str:
+        """By Stripe's names."""
+        return ", ".join(told.permissions_pending)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Never."""
