@@ -14,9 +14,13 @@ from accounts.second_factors import set_up_totp
 from stripe_keys import installs, ledger_entries, lifecycle, services
 from stripe_keys.models import (
     AccountPace,
+    KeyManagement,
+    Minting,
     OutgoingMessage,
     PermissionCheck,
+    PublishableKey,
     RestrictedKey,
+    Retirement,
     StripeInstall,
     Validation,
 )
@@ -65,6 +69,7 @@ def bring_adas_things(ada: User) -> AdasThings:
     AccountCursor.objects.create(stripe_account_id=ACCOUNTS[False], livemode=False, listed_until=now)
     reconciling.begin(options=reconciling.Options(), account=ACCOUNTS[False])
     tell(merchant=merchant, subject="For Ada alone", body="For Ada alone.", dedupe_key="walk")
+    _what_the_app_makes(merchant)
     ledger_entries.note_key_erased(keys[0], status="removed", reason="The merchant removed it.")
     body = f'{{"data":{{"merchant_id":"{merchant.pk}"}}}}'
     OutgoingMessage.objects.create(
@@ -72,7 +77,7 @@ def bring_adas_things(ada: User) -> AdasThings:
     )
     own = [str(key.pk) for key in (*keys, asked)]
     marks = [ada.email, merchant.name, str(merchant.pk), *own, *ACCOUNTS.values(), "acct_1OfAdaUnconfirmed"]
-    marks += ["For Ada alone", *(key.display for key in (*keys, asked))]
+    marks += ["For Ada alone", "OfAdaForBrowsers", "mk_OfAdaEnded", *(key.display for key in (*keys, asked))]
     return AdasThings(merchant, tuple(own), tuple(marks), every_row())
 
 
@@ -98,6 +103,19 @@ def _a_key(ada: User, *, livemode: bool) -> RestrictedKey:
         key=key, validation=Validation.objects.get(key=key), permission="charge_read", outcome="granted"
     )
     return key
+
+
+def _what_the_app_makes(merchant: Merchant) -> None:
+    """The app makes her test keys: one is on its way, one has ended, and one is for browsers."""
+    place = {"livemode": False, "stripe_account_id": ACCOUNTS[False]}
+    management = KeyManagement.objects.create(merchant=merchant, **place)
+    Minting.objects.create(management=management, reason=Minting.Reason.FIRST, lane=str(merchant.pk))
+    Retirement.objects.create(
+        merchant=merchant, stripe_key_id="mk_OfAdaEnded", cause="replaced", lane=str(merchant.pk), **place
+    )
+    PublishableKey.objects.create(
+        merchant=merchant, stripe_key_id="mk_OfAdaPublic", text="pk_test_OfAdaForBrowsers", **place
+    )
 
 
 def _an_event(account: str) -> None:

@@ -69,6 +69,8 @@ ADDRESSES = {
             "stripe/managed/<mode:mode>/on/",
             "stripe/managed/<mode:mode>/off/",
             "stripe/managed/<mode:mode>/renew/",
+            "stripe/migrate/",
+            *(f"stripe/migrate/<mode:mode>/{each}/" for each in ("key", "dead", "mistake")),
             "stripe/erased/",
             "stripe/export/",
             "stripe/close/",
@@ -134,6 +136,7 @@ def posted(key_id: str) -> dict[str, str]:
     return {
         "key": people.a_restricted_key(),
         "answer": "no",
+        "printed": "dead",
         "account": "acct_1NamedByAVisitor",
         "action": "suspend",
         "_selected_action": key_id,
@@ -191,8 +194,9 @@ def walk(
 
 
 @pytest.fixture
-def things(ada: User) -> Iterator[AdasThings]:
+def things(ada: User, settings: Settings) -> Iterator[AdasThings]:
     """What is Ada's. Afterwards all of it is as it was."""
+    settings.MANAGED_KEYS = ["live", "test"]  # else there are no such pages
     brought = bring_adas_things(ada)
     yield brought
     assert brought.changed() == []
