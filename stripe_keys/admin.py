@@ -16,6 +16,7 @@ from stripe_keys import (
     admin_managed,  # noqa: F401  # registers its pages
     admin_outgoing,  # noqa: F401  # registers its pages
     admin_records,  # noqa: F401  # registers its pages
+    admin_secret_keys,  # noqa: F401  # registers its page
     admin_usage,  # noqa: F401  # registers its page
     admin_vault,  # noqa: F401  # registers its pages
     purposes,

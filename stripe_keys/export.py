@@ -23,6 +23,8 @@ their `id` here, and whatever is not known is null or "".
 - `keys_ended`, at Stripe by the app: key, stripe_key_id, stripe_account_id, mode, cause, asked_at, ended_at_stripe_at,
   seen_refused_at, state, outcome
 - `publishable_keys`: mode, stripe_account_id, stripe_key_id, text (no secret), made_at
+- `secret_keys`, retired elsewhere: mode, last4, stripe_key_id, begun_at, retired_at, proof, proven_at, proven_by,
+  event_id, taken_back_at, taken_back_by
 - `notices`: subject, written_at, state, sent_at: mails to the merchant
 
 No secret, no fingerprint, nothing of others. Who is not of the merchant is `support` or somebody no longer here. Of a
@@ -40,7 +42,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Q, QuerySet
 
 from accounts.models import Membership, Merchant, Notice, User
-from stripe_keys import export_managed, portrait
+from stripe_keys import export_managed, export_secret_keys, portrait
 from stripe_keys.models import (
     KeySubmission,
     KeyUsage,
@@ -111,6 +113,7 @@ def _written(merchant: Merchant, now: datetime) -> Iterator[str]:
         ("calls", _calls(merchant)),
         ("pastes", _pastes(merchant, people)),
         *export_managed.lists(merchant, people.called),
+        ("secret_keys", export_secret_keys.rows(merchant, people.called)),
         ("notices", _notices(merchant, people)),
     ):
         yield f',\n"{name}": ['

@@ -97,6 +97,11 @@ class PasteKeyForm(forms.Form):
         return self.refusal in ("live_key", "test_key")
 
     @property
+    def is_full_access(self) -> bool:
+        """Whether a key was pasted that can do everything, and that should be retired."""
+        return self.refusal in ("secret_key", "organization_key")
+
+    @property
     def cleaned_note(self) -> str:
         """What was cleaned off the key, as a sentence; empty if nothing was."""
         parts = [_CLEANED[code] for code in self.cleaned_data["key"].cleaned]

@@ -14,6 +14,7 @@ from django.db import transaction
 
 from stripe_keys import endings, lifecycle, mails, minting_rows, outgoing, survey_rows
 from stripe_keys.models import RestrictedKey, StripeInstall, Validation
+from stripe_keys.secret_key_migration import SaidBy, stripe_ended
 
 _FOR_EVER = "Stripe says that it has no date any more on which it expires."
 
@@ -131,15 +132,34 @@ def _note_end(kept: list[RestrictedKey], stripe_key_id: str, expires_at: datetim
 
 
 @transaction.atomic(savepoint=False)
-def key_expired(*, stripe_account_id: str, livemode: bool, stripe_key_id: str, now: datetime) -> int:
-    """Stripe ended a key: confirm it with the key itself. Returns how many of our keys this concerned."""
+def key_expired(
+    *,
+    stripe_account_id: str,
+    livemode: bool,
+    stripe_key_id: str,
+    now: datetime,
+    said_by: SaidBy | None = None,
+) -> int:
+    """Stripe ended a key: confirm it with the key itself, or note that a merchant's old secret key is dead.
+
+    Returns:
+        How many of our keys, and of the old ones that merchants have named, this concerned.
+    """
     keys = _kept_keys(stripe_account_id, livemode, stripe_key_id)
     for key in keys:
         if key.stripe_key_id == stripe_key_id:
             lifecycle.request_validation(key, reason=Validation.Reason.EXPIRY_EVENT, now=now)
         else:
             look_again(key, now)
-    return len(keys)
+    if said_by is None:
+        return len(keys)
+    return len(keys) + stripe_ended(
+        stripe_account_id=stripe_account_id,
+        livemode=livemode,
+        stripe_key_id=stripe_key_id,
+        said_by=said_by,
+        now=now,
+    )
 
 
 @transaction.atomic(savepoint=False)

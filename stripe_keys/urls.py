@@ -2,7 +2,15 @@
 
 from django.urls import path, register_converter
 
-from stripe_keys import account_views, closing_views, connect_views, managed_views, report_views, views
+from stripe_keys import (
+    account_views,
+    closing_views,
+    connect_views,
+    managed_views,
+    report_views,
+    secret_key_views,
+    views,
+)
 from stripe_keys.purpose_addresses import PurposeConverter
 
 
@@ -39,6 +47,10 @@ urlpatterns = [
     path("erased/", closing_views.show_erased, name="erased"),
     path("export/", closing_views.export_timeline, name="export"),
     path("close/", closing_views.close, name="close"),
+    path("migrate/", secret_key_views.migrate, name="migrate"),
+    path("migrate/<mode:mode>/key/", secret_key_views.name_secret_key, name="name_secret_key"),
+    path("migrate/<mode:mode>/dead/", secret_key_views.confirm_dead, name="confirm_dead"),
+    path("migrate/<mode:mode>/mistake/", secret_key_views.take_back, name="take_back_dead"),
     path("keys/<uuid:key_id>/", views.key_detail, name="key_detail"),
     path("keys/<uuid:key_id>/status/", views.key_status, name="key_status"),
     path("keys/<uuid:key_id>/check/", views.check_key, name="check_key"),

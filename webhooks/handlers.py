@@ -15,6 +15,7 @@ from typing import Any
 from django.utils import timezone
 
 from stripe_keys import install_reports, our_apps, reports
+from stripe_keys.secret_key_migration import SaidBy
 from webhooks.models import EventNotification
 from webhooks.reading import object_of
 
@@ -144,10 +145,14 @@ def key_rotated(told: Told) -> Plan:
 
 
 def key_expired(told: Told) -> Plan:
-    """A key was ended: confirm that with the key itself."""
+    """A key was ended: confirm that with the key itself, if it is one of ours."""
     if not told.named.key_id:
         return _look_at_all_keys(told)
-    return _about_key(told, partial(reports.key_expired, **told.whose, stripe_key_id=told.named.key_id))
+    expired = partial(reports.key_expired, **told.whose, stripe_key_id=told.named.key_id)
+    if not told.named.is_hearsay:
+        said_by = SaidBy(told.event.event_id, told.reported_at)
+        expired = partial(expired, said_by=said_by)
+    return _about_key(told, expired)
 
 
 def related_key(body: dict[str, Any]) -> str:

@@ -21,6 +21,7 @@ from stripe_keys.models import (
     PublishableKey,
     RestrictedKey,
     Retirement,
+    SecretKeyMigration,
     StripeInstall,
     Validation,
 )
@@ -71,13 +72,16 @@ def bring_adas_things(ada: User) -> AdasThings:
     tell(merchant=merchant, subject="For Ada alone", body="For Ada alone.", dedupe_key="walk")
     _what_the_app_makes(merchant)
     ledger_entries.note_key_erased(keys[0], status="removed", reason="The merchant removed it.")
+    SecretKeyMigration.objects.create(
+        merchant=merchant, livemode=False, last4="AdA4", stripe_key_id="mk_1OfAdasOldSecretKey"
+    )
     body = f'{{"data":{{"merchant_id":"{merchant.pk}"}}}}'
     OutgoingMessage.objects.create(
         message_id="msg_OfAda", endpoint="ledger", type="restricted_key.active", body=body, lane="ledger/0"
     )
     own = [str(key.pk) for key in (*keys, asked)]
     marks = [ada.email, merchant.name, str(merchant.pk), *own, *ACCOUNTS.values(), "acct_1OfAdaUnconfirmed"]
-    marks += ["For Ada alone", "OfAdaForBrowsers", "mk_OfAdaEnded", *(key.display for key in (*keys, asked))]
+    marks += ["For Ada alone", "mk_1OfAdasOldSecretKey", "OfAdaForBrowsers", "mk_OfAdaEnded", *(key.display for key in (*keys, asked))]
     return AdasThings(merchant, tuple(own), tuple(marks), every_row())
 
 

@@ -71,6 +71,8 @@ ADDRESSES = {
             "stripe/managed/<mode:mode>/renew/",
             "stripe/migrate/",
             *(f"stripe/migrate/<mode:mode>/{each}/" for each in ("key", "dead", "mistake")),
+            "stripe/migrate/",
+            *(f"stripe/migrate/<mode:mode>/{each}/" for each in ("key", "dead", "mistake")),
             "stripe/erased/",
             "stripe/export/",
             "stripe/close/",
@@ -136,6 +138,7 @@ def posted(key_id: str) -> dict[str, str]:
     return {
         "key": people.a_restricted_key(),
         "answer": "no",
+        "printed": "dead",
         "printed": "dead",
         "account": "acct_1NamedByAVisitor",
         "action": "suspend",

@@ -27,6 +27,7 @@ from stripe_keys.models import (
     PublishableKey,
     RestrictedKey,
     Retirement,
+    SecretKeyMigration,
     StripeIncident,
     Validation,
 )
@@ -40,6 +41,7 @@ from work.models import PeriodicSlot, WorkerHeartbeat
 OPS_MODELS = {
     "stripe_keys": {
         "restrictedkey",
+        "secretkeymigration",
         "stripeinstall",
         "validation",
         "statuschange",
@@ -105,6 +107,7 @@ def full_desk(ada: User, token: str) -> RestrictedKey:
     )
     PartnerEndpoint.objects.create(name="ledger", failures=3, failing_since=timezone.now())
     AccountPace.objects.create(merchant=key.merchant, livemode=True, troubles=3)
+    SecretKeyMigration.objects.create(merchant=key.merchant, livemode=True, last4="4dea")
     rows_of_managed_keys(key)
     reconciling.begin(options=reconciling.Options())
     AccountCursor.objects.create(stripe_account_id="acct_1AdasAccount0000", livemode=False)

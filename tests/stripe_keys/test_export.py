@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import Merchant, User
 from accounts.notices import tell
-from stripe_keys import export, lifecycle, portrait, services
+from stripe_keys import export, lifecycle, portrait, secret_key_migration, services
 from stripe_keys.models import KeySubmission, KeyUse, RestrictedKey, StatusChange
 from tests.people import a_restricted_key, merchant_of
 from tests.stripe_keys.closings import ACCOUNT, a_serving_key, close
@@ -35,6 +35,7 @@ LISTS = (
     "keys_made",
     "keys_ended",
     "publishable_keys",
+    "secret_keys",
     "notices",
 )
 
@@ -75,8 +76,13 @@ def test_everything_that_happened_is_in_it(ada: User, ben: User, bens_browser: C
     key.usage.create(day=date(2026, 7, 1), method="GET", template="/v1/charges", outcome="ok", count=3)
     tell(merchant=merchant_of(ada), subject="Look at this", body="…", dedupe_key="one")
 
+    secret_key_migration.confirm_dead(merchant=merchant_of(ada), livemode=True, user=ben, now=timezone.now())
+
     document = exported(bens_browser)
 
+    dead = document["secret_keys"][0]
+    assert (dead["mode"], dead["proof"], dead["proven_by"]) == ("live", "own_check", ben.email)
+    assert dead["retired_at"] == dead["proven_at"]
     shown = document["keys"][0]
     assert (shown["display"], shown["mode"], shown["status"]) == (key.display, "test", "active")
     assert (shown["stripe_account_id"], shown["added_by"]) == (ACCOUNT, ada.email)
