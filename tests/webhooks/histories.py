@@ -7,7 +7,7 @@ from django.utils import timezone
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from stripe_keys import services
+from stripe_keys import approvals, services
 from stripe_keys.models import RestrictedKey, StripeInstall, Validation
 from tests.people import an_owner, merchant_of, some_letters
 from tests.simulator import Json, SimulatorAdmin
@@ -65,6 +65,11 @@ class History(RuleBasedStateMachine):
     # At Stripe
 
     @property
+    def install_at_stripe(self) -> Json:
+        """The app on the account now."""
+        return next(each for each in self.admin.installs() if each["account"] == self.account)
+
+    @property
     def is_installed(self) -> bool:
         """Whether the app is on the account now."""
         return any(each["account"] == self.account for each in self.admin.installs())
@@ -80,8 +85,13 @@ class History(RuleBasedStateMachine):
     @rule(expire_keys=st.booleans())
     def uninstall(self, expire_keys: bool) -> None:
         """Take the app off the account; its keys are kept or expired."""
-        install = next(each["id"] for each in self.admin.installs() if each["account"] == self.account)
-        self.admin.uninstall(str(install), expire_keys=expire_keys)
+        self.admin.uninstall(str(self.install_at_stripe["id"]), expire_keys=expire_keys)
+
+    @precondition(lambda self: self.is_installed)
+    @rule(more=st.sampled_from(["ask", "approve"]))
+    def upgrade(self, more: str) -> None:
+        """Ask for a permission more in a newer version of the app, or approve what it asks for."""
+        self.admin.post(f"/installs/{self.install_at_stripe['id']}/{more}", permissions=["payout_write"])
 
     @precondition(lambda self: self.is_installed)
     @rule(target=keys)
@@ -160,6 +170,8 @@ class History(RuleBasedStateMachine):
         """Hold what we know against what is true at Stripe."""
         installs = StripeInstall.objects.filter(stripe_account_id=self.account)
         assert installs.filter(status=StripeInstall.Status.INSTALLED).exists() == self.is_installed
+        awaited = approvals.awaited(merchant_of(self.ada), livemode=False)
+        assert bool(awaited) == (self.is_installed and bool(self.install_at_stripe["pending"]))
         for key in self.pasted:
             key.refresh_from_db()
         at_stripe = {str(each["id"]): each for each in self.admin.keys(self.account)}
