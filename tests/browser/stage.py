@@ -48,6 +48,7 @@ SITE_ENVIRONMENT = {
     "PASTE_LIMIT_PER_DAY": "100",
     "KEY_CONFIRM_DEAD_AFTER_SECONDS": "2",
     "KEY_EXPIRY_LAG_SECONDS": "1",
+    "MANAGED_KEYS": "test",
 }
 SIMULATOR = {"expire_lag_seconds": 0.2, "api_key_write_approved": True, "webhook_retry_seconds": [0.3] * 20}
 _BATCH = 8
