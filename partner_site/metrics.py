@@ -5,6 +5,7 @@ No label names a merchant, a key or a person.
 
 import hmac
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -23,20 +24,24 @@ from partner_site import inbox_metrics
 from partner_site.gauges import gauge
 from stripe_keys.models import (
     AccountPace,
+    KeyManagement,
     LedgerEntry,
     MerchantDataKey,
     RestrictedKey,
+    Retirement,
     SiteDataKey,
     StripeIncident,
     VaultAudit,
 )
 from stripe_keys.outgoing import upkeep
+from stripe_keys.retirement_rows import STILL_ACCEPTED
 from webhooks import secrets_in_use
 from webhooks.models import Reconciliation, SigningSecretUse
 from work.engine import queues
 from work.models import DueRow
 
 _LONGEST_HEADER = 1024
+_LATE = timedelta(hours=2)
 
 
 @login_not_required
@@ -76,6 +81,7 @@ class FromTheDatabase(Collector):
         yield from _restricted_keys()
         yield from _due_rows()
         yield from _stripe()
+        yield from _managed_keys()
         yield from _partner()
         yield from _signing_secrets()
         yield from _searches()
@@ -171,6 +177,20 @@ def _stripe() -> Iterator[Metric]:
     words = "For how long the most overdue regular check has been due; 0 when none is."
     age = (now - oldest).total_seconds() if oldest else 0.0
     yield gauge("checks_most_overdue_seconds", words, [], [([], age)])
+
+
+def _managed_keys() -> Iterator[Metric]:
+    """Keys that the app makes: where it cannot, and what should have ended long ago."""
+    now = timezone.now()
+    failing = KeyManagement.objects.filter(is_on=True).exclude(problem="").count()
+    words = "Places for which the app is to make keys and could not make the last one."
+    yield gauge("key_mintings_failed", words, [], [([], float(failing))])
+    late = Retirement.objects.exclude(state=DueRow.State.DONE).filter(created_at__lt=now - _LATE)
+    late = late.filter(Q(expired_at=None) | Q(expired_at__lt=now - _LATE))
+    # The sweep for orphans tries such a key again within that time, if it lives.
+    accepted = Retirement.objects.filter(outcome=STILL_ACCEPTED, finished_at__gt=now - 24 * _LATE)
+    words = "Keys of the app's own that were to end hours ago, and have not been seen to."
+    yield gauge("key_retirements_overdue", words, [], [([], float(late.count() + accepted.count()))])
 
 
 def _signing_secrets() -> Iterator[Metric]:

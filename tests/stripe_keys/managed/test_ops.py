@@ -1,13 +1,17 @@
 """Ops see what the app makes and ends, have a new key made, and have a dead row tried again."""
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from pytest_django import Settings
 
 from stripe_keys import services
 from stripe_keys.models import KeyManagement, Minting, Retirement
+from tests.people import some_letters
 from tests.stripe_keys.managed.conftest import Managed
 
 MANAGEMENTS = "admin:stripe_keys_keymanagement_changelist"
@@ -77,6 +81,24 @@ def test_the_pages_say_how_it_went_and_show_no_key(
     assert "StillAccepted" in page
     assert row.sealed
     assert row.sealed not in page
+
+
+def test_collectors_are_told_what_fails_and_what_is_late(
+    client: Client, managed: Managed, management: KeyManagement, settings: Settings
+) -> None:
+    settings.METRICS_TOKEN = some_letters(40)
+    services.remove(key=managed.key(), user=managed.ada, now=timezone.now())
+
+    def told() -> str:
+        asked = {"authorization": f"Bearer {settings.METRICS_TOKEN}"}
+        return client.get("/metrics", headers=asked).content.decode()
+
+    assert "key_mintings_failed 0.0" in told()
+    assert "key_retirements_overdue 0.0" in told()
+    KeyManagement.objects.update(is_on=True, problem="refused")
+    Retirement.objects.update(created_at=timezone.now() - timedelta(hours=3))
+    assert "key_mintings_failed 1.0" in told()
+    assert "key_retirements_overdue 1.0" in told()
 
 
 def test_a_dead_retirement_is_tried_again(
