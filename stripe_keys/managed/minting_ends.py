@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from django.db import transaction
 from django.utils import timezone
 
+from accounts.models import Merchant
 from accounts.notices import tell_ops
 from stripe_keys import managed_problems, retirement_rows
 from stripe_keys.models import KeyManagement, Minting, RestrictedKey, Retirement
@@ -23,11 +25,18 @@ _NOT_FOR_OPS = (
 def end(row: Minting, management: KeyManagement, code: str, *, lost: Sequence[str] = ()) -> None:
     """End without a key; the one that Stripe has made for it, and those that were `lost`, are ended there."""
     row.outcome = code
+    with transaction.atomic():
+        # Merchant before row: whoever closes the merchant locks them in this order.
+        Merchant.objects.select_for_update(no_key=True).get(pk=management.merchant_id)
+        _settle(row, management, code, lost)
+
+
+def _settle(row: Minting, management: KeyManagement, code: str, lost: Sequence[str]) -> None:
     with engine.settle(row):
         for stripe_key_id in {row.stripe_key_id, *lost} - {""}:
             _have_ended(stripe_key_id, row, management)
         is_soon = code == managed_problems.ANOTHER_ACCOUNT
-        note_problem(management, code, try_again_at=timezone.now() + timedelta() if is_soon else None)
+        note_problem(management, code, try_again_at=timezone.now() if is_soon else None)
 
 
 def _have_ended(stripe_key_id: str, row: Minting, management: KeyManagement) -> None:
@@ -66,7 +75,13 @@ def note_problem(management: KeyManagement, code: str, *, try_again_at: datetime
 def gave_up(row: Minting) -> None:
     """It failed again and again: the merchant is told, it is asked for anew later, and the account is looked at for a
     key that nobody knows.
+
+    The private half goes unless there is something to open with it; should ops have the row tried again, what Stripe
+    then delivers for it is ended.
     """
+    if not row.delivered:
+        body = row.body if row.asked_at else {}
+        Minting.objects.filter(pk=row.pk).update(delivery_key="", body=body)
     management = KeyManagement.objects.get(pk=row.management_id)
     note_problem(management, managed_problems.AWAY)
     KeyManagement.objects.filter(pk=management.pk).update(swept_at=None)

@@ -47,19 +47,21 @@ def store(row: Minting, management: KeyManagement, secret: Secret) -> None:
         VaultError: it cannot be encrypted now.
     """
     row.outcome = MADE
-    with engine.settle(row):
+    with transaction.atomic():
+        # Merchant before row: whoever closes the merchant locks them in this order.
         locked_while_open(management.merchant)
-        if not KeyManagement.objects.filter(pk=management.pk, is_on=True).exists():
-            raise SwitchedOff
-        if _is_known(secret, management):
-            row.outcome = KNOWN
-        else:
-            let_others_be_proven_first(row, management)
-            _store_new(row, management, secret)
-        KeyManagement.objects.filter(pk=management.pk).update(
-            problem="",
-            next_rotation_at=timezone.now() + timedelta(days=settings.MANAGED_KEY_ROTATION_DAYS),
-        )
+        with engine.settle(row):
+            if not KeyManagement.objects.filter(pk=management.pk, is_on=True).exists():
+                raise SwitchedOff
+            if _is_known(secret, management):
+                row.outcome = KNOWN
+            else:
+                let_others_be_proven_first(row, management)
+                _store_new(row, management, secret)
+            KeyManagement.objects.filter(pk=management.pk).update(
+                problem="",
+                next_rotation_at=timezone.now() + timedelta(days=settings.MANAGED_KEY_ROTATION_DAYS),
+            )
 
 
 def _is_known(secret: Secret, management: KeyManagement) -> bool:

@@ -10,10 +10,10 @@ from pytest_django import Settings
 from accounts.models import Notice
 from stripe_keys import app_pace, managed_problems
 from stripe_keys.closing import close_merchant
-from stripe_keys.managed import minting_ends
+from stripe_keys.managed import minting_ends, pacing
 from stripe_keys.models import KeyManagement, Minting, StripeInstall
 from tests.people import an_owner, merchant_of
-from tests.stripe_keys.keys import bind_account
+from tests.stripe_keys.keys import LONG_AGO, bind_account
 from tests.stripe_keys.managed.conftest import Managed
 from work import engine
 
@@ -215,11 +215,15 @@ def test_outage_is_said_to_the_merchant_and_nothing_is_given_up_for_a_day(
 def test_row_that_was_given_up_is_tried_for_anew_and_its_account_looked_at(
     managed: Managed,
 ) -> None:
+    managed.at_stripe.admin.add_fault("reset", path="/v2/iam/api_keys")
     managed.choose_app()
+    managed.work()
     KeyManagement.objects.update(swept_at=timezone.now(), next_rotation_at=None)
+    assert managed.minting().delivery_key
 
     minting_ends.gave_up(managed.minting())
 
+    assert managed.minting().delivery_key == ""
     management = KeyManagement.objects.get()
     assert (management.problem, management.swept_at) == (managed_problems.AWAY, None)
     assert management.next_rotation_at
@@ -243,14 +247,21 @@ def test_stripes_429_is_waited_out_and_costs_no_attempt(managed: Managed) -> Non
     assert managed.living_at_stripe() == {managed.key().stripe_key_id}
 
 
-def test_flood_of_mintings_leaves_half_of_the_budget_to_others(managed: Managed, settings: Settings) -> None:
+def test_flood_of_mintings_leaves_half_of_the_budget_to_others(
+    managed: Managed, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings.STRIPE_RATE_LIVE, settings.STRIPE_RATE_SHARE = 40.0, 1.0  # ten at once
-    pace = app_pace.pace_of(livemode=True)
+    pace = app_pace.AppPace(40.0, clock=lambda: 0.0)
+    monkeypatch.setitem(app_pace._paces, (True, 40.0), pace)
+    managed.at_stripe.admin.add_fault("error", status=503, path="/v2/iam/api_keys", times=None)
     managed.choose_app()
-    for _ in range(20):
-        Minting.objects.filter(state="waiting").update(due_at="2026-01-01T00:00:00Z")
-        managed.at_stripe.admin.add_fault("error", status=503, path="/v2/iam/api_keys")
+
+    for _ in range(5):
+        Minting.objects.filter(state="waiting").update(due_at=LONG_AGO)
         engine.drain("mintings")
+    pace.spend(-5)  # as time passes
 
     assert managed.minting().problem == "AppBudgetSpent"
-    assert pace.take(4, "acct_of_an_event") >= 1
+    with pytest.raises(app_pace.NotNow), pacing.calls(3, livemode=True):
+        pass
+    assert pace.take(4, "acct_of_an_event") == 3

@@ -69,6 +69,7 @@ def test_either_of_stripes_algorithms_is_taken(
 
     token = managed.token_at_stripe()
     assert managed.key().last4 == token[-4:]
+    assert token[-4:] in everything_stored()  # it would be found
     assert token[8:] not in everything_stored() + caplog.text
 
 

@@ -43,7 +43,7 @@ def claimed() -> Minting:
 
 def taken_over() -> Minting:
     """The minting, as another worker gets it once the lease has run out."""
-    Minting.objects.filter(state="claimed").update(lease_until=LONG_AGO)
+    Minting.objects.filter(state="claimed").update(lease_until=LONG_AGO, attempts=1)
     return claimed()
 
 
@@ -89,7 +89,9 @@ def test_worker_that_died_in_the_call_is_followed_by_one_that_repeats_it(managed
 
 
 def test_worker_that_lost_its_row_asks_stripe_for_nothing(managed: Managed) -> None:
+    managed.at_stripe.admin.add_fault("reset", path=PATH)
     managed.choose_app()
+    managed.work()
     late = claimed()
     minting.process(taken_over())
     managed.work()
@@ -239,3 +241,19 @@ def test_key_that_another_merchant_has_is_not_taken(managed: Managed, eve: User)
     assert managed.minting().outcome == "wrong_key"
     assert managed.living_at_stripe() == set()
     assert not RestrictedKey.objects.usable().exists()
+
+
+def test_key_on_an_account_that_is_anothers_by_now_is_left_alone(managed: Managed, eve: User) -> None:
+    lose_the_answer(managed)
+    managed.choose_app()
+    managed.work()
+    made = managed.living_at_stripe()
+    KeyManagement.objects.update(is_on=False)
+    merchant_of(managed.ada).stripe_installs.update(status="uninstalled", uninstalled_at=timezone.now())
+    bind_account(eve, managed.account, livemode=True)
+    Minting.objects.update(asked_at=LONG_AGO)
+
+    managed.work_later()
+
+    assert (managed.minting().outcome, managed.asked()) == ("switched_off", ["POST"])
+    assert managed.living_at_stripe() == made
