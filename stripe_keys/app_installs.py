@@ -66,6 +66,11 @@ def _row(install: StripeInstall, facts: InstallFacts, app: str, now: datetime) -
     )
 
 
+def as_told(told: AppOnAccount) -> dict[str, Any]:
+    """The app and what Stripe said of it there, for whoever lists all that is known of a merchant."""
+    return {"app": told.app} | {name: getattr(told, name) for name in _TOLD}
+
+
 # --- Coming and leaving ----------------------------------------------------------------------------------------------
 
 

@@ -42,7 +42,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Q, QuerySet
 
 from accounts.models import Membership, Merchant, Notice, User
-from stripe_keys import export_managed, export_secret_keys, portrait
+from stripe_keys import app_installs, export_managed, export_secret_keys, portrait
 from stripe_keys.models import (
     KeySubmission,
     KeyUsage,
@@ -150,7 +150,7 @@ def _merchant(merchant: Merchant) -> Row:
 
 def _installs(merchant: Merchant) -> Iterator[Row]:
     return _each(
-        StripeInstall.objects.filter(merchant=merchant),
+        StripeInstall.objects.filter(merchant=merchant).prefetch_related("apps"),
         lambda one: {
             "stripe_account_id": one.stripe_account_id,
             "mode": "live" if one.livemode else "test",
@@ -158,6 +158,7 @@ def _installs(merchant: Merchant) -> Iterator[Row]:
             "proof": one.proof,
             "installed_at": one.installed_at,
             "ended_at": one.uninstalled_at,
+            "apps": [app_installs.as_told(told) for told in one.apps.all()],
         },
     )
 

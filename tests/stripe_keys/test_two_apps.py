@@ -20,7 +20,8 @@ from stripe_keys import (
     our_apps,
     uninstalls,
 )
-from stripe_keys.models import AppOnAccount, InstallState, RestrictedKey, StripeInstall
+from stripe_keys.models import AppOnAccount, InstallState, KeyManagement, RestrictedKey, StripeInstall
+from tests.people import merchant_of
 from tests.stripe_keys.keys import AtStripe, bind_account
 from tests.stripe_keys.rows import ACCOUNT, a_key
 from tests.stripe_keys.test_installs import come_back, signed_query
@@ -86,6 +87,7 @@ def test_an_app_that_leaves_takes_its_own_keys_along_and_the_account_stays_bound
     pasted: RestrictedKey, made: RestrictedKey, app: str, left: list[str]
 ) -> None:
     assert report(app) == 1
+    assert report(app) == 0, "it is said once more of an app that has left"
 
     assert statuses(pasted, made) == left
     assert is_bound()
@@ -100,6 +102,15 @@ def test_the_last_app_that_leaves_ends_the_binding(pasted: RestrictedKey, made: 
 
     assert statuses(pasted, made) == ["removed", "removed"]
     assert not is_bound()
+
+
+def test_only_the_app_that_makes_keys_ends_the_making_of_keys(ada: User, made: RestrictedKey) -> None:
+    KeyManagement.objects.create(merchant=merchant_of(ada), livemode=False, stripe_account_id=ACCOUNT)
+
+    report("pasting")
+    assert KeyManagement.objects.get().is_on
+    report("managing")
+    assert not KeyManagement.objects.get().is_on
 
 
 def test_an_app_that_is_seen_there_holds_the_binding_without_any_key(
