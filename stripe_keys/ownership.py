@@ -44,6 +44,8 @@ def settle(key: RestrictedKey, inspection: Inspection, now: datetime) -> Standin
     named = inspection.stripe_account_id
     if key.account_is_claimed:
         return _settle_claim(key, inspection, now)
+    if not named and key.is_app_managed and inspection.is_heard:
+        named = key.stripe_account_id  # the very account on which Stripe made it for us
     if not named:
         return _ask_for_the_id(key) if inspection.is_heard else Standing.UNHEARD
     if key.stripe_account_id not in ("", named):

@@ -106,3 +106,16 @@ def test_removing_the_apps_key_makes_no_other_one(managed: Managed) -> None:
     assert (Minting.objects.count(), managed.living_at_stripe()) == (1, set())
     said = key.status_changes.values_list("reason", flat=True)
     assert "The app makes no other key in its place." in said
+
+
+def test_nobody_is_asked_for_the_account_on_which_the_app_made_the_key(managed: Managed) -> None:
+    managed.at_stripe.admin.switch(account_gate="closed", error_wording="vague")
+    try:
+        managed.choose_app()
+        managed.work()
+    finally:
+        managed.at_stripe.admin.switch(account_gate="either")
+
+    key = RestrictedKey.objects.get()
+    assert not key.awaits_account_id
+    assert (key.stripe_account_id, key.is_usable) == (managed.account, True)
