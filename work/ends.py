@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
@@ -71,11 +71,15 @@ def bury(queue: Queue[RowT], row: RowT, problem: str) -> None:
 
 
 def revive(row: DueRow) -> bool:
-    """Let a dead row be tried from the beginning, due now; False if it was not dead (any more)."""
+    """Let a dead row be tried from the beginning, due now; False if it is not dead, or another took its place."""
     dead = type(row)._base_manager.filter(pk=row.pk, state=DueRow.State.DEAD)
-    revived = dead.update(
-        state=DueRow.State.WAITING, attempts=0, due_at=Now(), finished_at=None, lease_until=None
-    )
+    try:
+        with transaction.atomic():
+            revived = dead.update(
+                state=DueRow.State.WAITING, attempts=0, due_at=Now(), finished_at=None, lease_until=None
+            )
+    except IntegrityError:  # there may be one open row of its kind only
+        return False
     queue = queue_of(row)
     if revived and queue:
         bell.ring_on_commit(queue.name, row.lane)

@@ -3,9 +3,10 @@
 from django.conf import settings
 
 from stripe_keys import vault
-from stripe_keys.models import RestrictedKey, Retirement
+from stripe_keys.models import Minting, RestrictedKey, Retirement
 from tests.stripe_keys.keys import REQUIRED
 from tests.stripe_keys.managed.conftest import Managed
+from work.engine import revive
 
 Status = RestrictedKey.Status
 
@@ -57,3 +58,15 @@ def test_new_key_takes_over_and_the_old_one_dies_at_stripe(managed: Managed) -> 
     assert managed.living_at_stripe() == {new.stripe_key_id}
     retirement = Retirement.objects.get()
     assert (retirement.key_id, retirement.outcome, retirement.sealed) == (old.pk, "refused", "")
+
+
+def test_dead_minting_is_not_tried_again_beside_another(managed: Managed) -> None:
+    managed.choose_app()
+    dead = managed.minting()
+    Minting.objects.update(state="dead")
+    dead.refresh_from_db()
+    managed.choose_app()
+
+    assert not revive(dead)
+
+    assert Minting.objects.filter(state="waiting").count() == 1
