@@ -16,7 +16,15 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.services import MerchantIsClosed
 from accounts.tenancy import merchant_of, recently_authenticated
-from stripe_keys import installs, managed_portrait, our_apps, permissions, purposes, services
+from stripe_keys import (
+    installs,
+    managed_portrait,
+    our_apps,
+    permissions,
+    purpose_addresses,
+    purposes,
+    services,
+)
 from stripe_keys.account_names import short_account
 from stripe_keys.endings import countdown, written
 from stripe_keys.forms import PasteKeyForm
@@ -151,7 +159,7 @@ def _paste(request: HttpRequest, mode: str, purpose: str, *, replaces: Restricte
         )
         return _take(request, mode, purpose, replaces)
     except AppMakesTheKeys:
-        return _no_paste(request, mode)
+        return _no_paste(request, mode, purpose)
 
 
 @sensitive_variables()
@@ -205,15 +213,17 @@ def _say_what_was_done(request: HttpRequest, added: services.Added, form: PasteK
         messages.info(request, form.cleaned_note)
 
 
-def _no_paste(request: HttpRequest, mode: str) -> HttpResponse:
+def _no_paste(request: HttpRequest, mode: str, purpose: str) -> HttpResponse:
     """The app makes the keys of this mode: lead to where that is changed. What was pasted is dropped."""
     if request.method == "POST":
         messages.warning(
             request,
             "The app makes the key in this mode. The key that you pasted was not stored; nothing was changed.",
         )
-        return HttpResponseSeeOther(reverse("stripe_keys:managed_keys", args=[mode]))
-    return render(request, "stripe_keys/paste_managed.html", {"mode": mode, "other_mode": _other(mode)})
+        return HttpResponseSeeOther(purpose_addresses.of_managing("managed_keys", mode, purpose))
+    context = {"purpose_name": purpose, "purpose_label": purposes.told(purpose)}
+    context |= {"mode": mode, "other_mode": _other(mode)}
+    return render(request, "stripe_keys/paste_managed.html", context)
 
 
 def _too_many(refusal: TooManyPastes) -> str:

@@ -197,7 +197,7 @@ def _written(key: RestrictedKey, what: str, context: dict[str, object]) -> dict[
         "successor_page_url": settings.SITE_URL + reverse("stripe_keys:replace_key", args=[key.pk]),
     }
     subject = render_to_string(f"stripe_keys/mail/{what}_subject.txt", context).strip()
-    body = render_to_string(f"stripe_keys/mail/{what}.txt", context)
+    body = str(render_to_string(f"stripe_keys/mail/{what}.txt", context))
     if purpose := purposes.told(key.purpose):
         body = f"{body}\n\nWhat this key is used for: {purpose}. Each purpose has a key of its own."
     return {"subject": subject, "body": body}

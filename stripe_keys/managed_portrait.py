@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from accounts.models import Merchant
-from stripe_keys import managed_sentences, permissions, sentences
+from stripe_keys import managed_sentences, permissions, purpose_addresses, sentences
 from stripe_keys.managed import arrangements
 from stripe_keys.models import (
     DEFAULT_PURPOSE,
@@ -43,6 +43,7 @@ class ManagedPortrait:
     notice: Notice | None
     pill: tuple[str, str]
     headline: str
+    purpose: str = DEFAULT_PURPOSE
 
     @property
     def rotation_days(self) -> int:
@@ -52,7 +53,7 @@ class ManagedPortrait:
     @property
     def asked_for(self) -> int:
         """How many permissions the app asks for."""
-        return len(permissions.required())
+        return len(permissions.required(self.purpose))
 
     @property
     def is_troubled(self) -> bool:
@@ -67,16 +68,16 @@ class ManagedPortrait:
         return f"{self.pill[0]}-{self.is_being_made}-{'-'.join(keys)}-{len(title)}-{self.pace}"
 
 
-def is_shown(merchant: Merchant, *, livemode: bool) -> bool:
+def is_shown(merchant: Merchant, *, livemode: bool, purpose: str = DEFAULT_PURPOSE) -> bool:
     """Whether there is such a page: where the app's keys are offered, or were chosen while they were."""
-    return arrangements.is_offered(livemode=livemode) or _management(merchant, livemode) is not None
+    return arrangements.is_offered(livemode=livemode) or _management(merchant, livemode, purpose) is not None
 
 
-def may_be_chosen(merchant: Merchant, *, livemode: bool) -> bool:
+def may_be_chosen(merchant: Merchant, *, livemode: bool, purpose: str = DEFAULT_PURPOSE) -> bool:
     """Whether the merchant can have the app make the keys now: offered, connected, and not chosen yet."""
     if not arrangements.is_offered(livemode=livemode) or not connected_account(merchant, livemode=livemode):
         return False
-    management = _management(merchant, livemode)
+    management = _management(merchant, livemode, purpose)
     return management is None or not management.is_on
 
 
@@ -89,14 +90,16 @@ def connected_account(merchant: Merchant, *, livemode: bool) -> str:
     return install.stripe_account_id if install is not None else ""
 
 
-def draw(merchant: Merchant, *, livemode: bool, now: datetime) -> ManagedPortrait:
-    """The portrait of `merchant`'s keys in that mode at the moment `now`."""
-    management = _management(merchant, livemode)
+def draw(
+    merchant: Merchant, *, livemode: bool, now: datetime, purpose: str = DEFAULT_PURPOSE
+) -> ManagedPortrait:
+    """The portrait of `merchant`'s keys of that mode and purpose at the moment `now`."""
+    management = _management(merchant, livemode, purpose)
     is_on = management is not None and management.is_on
     account = connected_account(merchant, livemode=livemode)
     if management is not None and is_on:
         account = management.stripe_account_id
-    kept = RestrictedKey.objects.kept().filter(merchant=merchant, livemode=livemode, purpose=DEFAULT_PURPOSE)
+    kept = RestrictedKey.objects.kept().filter(merchant=merchant, livemode=livemode, purpose=purpose)
     pending = kept.filter(status=Status.PENDING).first()
     in_use = kept.filter(status__in=RestrictedKey.USABLE).first()
     making = _being_made(management)
@@ -116,11 +119,12 @@ def draw(merchant: Merchant, *, livemode: bool, now: datetime) -> ManagedPortrai
         notice=notice,
         pill=_pill(is_on, making, pending, in_use, management),
         headline=_headline(is_on, making, pending, in_use, account),
+        purpose=purpose,
     )
 
 
-def _management(merchant: Merchant, livemode: bool) -> KeyManagement | None:
-    return arrangements.management_of(merchant, livemode=livemode)
+def _management(merchant: Merchant, livemode: bool, purpose: str) -> KeyManagement | None:
+    return arrangements.management_of(merchant, livemode=livemode, purpose=purpose)
 
 
 def _being_made(management: KeyManagement | None) -> Minting | None:
@@ -223,4 +227,4 @@ def _while_being_made(making: Minting, pending: RestrictedKey | None, now: datet
 
 
 def _address(name: str, management: KeyManagement) -> str:
-    return managed_sentences.address(name, management.mode)
+    return purpose_addresses.of_managing(name, management.mode, management.purpose)

@@ -11,6 +11,7 @@ from stripe_keys import (
     managed_problems,
     permissions,
     purpose_addresses,
+    purposes,
     uninstalls,
 )
 from stripe_keys.account_names import short_account
@@ -57,14 +58,9 @@ def notices(key: RestrictedKey, now: datetime, successor: RestrictedKey | None) 
     ]
 
 
-def address(name: str, mode: str) -> str:
-    """The address of one of the pages about how the keys of a mode come."""
-    return reverse(f"stripe_keys:{name}", args=[mode])
-
-
-def management_page(mode: str) -> str:
-    """The address of the page that says how the keys of a mode come."""
-    return address("managed_keys", mode)
+def management_page(key: RestrictedKey) -> str:
+    """The address of the page that says how keys like `key` come."""
+    return purpose_addresses.of_managing("managed_keys", key.mode, key.purpose)
 
 
 def _management_of(key: RestrictedKey) -> KeyManagement | None:
@@ -75,7 +71,7 @@ def _management_of(key: RestrictedKey) -> KeyManagement | None:
 def is_renewed(key: RestrictedKey) -> bool:
     """Whether the app makes the keys that follow `key`."""
     management = _management_of(key)
-    return management is not None and management.is_on
+    return management is not None and management.is_on and purposes.is_defined(key.purpose)
 
 
 def _what_helps(is_on: bool) -> str:
@@ -85,9 +81,15 @@ def _what_helps(is_on: bool) -> str:
 
 def _ways(key: RestrictedKey, is_on: bool) -> tuple[Link, ...]:
     if is_on:
-        return (Link(address("managed_renew", key.mode), "Make a new key", is_main=True),)
+        return (
+            Link(
+                purpose_addresses.of_managing("managed_renew", key.mode, key.purpose),
+                "Make a new key",
+                is_main=True,
+            ),
+        )
     paste = Link(purpose_addresses.of_bringing_another(key), "Paste a key")
-    return (paste, Link(management_page(key.mode), "How the key is made"))
+    return (paste, Link(management_page(key), "How the key is made"))
 
 
 # --- In use, or on its way -------------------------------------------------------------------------------------------
@@ -138,7 +140,7 @@ def _without_the_app(key: RestrictedKey) -> Notice | None:
     if key.is_kept:
         remove = Link(reverse("stripe_keys:remove_key", args=[key.pk]), "Remove this key")
         return Notice(*words, (install, remove, in_stripe))
-    made = Link(management_page(key.mode), "How the key is made", is_main=True)
+    made = Link(management_page(key), "How the key is made", is_main=True)
     if key.last_problem == uninstalls.CAME_BACK:
         text = "This key ended when it was uninstalled. Have a new key made, or paste one of your own."
         return Notice(*words[:2], text, (made,))
@@ -160,7 +162,7 @@ def _unrestricted(key: RestrictedKey) -> Notice | None:
         "warning",
         "This key can do everything",
         text,
-        (Link(management_page(key.mode), "How the key is made"),),
+        (Link(management_page(key), "How the key is made"),),
     )
 
 
@@ -263,7 +265,7 @@ def _after_the_end(key: RestrictedKey, is_on: bool) -> Notice | None:
         return Notice("info", title, f"{text} The key in use, {serving.display}, goes on working.")
     if is_on:
         text = f"{text} The app makes a new one; you see on the next page how far it is."
-        made = Link(management_page(key.mode), "How the key is made", is_main=True)
+        made = Link(management_page(key), "How the key is made", is_main=True)
         return Notice("warning", title, text, (made,))
     text = f"{text} To go on, paste a key of your own, or let the app make a new one."
     return Notice("danger", title, text, _ways(key, is_on))

@@ -12,26 +12,27 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.models import Merchant
 from accounts.services import MerchantIsClosed
 from accounts.tenancy import merchant_of, recently_authenticated
-from stripe_keys import managed_portrait, permissions
+from stripe_keys import managed_portrait, permissions, purpose_addresses, purposes
 from stripe_keys.managed import arrangements
 from stripe_keys.managed_portrait import ManagedPortrait
+from stripe_keys.purposes import DEFAULT_PURPOSE
 from stripe_keys.views import HttpResponseSeeOther, person_of
 
 _CLOSED = "This account was closed a moment ago, so nothing was changed."
 
 
 @require_safe
-def managed_keys(request: HttpRequest, mode: str) -> HttpResponse:
+def managed_keys(request: HttpRequest, mode: str, purpose: str = DEFAULT_PURPOSE) -> HttpResponse:
     """Who brings the keys of this mode, what is going on, and what can be chosen."""
-    return render(request, "stripe_keys/managed_keys.html", _context(request, mode))
+    return render(request, "stripe_keys/managed_keys.html", _context(request, mode, purpose))
 
 
 @require_safe
-def managed_status(request: HttpRequest, mode: str) -> HttpResponse:
+def managed_status(request: HttpRequest, mode: str, purpose: str = DEFAULT_PURPOSE) -> HttpResponse:
     """The part of the page that changes. Asked again and again while a key is made; 204 when there is no news."""
-    context = _context(request, mode)
+    context = _context(request, mode, purpose)
     if not getattr(request, "htmx", False):
-        return redirect("stripe_keys:managed_keys", mode=mode)
+        return redirect(purpose_addresses.of_managing("managed_keys", mode, purpose))
     if request.GET.get("seen") == context["portrait"].version:
         return HttpResponse(status=204)
     return render(request, "stripe_keys/_managed_status.html", {**context, "is_partial": True})
@@ -39,13 +40,13 @@ def managed_status(request: HttpRequest, mode: str) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @recently_authenticated
-def managed_on(request: HttpRequest, mode: str) -> HttpResponse:
+def managed_on(request: HttpRequest, mode: str, purpose: str = DEFAULT_PURPOSE) -> HttpResponse:
     """Say what it means that the app makes the keys, and what happens to the present one; then have it so."""
-    context = _context(request, mode)
+    context = _context(request, mode, purpose)
     if request.method != "POST":
         portrait: ManagedPortrait = context["portrait"]
         if portrait.is_on or not portrait.is_offered:
-            return _to_page(mode)
+            return _to_page(mode, purpose)
         return render(request, "stripe_keys/managed_on.html", context)
     try:
         arrangements.let_app_manage(
@@ -53,6 +54,7 @@ def managed_on(request: HttpRequest, mode: str) -> HttpResponse:
             user=person_of(request),
             livemode=mode == "live",
             now=timezone.now(),
+            purpose=purpose,
         )
     except arrangements.NotOffered:
         messages.warning(request, f"Connect your Stripe account in {mode} mode first.")
@@ -60,17 +62,17 @@ def managed_on(request: HttpRequest, mode: str) -> HttpResponse:
         return _closed(request)
     else:
         messages.success(request, f"The app makes and renews the {mode} key from now on.")
-    return _to_page(mode)
+    return _to_page(mode, purpose)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @recently_authenticated
-def managed_off(request: HttpRequest, mode: str) -> HttpResponse:
+def managed_off(request: HttpRequest, mode: str, purpose: str = DEFAULT_PURPOSE) -> HttpResponse:
     """Say what it means to bring the keys oneself, and what happens to the present one; then have it so."""
-    context = _context(request, mode)
+    context = _context(request, mode, purpose)
     if request.method != "POST":
         if not context["portrait"].is_on:
-            return _to_page(mode)
+            return _to_page(mode, purpose)
         return render(request, "stripe_keys/managed_off.html", context)
     try:
         arrangements.bring_own_keys(
@@ -78,47 +80,55 @@ def managed_off(request: HttpRequest, mode: str) -> HttpResponse:
             user=person_of(request),
             livemode=mode == "live",
             now=timezone.now(),
+            purpose=purpose,
         )
     except arrangements.NotPossibleNow:
         messages.info(request, "You bring the keys yourself already.")
-        return _to_page(mode)
+        return _to_page(mode, purpose)
     except MerchantIsClosed:
         return _closed(request)
     messages.success(request, f"You bring the {mode} keys yourself from now on. Paste one when you have it.")
-    return _to_page(mode)
+    return _to_page(mode, purpose)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @recently_authenticated
-def managed_renew(request: HttpRequest, mode: str) -> HttpResponse:
+def managed_renew(request: HttpRequest, mode: str, purpose: str = DEFAULT_PURPOSE) -> HttpResponse:
     """Ask whether to make a new key now, then have it made."""
-    context = _context(request, mode)
+    context = _context(request, mode, purpose)
     if not context["portrait"].is_on:
-        return _to_page(mode)
+        return _to_page(mode, purpose)
     if request.method != "POST":
         return render(request, "stripe_keys/managed_renew.html", context)
-    management = arrangements.management_of(context["merchant"], livemode=mode == "live")
+    management = arrangements.management_of(context["merchant"], livemode=mode == "live", purpose=purpose)
     try:
         if management is not None:
             arrangements.renew(management=management, user=person_of(request), now=timezone.now())
     except arrangements.NotPossibleNow:
         messages.info(request, "A key is being made already; here you see how far it is.")
-    return _to_page(mode)
+    return _to_page(mode, purpose)
 
 
-def _context(request: HttpRequest, mode: str) -> dict[str, Any]:
+def _context(request: HttpRequest, mode: str, purpose: str) -> dict[str, Any]:
     """What every page here needs; raises Http404 where the app's keys are not offered and never were chosen."""
     merchant: Merchant = merchant_of(request)
     livemode = mode == "live"
-    if not managed_portrait.is_shown(merchant, livemode=livemode):
+    if not managed_portrait.is_shown(merchant, livemode=livemode, purpose=purpose):
         raise Http404("Managed keys are not offered in this mode.")
-    portrait = managed_portrait.draw(merchant, livemode=livemode, now=timezone.now())
+    portrait = managed_portrait.draw(merchant, livemode=livemode, now=timezone.now(), purpose=purpose)
     in_stripe = permissions.edit_key_link("", livemode=livemode)
-    return {"merchant": merchant, "mode": mode, "portrait": portrait, "keys_in_stripe": in_stripe}
+    return {
+        "merchant": merchant,
+        "mode": mode,
+        "purpose_name": purpose,
+        "purpose_label": purposes.told(purpose),
+        "portrait": portrait,
+        "keys_in_stripe": in_stripe,
+    }
 
 
-def _to_page(mode: str) -> HttpResponse:
-    return HttpResponseSeeOther(reverse("stripe_keys:managed_keys", args=[mode]))
+def _to_page(mode: str, purpose: str) -> HttpResponse:
+    return HttpResponseSeeOther(purpose_addresses.of_managing("managed_keys", mode, purpose))
 
 
 def _closed(request: HttpRequest) -> HttpResponse:

@@ -33,6 +33,11 @@ def of_pasting(mode: str, purpose: str = DEFAULT_PURPOSE) -> str:
     return reverse("stripe_keys:paste_key", args=_arguments(mode, purpose))
 
 
+def of_managing(page: str, mode: str, purpose: str = DEFAULT_PURPOSE) -> str:
+    """One of the pages on which a merchant chooses who brings the keys of that purpose; `page` is its name."""
+    return reverse(f"stripe_keys:{page}", args=_arguments(mode, purpose))
+
+
 def of_bringing_another(key: RestrictedKey) -> str:
     """Where a key is pasted that is to do what `key` did, also where its purpose was given up."""
     if purposes.is_defined(key.purpose):

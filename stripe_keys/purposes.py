@@ -17,6 +17,8 @@ from stripe_keys.manifest import ManifestError, RequiredPermission, read, requir
 
 DEFAULT_PURPOSE = "default"
 _LABEL_OF_DEFAULT = "General"
+# They would hide pages: see the addresses below `managed/`.
+_RESERVED = frozenset({"status", "on", "off", "renew"})
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}", re.ASCII)
 
 
@@ -121,6 +123,8 @@ def refusals() -> list[str]:
     for name, times in Counter(settings.KEY_PURPOSES).items():
         if name == DEFAULT_PURPOSE:
             found.append("KEY_PURPOSES names 'default', which is the app's manifest and is there always.")
+        elif name in _RESERVED:
+            found.append(f"KEY_PURPOSES names {name!r}, which is the name of a page: choose another one.")
         elif not _NAME.fullmatch(name):
             found.append(
                 f"KEY_PURPOSES names {name!r}, which is no name: a small letter, then a-z, 0-9, _ and -."

@@ -44,6 +44,13 @@ urlpatterns = [
     path("managed/<mode:mode>/on/", managed_views.managed_on, name="managed_on"),
     path("managed/<mode:mode>/off/", managed_views.managed_off, name="managed_off"),
     path("managed/<mode:mode>/renew/", managed_views.managed_renew, name="managed_renew"),
+    path("managed/<mode:mode>/<purpose:purpose>/", managed_views.managed_keys, name="managed_keys"),
+    path(
+        "managed/<mode:mode>/<purpose:purpose>/status/", managed_views.managed_status, name="managed_status"
+    ),
+    path("managed/<mode:mode>/<purpose:purpose>/on/", managed_views.managed_on, name="managed_on"),
+    path("managed/<mode:mode>/<purpose:purpose>/off/", managed_views.managed_off, name="managed_off"),
+    path("managed/<mode:mode>/<purpose:purpose>/renew/", managed_views.managed_renew, name="managed_renew"),
     path("erased/", closing_views.show_erased, name="erased"),
     path("export/", closing_views.export_timeline, name="export"),
     path("close/", closing_views.close, name="close"),

@@ -6,9 +6,10 @@ from django import template
 from django.http import HttpRequest
 
 from accounts.models import Merchant
-from stripe_keys import managed_portrait, managed_sentences
+from stripe_keys import managed_portrait, managed_sentences, purposes
 from stripe_keys.managed import arrangements
 from stripe_keys.models import RestrictedKey
+from stripe_keys.purposes import DEFAULT_PURPOSE
 
 register = template.Library()
 
@@ -29,32 +30,40 @@ def is_renewed(key: RestrictedKey) -> bool:
 
 
 @register.inclusion_tag("stripe_keys/_managed_offer.html", takes_context=True)
-def managed_offer(context: dict[str, Any], mode: str) -> dict[str, Any]:
+def managed_offer(context: dict[str, Any], mode: str, purpose: str = "") -> dict[str, Any]:
     """A card that offers to have the app make the keys of `mode`, where it may and does not yet."""
     merchant = _merchant(context) if mode else None
-    livemode = mode == "live"
-    is_shown = merchant is not None and managed_portrait.may_be_chosen(merchant, livemode=livemode)
-    return {"mode": mode, "is_shown": is_shown}
+    livemode, name = mode == "live", purpose or DEFAULT_PURPOSE
+    is_shown = merchant is not None and managed_portrait.may_be_chosen(
+        merchant, livemode=livemode, purpose=name
+    )
+    return {"mode": mode, "is_shown": is_shown, "purpose_name": name}
 
 
 @register.inclusion_tag("stripe_keys/_managed_link.html", takes_context=True)
-def managed_link(context: dict[str, Any], mode: str) -> dict[str, Any]:
+def managed_link(context: dict[str, Any], mode: str, purpose: str = "") -> dict[str, Any]:
     """In the list of keys: the way to a new key of `mode`, by the app or by pasting."""
-    return _how_keys_come(context, mode)
+    return _how_keys_come(context, mode, purpose or DEFAULT_PURPOSE)
 
 
 @register.inclusion_tag("stripe_keys/_no_key_in_use.html", takes_context=True)
-def no_key_in_use(context: dict[str, Any], mode: str) -> dict[str, Any]:
+def no_key_in_use(context: dict[str, Any], mode: str, purpose: str = "") -> dict[str, Any]:
     """In the list of keys, where there is none of `mode`: how to have one, or that the app makes it."""
-    return _how_keys_come(context, mode)
+    return _how_keys_come(context, mode, purpose or DEFAULT_PURPOSE)
 
 
-def _how_keys_come(context: dict[str, Any], mode: str) -> dict[str, Any]:
+def _how_keys_come(context: dict[str, Any], mode: str, purpose: str) -> dict[str, Any]:
     merchant, livemode = _merchant(context), mode == "live"
-    management = arrangements.management_of(merchant, livemode=livemode) if merchant else None
-    is_choice = merchant is not None and managed_portrait.may_be_chosen(merchant, livemode=livemode)
+    management = (
+        arrangements.management_of(merchant, livemode=livemode, purpose=purpose) if merchant else None
+    )
+    is_choice = merchant is not None and managed_portrait.may_be_chosen(
+        merchant, livemode=livemode, purpose=purpose
+    )
     return {
         "mode": mode,
+        "purpose_name": purpose,
+        "purpose_label": purposes.told(purpose),
         "is_on": management is not None and management.is_on,
         "is_shown": is_choice or management is not None,
     }

@@ -10,6 +10,7 @@ from stripe_keys.models import RestrictedKey
 register = template.Library()
 register.simple_tag(purpose_addresses.of_connecting, name="connect_address")
 register.simple_tag(purpose_addresses.of_pasting, name="paste_address")
+register.simple_tag(purpose_addresses.of_managing, name="managed_address")
 register.simple_tag(purpose_addresses.of_bringing_another, name="address_of_another")
 
 

@@ -81,7 +81,13 @@ def bring_adas_things(ada: User) -> AdasThings:
     )
     own = [str(key.pk) for key in (*keys, asked)]
     marks = [ada.email, merchant.name, str(merchant.pk), *own, *ACCOUNTS.values(), "acct_1OfAdaUnconfirmed"]
-    marks += ["For Ada alone", "mk_1OfAdasOldSecretKey", "OfAdaForBrowsers", "mk_OfAdaEnded", *(key.display for key in (*keys, asked))]
+    marks += [
+        "For Ada alone",
+        "mk_1OfAdasOldSecretKey",
+        "OfAdaForBrowsers",
+        "mk_OfAdaEnded",
+        *(key.display for key in (*keys, asked)),
+    ]
     return AdasThings(merchant, tuple(own), tuple(marks), every_row())
 
 

@@ -108,7 +108,7 @@ def test_list_is_grouped_by_purpose_with_what_each_needs_and_lacks(
     assert "Invoices: read" in test_mode
     assert "Still missing: Invoices: read" in test_mode
     assert 'href="/stripe/paste/test/billing/"' in test_mode
-    assert "No test key is in use." in test_mode
+    assert "No test key for General is in use." in test_mode
     assert "No live key for Billing & books is in use." in page
     assert 'href="/stripe/connect/live/billing/"' in page
 
