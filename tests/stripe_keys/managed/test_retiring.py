@@ -160,11 +160,12 @@ def test_an_overlap_is_left_to_its_end(managed: Managed, old: RestrictedKey, set
     assert row.expired_at is not None
     assert timedelta(minutes=59) < row.expired_at - timezone.now() <= timedelta(minutes=60)
     assert managed.living_at_stripe() == {old.stripe_key_id, managed.key().stripe_key_id}
-    work_after(managed, timedelta(minutes=30))
-    assert of(old).outcome == "", "not yet"
+    Retirement.objects.update(due_at=timezone.now())
+    managed.work()
+    assert (of(old).problem, of(old).outcome) == ("ServesUntilThen", "")
 
     managed.at_stripe.admin.end_overlap(old.stripe_key_id)
-    work_after(managed, timedelta(minutes=31))
+    work_after(managed, timedelta(minutes=61))
 
     assert of(old).outcome == "refused"
     assert managed.living_at_stripe() == {managed.key().stripe_key_id}
