@@ -20,6 +20,7 @@ from stripe_keys import (
     our_apps,
     uninstalls,
 )
+from stripe_keys.app_answers import FetchedEvent
 from stripe_keys.models import AppOnAccount, InstallState, KeyManagement, RestrictedKey, StripeInstall
 from tests.people import merchant_of
 from tests.stripe_keys.keys import AtStripe, bind_account
@@ -246,7 +247,7 @@ def test_what_one_app_may_not_see_the_other_asks_for(at_stripe: AtStripe, settin
 
     (fetched,) = app_questions.fetch_events([(event, account)], livemode=False)
 
-    assert isinstance(fetched, app_questions.FetchedEvent)
+    assert isinstance(fetched, FetchedEvent)
 
 
 def test_whoever_comes_back_from_the_second_app_is_led_to_the_keys_that_it_makes(
