@@ -48,7 +48,7 @@ def created_key(call: Call) -> dict[str, Any]:
         name=key_requests.text(call.json, "name") or "API key",
         kind=kind,
         connect_permissions=key_requests.permissions(call.json, "connect_permissions"),
-        app=call.sim.config.app.object_id,
+        app=_maker(call),
         expires_at=key_requests.expiry(call),
         note=key_requests.text(call.json, "note") or "",
     )
@@ -56,6 +56,13 @@ def created_key(call: Call) -> dict[str, Any]:
         call.sim, account=call.account, livemode=call.livemode, permissions=permissions, wishes=wishes
     )
     return with_secret(call, key, recipient)
+
+
+def _maker(call: Call) -> str:
+    """Return the app that the new key is managed by: the first, unless only the developer's second is installed."""
+    first = call.sim.config.app.object_id
+    there = [one.app or first for one in call.sim.world.installs_of(call.account, livemode=call.livemode)]
+    return there[0] if there and first not in there else first
 
 
 def updated_key(call: Call) -> dict[str, Any]:

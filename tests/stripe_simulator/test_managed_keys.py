@@ -87,6 +87,18 @@ def test_key_ends_on_its_date(app: App) -> None:
     assert not app.works(made["secret_key"]["token"])
 
 
+def test_key_is_managed_by_the_app_that_is_installed(app: App) -> None:
+    account = app.simulator.admin.create_account()
+    install = app.simulator.admin.post("/installs", account=account, app="app_1SimulatedSecondApp")
+    of_second = App(app.simulator, app.client, account, livemode=False)
+
+    made = of_second.create()
+
+    assert made["managed_by"]["application"]["id"] == "app_1SimulatedSecondApp"
+    app.simulator.admin.uninstall(install["id"])
+    assert not app.works(made["secret_key"]["token"])
+
+
 # Changing
 
 
