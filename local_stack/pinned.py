@@ -25,6 +25,9 @@ def python_with(pins: str) -> Path:
             f"# {folder}, {sys.version}\n{file.read_text(encoding='utf-8')}",
         )
         if not (stamp.exists() and stamp.read_text(encoding="utf-8") == wanted):
+            print(
+                f"Installing {file.name} in an environment of its own (once) ...", file=sys.stderr, flush=True
+            )
             # Without a pip of its own, which takes longer than all the rest.
             _run([sys.executable, "-m", "venv", "--clear", "--without-pip", folder])
             pip: list[str | Path] = [

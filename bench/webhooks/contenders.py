@@ -17,6 +17,7 @@ from bench.webhooks import bare, deliveries
 from bench.webhooks.sender import Sent, send
 from bench.webhooks.sizes import CLIENTS
 from local_stack.folders import PROJECT
+from local_stack.pinned import python_with
 from local_stack.ports import free_port
 from local_stack.problems import StackError
 
@@ -86,33 +87,9 @@ class Door:
 class DjStripe:
     """dj-stripe's own virtual environment, made once for each state of its pins."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._pins = PROJECT / "requirements" / "bench-djstripe.txt"
-        self.python = folder / "bin" / "python"
+    def __init__(self) -> None:
+        self.python = python_with("bench-djstripe")
         self.endpoint = str(uuid4())
-
-    def install(self) -> None:
-        """Make it, unless it is there."""
-        stamp = self._folder / "pins.txt"
-        if stamp.exists() and stamp.read_text() == self._pins.read_text():
-            return
-        print(
-            "Installing dj-stripe in an environment of its own (once; it takes a minute or two) ...",
-            flush=True,
-        )
-        _run([sys.executable, "-m", "venv", "--clear", self._folder])
-        pip: list[str | Path] = [
-            self.python,
-            "-m",
-            "pip",
-            "install",
-            "-q",
-            "--disable-pip-version-check",
-            "--no-input",
-        ]
-        _run([*pip, "--require-hashes", "-r", self._pins])
-        stamp.write_text(self._pins.read_text())
 
     def lay_out(self) -> None:
         """Migrate the site's tables and dj-stripe's, and store an endpoint that verifies signatures."""

@@ -13,7 +13,6 @@ from bench.webhooks import bare, deliveries, draining, pgbench, statements
 from bench.webhooks.contenders import BARE, BARE_SHORT, DJSTRIPE, OURS, DjStripe, Door, kinds
 from bench.webhooks.rounds import Found, empty, measure, rows_of
 from bench.webhooks.sizes import CLIENTS, Sizes
-from local_stack.folders import LOCAL
 from local_stack.lifetimes import end_child
 from local_stack.problems import StackError
 from local_stack.servers import ThrowAwayServers
@@ -21,8 +20,7 @@ from local_stack.servers import ThrowAwayServers
 
 def run(sizes: Sizes, servers: ThrowAwayServers) -> int:
     """Measure and print; a delivery that is lost or refused raises StackError."""
-    rival = DjStripe(LOCAL / "bench-djstripe")
-    rival.install()
+    rival = DjStripe()
     rival.lay_out()
     with connection.cursor() as cursor:
         cursor.execute(bare.CREATE_TABLE)
