@@ -2,13 +2,13 @@
 
 from datetime import timedelta
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.services import locked_while_open
 from stripe_keys import lifecycle, vault
+from stripe_keys.managed import schedule
 from stripe_keys.models import KeyManagement, Minting, RestrictedKey, Validation
 from stripe_keys.secret import Secret
 from work import engine
@@ -60,7 +60,7 @@ def store(row: Minting, management: KeyManagement, secret: Secret) -> None:
                 _store_new(row, management, secret)
             KeyManagement.objects.filter(pk=management.pk).update(
                 problem="",
-                next_rotation_at=timezone.now() + timedelta(days=settings.MANAGED_KEY_ROTATION_DAYS),
+                next_rotation_at=schedule.next_after(timezone.now()),
             )
 
 

@@ -82,6 +82,17 @@ def test_moments_are_spread() -> None:
     assert max(moments) - min(moments) > 5 * DAY
 
 
+def test_a_stored_key_has_such_a_moment(managed: Managed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schedule, "uniform", lambda least, most: least)
+    managed.choose_app()
+
+    managed.work()
+
+    next_one = KeyManagement.objects.get().next_rotation_at
+    assert next_one is not None
+    assert timedelta(days=80) < next_one - timezone.now() < timedelta(days=82)
+
+
 def test_nothing_is_made_before_its_time(managed: Managed, key: RestrictedKey) -> None:
     assert planned() == []
 
