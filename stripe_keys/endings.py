@@ -87,8 +87,10 @@ def is_renewed(key: RestrictedKey) -> bool:
 
 def why_not_renewed(key: RestrictedKey) -> str:
     """What keeps the app from doing so, for its merchant; empty where nothing does, or where it is not to."""
+    if not key.is_app_managed:
+        return ""
     problem = _renewing().filter(_place_of(key)).values_list("problem", flat=True).first()
-    return managed_problems.FOR_MERCHANTS.get(problem or "", "") if key.is_app_managed else ""
+    return managed_problems.FOR_MERCHANTS.get(problem or "", "")
 
 
 def managements_that_renew() -> QuerySet[KeyManagement]:
