@@ -17,88 +17,8 @@ from accounts.models import User
 from tests import people
 from tests.accounts.test_default_deny import as_written, patterns
 from tests.house.adas_things import AdasThings, bring_adas_things
+from tests.house.addresses import ADDRESSES, OF_A_KEY, OPEN, OWN
 
-# What each address is. A new one belongs in here before this test lets it pass.
-OPEN, OWN, OF_A_KEY = "for strangers", "of the visitor's own", "of one key"
-ADDRESSES = {
-    **dict.fromkeys(
-        (
-            "",
-            "healthz",
-            "readyz",
-            "metrics",
-            "accounts/login/",
-            "accounts/logout/",
-            "accounts/inactive/",
-            "accounts/signup/",
-            "accounts/confirm-email/",
-            "accounts/confirm-email/<key>/",
-            "accounts/password/reset/",
-            "accounts/password/reset/done/",
-            "accounts/password/reset/key/<uidb36>-<key>/",
-            "accounts/password/reset/key/done/",
-            "accounts/login/code/confirm/",
-            "accounts/2fa/authenticate/",
-            "webhooks/stripe",
-            "webhooks/stripe/",
-        ),
-        OPEN,
-    ),
-    **dict.fromkeys(
-        (
-            "accounts/reauthenticate/",
-            "accounts/email/",
-            "accounts/password/change/",
-            "accounts/password/set/",
-            "accounts/2fa/",
-            "accounts/2fa/reauthenticate/",
-            "accounts/2fa/totp/activate/",
-            "accounts/2fa/totp/deactivate/",
-            "accounts/2fa/recovery-codes/",
-            "accounts/2fa/recovery-codes/generate/",
-            "accounts/2fa/recovery-codes/download/",
-            "accounts/sessions/",
-            "stripe/keys/",
-            "stripe/connect/<mode:mode>/",
-            "stripe/return/",
-            "stripe/paste/<mode:mode>/",
-            "stripe/connect/<mode:mode>/<purpose:purpose>/",
-            "stripe/paste/<mode:mode>/<purpose:purpose>/",
-            "stripe/managed/<mode:mode>/",
-            "stripe/managed/<mode:mode>/<purpose:purpose>/",
-            "stripe/managed/<mode:mode>/status/",
-            "stripe/managed/<mode:mode>/<purpose:purpose>/status/",
-            "stripe/managed/<mode:mode>/on/",
-            "stripe/managed/<mode:mode>/<purpose:purpose>/on/",
-            "stripe/managed/<mode:mode>/off/",
-            "stripe/managed/<mode:mode>/<purpose:purpose>/off/",
-            "stripe/managed/<mode:mode>/renew/",
-            "stripe/managed/<mode:mode>/<purpose:purpose>/renew/",
-            "stripe/migrate/",
-            *(f"stripe/migrate/<mode:mode>/{each}/" for each in ("key", "dead", "mistake")),
-            "stripe/migrate/",
-            *(f"stripe/migrate/<mode:mode>/{each}/" for each in ("key", "dead", "mistake")),
-            "stripe/erased/",
-            "stripe/export/",
-            "stripe/close/",
-        ),
-        OWN,
-    ),
-    **dict.fromkeys(
-        (
-            "stripe/keys/<uuid:key_id>/",
-            "stripe/keys/<uuid:key_id>/status/",
-            "stripe/keys/<uuid:key_id>/check/",
-            "stripe/keys/<uuid:key_id>/permissions/",
-            "stripe/keys/<uuid:key_id>/survey/",
-            "stripe/keys/<uuid:key_id>/replace/",
-            "stripe/keys/<uuid:key_id>/remove/",
-            "stripe/keys/<uuid:key_id>/confirm-account/",
-            "stripe/keys/<uuid:key_id>/account/",
-        ),
-        OF_A_KEY,
-    ),
-}
 OPS = "ops/"
 METHODS = ("get", "head", "post", "put", "patch", "delete")
 TO_SIGN_IN = re.compile(r"^/(accounts/(login|reauthenticate)|ops/login)/")
@@ -143,7 +63,6 @@ def posted(key_id: str) -> dict[str, str]:
     return {
         "key": people.a_restricted_key(),
         "answer": "no",
-        "printed": "dead",
         "printed": "dead",
         "account": "acct_1NamedByAVisitor",
         "action": "suspend",
