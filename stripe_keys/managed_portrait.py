@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 
@@ -21,7 +22,7 @@ from stripe_keys.notices import Link, Notice
 Status = RestrictedKey.Status
 _OPEN = (Minting.State.WAITING, Minting.State.CLAIMED)
 _SOON = timedelta(seconds=30)
-_NOT_MADE = "Not made"
+_NOT_MADE, _GIVEN_UP = "Not made", "Not renewed"
 SLOW = timedelta(seconds=40)
 
 
@@ -117,8 +118,7 @@ def draw(
         publishable=_publishable(merchant, livemode, account),
         pace=_pace(is_on, making, pending, now),
         notice=notice,
-        pill=_pill(is_on, making, pending, in_use, management),
-        headline=_headline(is_on, making, pending, in_use, account),
+        **_words(management, making, pending, in_use, account),
         purpose=purpose,
     )
 
@@ -146,6 +146,25 @@ def _pace(is_on: bool, making: Minting | None, pending: RestrictedKey | None, no
 
 def _asks_its_merchant(pending: RestrictedKey | None) -> bool:
     return pending is not None and (pending.awaits_account_confirmation or pending.awaits_account_id)
+
+
+def _words(
+    management: KeyManagement | None,
+    making: Minting | None,
+    pending: RestrictedKey | None,
+    in_use: RestrictedKey | None,
+    account: str,
+) -> dict[str, Any]:
+    is_on = management is not None and management.is_on
+    if management is not None and is_on and not arrangements.is_offered(livemode=management.livemode):
+        said = (
+            f"This is not offered in {management.mode} mode any more, so no new key is made. Bring your own."
+        )
+        return {"pill": ("limited", _GIVEN_UP), "headline": said}
+    return {
+        "pill": _pill(is_on, making, pending, in_use, management),
+        "headline": _headline(is_on, making, pending, in_use, account),
+    }
 
 
 def _pill(

@@ -96,7 +96,7 @@ def managed_off(request: HttpRequest, mode: str, purpose: str = DEFAULT_PURPOSE)
 def managed_renew(request: HttpRequest, mode: str, purpose: str = DEFAULT_PURPOSE) -> HttpResponse:
     """Ask whether to make a new key now, then have it made."""
     context = _context(request, mode, purpose)
-    if not context["portrait"].is_on:
+    if not (context["portrait"].is_on and context["portrait"].is_offered):
         return _to_page(mode, purpose)
     if request.method != "POST":
         return render(request, "stripe_keys/managed_renew.html", context)

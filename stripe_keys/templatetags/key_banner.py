@@ -14,6 +14,7 @@ from stripe_keys.models import RestrictedKey
 register = template.Library()
 Status = RestrictedKey.Status
 REMINDED_FOR = timedelta(days=30)
+_LOOKED_AT = 4
 _SAY_IT_THEMSELVES = frozenset({"key_list", "key_detail", "key_status", "replace_key", "paste_key"})
 
 
@@ -24,9 +25,11 @@ def key_banner(context: dict[str, Any]) -> dict[str, Any]:
     if request is None or not request.user.is_authenticated or _says_it_itself(request):
         return {"key": None}
     now = timezone.now()
-    key = _ending_keys(request.user, now).first()
-    notice = sentences.needs_attention(key, now) if key else None
-    return {"key": key, "notice": notice}
+    for key in _ending_keys(request.user, now)[:_LOOKED_AT]:
+        notice = sentences.needs_attention(key, now)
+        if notice is not None:  # of one that the app renews in time there is nothing to say
+            return {"key": key, "notice": notice}
+    return {"key": None}
 
 
 def _says_it_itself(request: HttpRequest) -> bool:

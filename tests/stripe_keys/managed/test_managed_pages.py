@@ -206,6 +206,22 @@ def test_each_reason_is_a_sentence_with_a_way_out(
     assert f'href="{PAGE}off/">Bring your own key' in page
 
 
+def test_where_it_is_offered_no_more_the_way_back_stays(
+    offered: None, adas_browser: Client, ada: User, settings: Settings
+) -> None:
+    managed(ada)
+    settings.MANAGED_KEYS = []
+
+    page = seen(adas_browser)
+    adas_browser.post(f"{PAGE}renew/")
+    adas_browser.post(f"{PAGE}off/")
+
+    assert "This is not offered in test mode any more, so no new key is made." in page
+    assert "Make a new key now" not in page
+    assert not KeyManagement.objects.get().is_on
+    assert not Minting.objects.exists()
+
+
 def test_publishable_key_can_be_copied(offered: None, adas_browser: Client, ada: User) -> None:
     managed(ada)
     PublishableKey.objects.create(

@@ -163,6 +163,17 @@ def test_list_says_that_the_first_key_is_being_made(
     assert "Connect your Stripe account" not in page
 
 
+def test_banner_speaks_of_the_key_that_needs_somebody(adas_browser: Client, ada: User) -> None:
+    managed(ada, livemode=True)
+    renewed = made_key(ada, livemode=True, expires_at=NOW + LATER)
+    pasted = a_key(ada, expires_at=NOW + LATER)
+
+    page = adas_browser.get("/accounts/email/").content.decode()
+
+    assert f"ending in {pasted.last4}" in page
+    assert renewed.last4 not in page
+
+
 def test_renewal_is_offered_on_the_key_itself(adas_browser: Client, ada: User) -> None:
     managed(ada)
     made, pasted = made_key(ada), a_key(ada, livemode=True)
