@@ -25,7 +25,7 @@ ECHOES = " echo echoe "  # as `stty -a` says it
 class Terminal:
     """Somebody's shell, interactive, with a history of its own. What it shows is `shown`."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *command: str) -> None:
         self.history = home / "history"
         self.shown = ""
         self.pid, self.screen = pty.fork()
@@ -38,7 +38,7 @@ class Terminal:
                 # What an unlucky shell may hand on.
                 "k": "", "a": "200",
             }  # fmt: skip
-            os.execve("/bin/bash", ["bash", "--norc", "--noprofile", "-i"], environment)  # noqa: S606
+            os.execve(f"/bin/{command[0]}", command, environment)  # noqa: S606
 
     def type(self, text: str) -> None:
         os.write(self.screen, f"{text}\n".encode())
@@ -65,7 +65,7 @@ class Terminal:
 @pytest.fixture
 def terminal(tmp_path: Path) -> Iterator[Terminal]:
     """A shell of its own, ended afterwards."""
-    shell = Terminal(tmp_path)
+    shell = Terminal(tmp_path, "bash", "--norc", "--noprofile", "-i")
     shell.wait_for("ready> ")
     yield shell
     shell.end()
@@ -132,7 +132,9 @@ def test_key_is_read_at_the_terminal_and_found_nowhere_afterwards(
         assert not [part for part in parts if part in place]
 
 
-def test_terminal_shows_again_what_is_typed_after_an_interruption(terminal: Terminal) -> None:
+def test_terminal_shows_again_what_is_typed_after_an_interruption(tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path, "sh", "-i")  # bash would mend the terminal itself
+    terminal.wait_for("ready> ")
     terminal.type(secret_key_check.command())
     terminal.wait_for(PROMPT)
     os.write(terminal.screen, b"\x03")
@@ -140,6 +142,7 @@ def test_terminal_shows_again_what_is_typed_after_an_interruption(terminal: Term
     terminal.type("stty -a")
 
     terminal.wait_for(ECHOES)
+    terminal.end()
 
 
 @pytest.mark.parametrize("shell", ["sh", "bash"])

@@ -91,12 +91,13 @@ def test_event_about_the_named_key_is_the_proof(ada: User) -> None:
         {"stripe_account_id": "acct_1OfSomebodyElse00"},
         {"livemode": False},
         {"stripe_key_id": "mk_1AnotherKey0000000000"},
-        {"stripe_key_id": ""},
+        {"stripe_key_id": "", "livemode": False},
     ],
     ids=["account", "mode", "key", "no-key"],
 )
 def test_event_about_anything_else_proves_nothing(ada: User, about: dict[str, Any]) -> None:
-    bind_account(ada, ACCOUNT, livemode=True)
+    for livemode in (True, False):
+        bind_account(ada, ACCOUNT, livemode=livemode)
     named(ada)
     named(ada, livemode=False, key_id="")
 
