@@ -62,6 +62,17 @@ AWAY = [
 ]
 
 
+def test_list_of_installs_is_believed_where_the_account_says_nothing(managed: Managed) -> None:
+    managed.choose_app()
+    (install,) = (each for each in managed.at_stripe.admin.installs() if each["account"] == managed.account)
+    managed.at_stripe.admin.uninstall(str(install["id"]))
+    managed.at_stripe.admin.add_fault("error", status=403, path="/v1/account", method="GET", times=None)
+
+    managed.work()
+
+    assert (managed.asked(), managed.minting().outcome) == ([], managed_problems.NOT_INSTALLED)
+
+
 @pytest.mark.parametrize("happen", AWAY, ids=[happen.__name__ for happen in AWAY])
 @pytest.mark.parametrize("knows_its_id", [True, False], ids=["asks_installs", "asks_account"])
 def test_no_key_is_asked_for_where_the_app_is_not(
