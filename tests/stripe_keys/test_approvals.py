@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings
 
 from accounts.models import User
 from stripe_keys import app_answers, approvals, install_reports, installs
-from stripe_keys.models import AppOnAccount, RestrictedKey
+from stripe_keys.models import AppOnAccount, RestrictedKey, StripeInstall
 from tests.people import merchant_of
 from tests.stripe_keys.keys import AtStripe, StripeKey, checked, paste
 
@@ -97,6 +98,18 @@ def test_key_that_has_ended_asks_for_nothing(
     key.refresh_from_db()
 
     assert approvals.awaited_for(key) == []
+
+
+def test_what_one_of_two_apps_waits_for_is_not_said_of_the_others_keys(
+    key: RestrictedKey, settings: Settings
+) -> None:
+    settings.STRIPE_MANAGED_APP_OBJECT_ID = "app_1SimulatedSecondApp"
+    install = StripeInstall.objects.get()
+    AppOnAccount.objects.create(install=install, app="managing", approval_required=True)
+
+    assert approvals.awaited_for(key) == []
+    key.managed_by = RestrictedKey.ManagedBy.APP
+    assert len(approvals.awaited_for(key)) == 1
 
 
 def test_account_that_is_nobodys_here_is_not_remembered(at_stripe: AtStripe, app_known_by_id: None) -> None:
