@@ -92,7 +92,7 @@ def test_pages_of_a_merchant_without_keys(page: Page, cast: Cast, visit: Visits)
 def test_pages_of_a_merchant_with_keys_in_every_state(page: Page, gallery: Gallery) -> None:
     site.sign_in(page, gallery.people["ada"])
     rotated, limited = gallery.page_of("rotated"), gallery.page_of("limited")
-    addresses = [f"/stripe/{name}/" for name in ("keys", "connect/live", "erased", "close")]
+    addresses = [f"/stripe/{name}/" for name in ("keys", "connect/live", "migrate", "erased", "close")]
     addresses += [gallery.page_of(state) for state in STATES]
     addresses += [f"{rotated}replace/", f"{rotated}remove/", f"{limited}remove/"]
     addresses += [f"{rotated}permissions/", f"{limited}permissions/"]
