@@ -62,7 +62,7 @@ def connect(request: HttpRequest, mode: str, purpose: str = DEFAULT_PURPOSE) -> 
 
 
 def connect_context(mode: str, purpose: str = DEFAULT_PURPOSE) -> dict[str, Any]:
-    """What the connect page shows, the same to every merchant; `manage.py stripe_app check` holds it to the manifest."""
+    """What the connect page shows, the same to all merchants; `manage.py stripe_app check` holds it to the manifest."""
     return {
         "mode": mode,
         "other_mode": _other(mode),

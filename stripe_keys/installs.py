@@ -59,7 +59,7 @@ def install_url(
 
 
 def app_wanted(named: str, *, livemode: bool) -> str:
-    """The app of ours that somebody wants to install; the one that makes keys only where that is another, and offered."""
+    """The app of ours that somebody wants to install; the one that makes keys only where it is another, and offered."""
     wants_other = named == our_apps.MANAGING and is_second_app_offered(livemode=livemode)
     return our_apps.MANAGING if wants_other else our_apps.PASTING
 
