@@ -71,8 +71,8 @@ def assert_metrics_are_told(folder: Path, ports: Ports, printed: str) -> None:
     assert token not in printed + told
 
 
-def test_a_demo_from_first_start_to_reset(tmp_path: Path) -> None:
-    folder, ports = tmp_path / "demo", free_ports()
+def test_a_demo_from_first_start_to_reset(ground: Path) -> None:
+    folder, ports = ground / "demo", free_ports()
     with a_demo(folder, ports) as (process, printed):
         passwords = PASSWORD.findall(printed)
         secret = from_lines((folder / demo.SECRETS).read_text())["DEMO_OPS_TOTP_SECRET"]

@@ -22,9 +22,9 @@ pytestmark = pytest.mark.processes
 
 
 @pytest.fixture
-def servers(tmp_path: Path) -> Iterator[ThrowAwayServers]:
+def servers(ground: Path) -> Iterator[ThrowAwayServers]:
     """Running throw-away servers."""
-    with ThrowAwayServers(environment={}, runs=tmp_path) as running:
+    with ThrowAwayServers(environment={}, runs=ground) as running:
         yield running
 
 
@@ -82,7 +82,7 @@ def test_a_missing_address_file_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_a_stop_leaves_no_process_and_no_folder(tmp_path: Path) -> None:
-    servers = ThrowAwayServers(environment={}, runs=tmp_path)
+    servers = ThrowAwayServers(environment={}, runs=ground)
     servers.start()
     assert servers.postgres
     assert servers.redis
@@ -116,14 +116,14 @@ time.sleep(60)
     run.wait()
 
     assert wait_until(lambda: not any(psutil.pid_exists(pid) for pid in pids), seconds=10)
-    with ThrowAwayServers(environment={"DATABASE_URL": "x", "REDIS_URL": "y"}, runs=tmp_path) as next_run:
+    with ThrowAwayServers(environment={"DATABASE_URL": "x", "REDIS_URL": "y"}, runs=ground) as next_run:
         assert list(tmp_path.iterdir()) == [next_run.folder]
 
 
 def test_a_run_leaves_the_folder_of_another_living_run_alone(
     tmp_path: Path, servers: ThrowAwayServers
 ) -> None:
-    with ThrowAwayServers(environment={"DATABASE_URL": "x", "REDIS_URL": "y"}, runs=tmp_path):
+    with ThrowAwayServers(environment={"DATABASE_URL": "x", "REDIS_URL": "y"}, runs=ground):
         assert servers.folder.exists()
 
 
