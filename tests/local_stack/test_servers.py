@@ -81,7 +81,7 @@ def test_a_missing_address_file_is_one_sentence(tmp_path: Path) -> None:
         Servers(tmp_path, durable=False, environment={"DATABASE_URL_FILE": "/nowhere"})
 
 
-def test_a_stop_leaves_no_process_and_no_folder(tmp_path: Path) -> None:
+def test_a_stop_leaves_no_process_and_no_folder(ground: Path) -> None:
     servers = ThrowAwayServers(environment={}, runs=ground)
     servers.start()
     assert servers.postgres
@@ -91,10 +91,10 @@ def test_a_stop_leaves_no_process_and_no_folder(tmp_path: Path) -> None:
     servers.stop()
 
     assert [pid for pid in pids if psutil.pid_exists(pid)] == []
-    assert list(tmp_path.iterdir()) == []
+    assert list(ground.iterdir()) == []
 
 
-def test_a_killed_run_takes_its_servers_along_and_the_next_one_tidies_up(tmp_path: Path) -> None:
+def test_a_killed_run_takes_its_servers_along_and_the_next_one_tidies_up(ground: Path) -> None:
     script = """
 import sys, time
 from pathlib import Path
@@ -105,7 +105,7 @@ print(servers.postgres.process.pid, servers.redis.process.pid, flush=True)
 time.sleep(60)
 """
     run = subprocess.Popen(
-        [sys.executable, "-c", script, str(tmp_path)], cwd=PROJECT, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", script, str(ground)], cwd=PROJECT, stdout=subprocess.PIPE, text=True
     )
     assert run.stdout
     pids = [int(pid) for pid in run.stdout.readline().split()]
@@ -117,12 +117,10 @@ time.sleep(60)
 
     assert wait_until(lambda: not any(psutil.pid_exists(pid) for pid in pids), seconds=10)
     with ThrowAwayServers(environment={"DATABASE_URL": "x", "REDIS_URL": "y"}, runs=ground) as next_run:
-        assert list(tmp_path.iterdir()) == [next_run.folder]
+        assert list(ground.iterdir()) == [next_run.folder]
 
 
-def test_a_run_leaves_the_folder_of_another_living_run_alone(
-    tmp_path: Path, servers: ThrowAwayServers
-) -> None:
+def test_a_run_leaves_the_folder_of_another_living_run_alone(ground: Path, servers: ThrowAwayServers) -> None:
     with ThrowAwayServers(environment={"DATABASE_URL": "x", "REDIS_URL": "y"}, runs=ground):
         assert servers.folder.exists()
 
