@@ -24,6 +24,11 @@ _STRIPE_BASES = {
     "STRIPE_INSTALL_BASE": {"https://marketplace.stripe.com", "https://dashboard.stripe.com"},
     "STRIPE_DASHBOARD_BASE": {"https://dashboard.stripe.com"},
 }
+_KEYS_OF_APPS = [
+    (mode, f"STRIPE_{whose}_KEY_{mode.upper()}")
+    for whose in ("PLATFORM", "MANAGED")
+    for mode in ("live", "test")
+]
 _SECRET_FILES = (
     "KEY_ENCRYPTION_KEYS_FILE",
     "FINGERPRINT_KEYS_FILE",
@@ -106,8 +111,7 @@ def _stripe_refusals() -> Iterator[Error]:
             "Stripe's own logging is on (STRIPE_LOG or stripe.log).",
             "Unset STRIPE_LOG: it prints request and response bodies, keys included, past every filter.",
         )
-    for mode in ("live", "test"):
-        name = f"STRIPE_PLATFORM_KEY_{mode.upper()}"
+    for mode, name in _KEYS_OF_APPS:
         key = getattr(settings, name)
         if key and not key.startswith((f"sk_{mode}_", f"rk_{mode}_")):
             yield _refusal(

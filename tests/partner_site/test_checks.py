@@ -35,6 +35,8 @@ def production(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     settings.STRIPE_APP_SIGNING_SECRETS = ["absec_" + people.some_letters(32)]
     settings.STRIPE_PLATFORM_KEY_LIVE = people.a_secret_key(livemode=True)
     settings.STRIPE_PLATFORM_KEY_TEST = people.a_secret_key()
+    settings.STRIPE_MANAGED_KEY_LIVE = people.a_secret_key(livemode=True)
+    settings.STRIPE_MANAGED_KEY_TEST = people.a_secret_key()
     settings.KEY_ENCRYPTION_KEYS = [a_key()]
     settings.FINGERPRINT_KEYS = [a_key()]
     settings.OPS_ALERT_ADDRESSES = ["ops@example.com"]
@@ -60,6 +62,8 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("E005", {"ALLOWED_HOSTS": [".example.com", "partner.example.com"]}),
     ("E011", {"STRIPE_PLATFORM_KEY_LIVE": people.a_secret_key(livemode=False)}),
     ("E011", {"STRIPE_PLATFORM_KEY_TEST": people.a_secret_key(livemode=True)}),
+    ("E011", {"STRIPE_MANAGED_KEY_LIVE": people.a_secret_key(livemode=False)}),
+    ("E011", {"STRIPE_MANAGED_KEY_TEST": people.a_secret_key(livemode=True)}),
     ("E012", {"STRIPE_API_BASE": "http://127.0.0.1:8100"}),
     ("E012", {"STRIPE_API_BASE": "http://api.stripe.com"}),
     ("E012", {"STRIPE_API_BASE": "https://api.stripe.com.example.com"}),
@@ -176,6 +180,7 @@ def test_no_refusal_shows_a_value(production: Settings, refusal: str, changes: d
         setattr(production, name, value)
     private = [production.SECRET_KEY, *production.KEY_ENCRYPTION_KEYS, *production.FINGERPRINT_KEYS]
     private += [production.STRIPE_PLATFORM_KEY_LIVE, production.STRIPE_PLATFORM_KEY_TEST]
+    private += [production.STRIPE_MANAGED_KEY_LIVE, production.STRIPE_MANAGED_KEY_TEST]
 
     for message in run_checks(tags=[TAG]):
         words = f"{message.msg} {message.hint}"
