@@ -42,24 +42,6 @@ def _no_secret(value: object) -> str:
 
 
 app = SiteCelery("partner_site")
-app.conf.update(
-    task_serializer="json",
-    accept_content=["json"],
-    task_ignore_result=True,
-    result_backend=None,
-    task_acks_late=True,
-    task_reject_on_worker_lost=True,
-    worker_prefetch_multiplier=1,
-    task_publish_retry=False,
-    broker_connection_retry_on_startup=True,
-    broker_connection_max_retries=None,
-    worker_soft_shutdown_timeout=20,
-    worker_enable_remote_control=False,
-    worker_send_task_events=False,
-    worker_hijack_root_logger=False,
-    task_default_queue="bells",
-    worker_pool="threads",
-)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 broker.configure(app)

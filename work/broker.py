@@ -6,6 +6,26 @@ from typing import Any
 from celery import Celery
 from celery.signals import celeryd_init
 
+# Bells are of one kind, and each may ring twice: a worker takes one at a time, and gives it back when it dies.
+OPTIONS: dict[str, Any] = {
+    "task_serializer": "json",
+    "accept_content": ["json"],
+    "task_ignore_result": True,
+    "result_backend": None,
+    "task_acks_late": True,
+    "task_reject_on_worker_lost": True,
+    "worker_prefetch_multiplier": 1,
+    "task_publish_retry": False,
+    "broker_connection_retry_on_startup": True,
+    "broker_connection_max_retries": None,
+    "worker_soft_shutdown_timeout": 20,
+    "worker_enable_remote_control": False,
+    "worker_send_task_events": False,
+    "worker_hijack_root_logger": False,
+    "task_default_queue": "bells",
+    "worker_pool": "threads",
+}
+
 # Measured on a prototype with a dead or frozen broker: with Celery's own options a publisher waits for ever.
 PUBLISHER_OPTIONS: dict[str, Any] = {
     "socket_timeout": 0.3,
@@ -35,7 +55,8 @@ WORKER_OPTIONS: dict[str, Any] = {
 
 
 def configure(app: Celery) -> None:
-    """Give `app` a publisher's options now, and a worker's when this process turns out to be a worker."""
+    """Give `app` the options of a doorbell, a publisher's now, and a worker's when this process turns out to be one."""
+    app.conf.update(OPTIONS)
     app.conf.broker_transport_options = dict(PUBLISHER_OPTIONS)
     celeryd_init.connect(_on_worker_init, weak=False, dispatch_uid="work.broker")
 
