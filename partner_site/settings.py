@@ -276,7 +276,7 @@ STRIPE_MANAGED_INSTALL_PATH_TEST = env("STRIPE_MANAGED_INSTALL_PATH_TEST", defau
 STRIPE_MANAGED_KEY_LIVE = env("STRIPE_MANAGED_KEY_LIVE", default="")
 STRIPE_MANAGED_KEY_TEST = env("STRIPE_MANAGED_KEY_TEST", default="")
 
-# --- Celery: a doorbell, never the queue (work/; its options: work/broker.py) ------------------------------------------
+# --- Celery: a doorbell, never the queue (work/; its options: work/broker.py) -----------------------------------------
 CELERY_BROKER_URL = REDIS_URL
 WORKER_THREADS = env.int("WORKER_THREADS", default=64)  # most of them wait for Stripe, and hold nothing
 CELERY_WORKER_CONCURRENCY = WORKER_THREADS
