@@ -15,7 +15,6 @@ from stripe_keys.models import (
     Minting,
     PublishableKey,
     RestrictedKey,
-    StripeInstall,
 )
 from stripe_keys.notices import Link, Notice
 
@@ -83,11 +82,8 @@ def may_be_chosen(merchant: Merchant, *, livemode: bool, purpose: str = DEFAULT_
 
 
 def connected_account(merchant: Merchant, *, livemode: bool) -> str:
-    """The account for which the app would make keys; empty while none is connected."""
-    installs = StripeInstall.objects.filter(
-        merchant=merchant, livemode=livemode, status=StripeInstall.Status.INSTALLED
-    )
-    install = installs.first()
+    """The account for which the app would make keys; empty while Stripe has connected none."""
+    install = arrangements.connected_install(merchant, livemode=livemode)
     return install.stripe_account_id if install is not None else ""
 
 
@@ -210,7 +206,9 @@ def _headline_of_own(in_use: RestrictedKey | None, account: str) -> str:
     if in_use is not None and in_use.is_app_managed:
         return "You bring the keys yourself. The one that the app made serves until one of yours is proven."
     if not account:
-        return "Connect your Stripe account first; then the app can make the key for you."
+        return (
+            "Connect your Stripe account first, on Stripe’s own page; then the app can make the key for you."
+        )
     return "You bring the keys yourself: you copy them in Stripe and paste them here."
 
 

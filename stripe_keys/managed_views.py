@@ -57,7 +57,7 @@ def managed_on(request: HttpRequest, mode: str, purpose: str = DEFAULT_PURPOSE) 
             purpose=purpose,
         )
     except arrangements.NotOffered:
-        messages.warning(request, f"Connect your Stripe account in {mode} mode first.")
+        messages.warning(request, f"Connect your Stripe account in {mode} mode first, on Stripe’s own page.")
     except MerchantIsClosed:
         return _closed(request)
     else:

@@ -10,6 +10,7 @@ from accounts.models import Merchant, User
 from accounts.services import locked_while_open
 from stripe_keys import lifecycle, minting_rows, purposes
 from stripe_keys.lifecycle import actor_name
+from stripe_keys.managed import consent
 from stripe_keys.models import DEFAULT_PURPOSE, KeyManagement, Minting, RestrictedKey, StripeInstall
 
 Status = RestrictedKey.Status
@@ -33,6 +34,15 @@ def is_offered(*, livemode: bool) -> bool:
     return ("live" if livemode else "test") in settings.MANAGED_KEYS
 
 
+def connected_install(merchant: Merchant, *, livemode: bool) -> StripeInstall | None:
+    """What connects the account on which the app may make keys; None where at most the merchant's word does."""
+    installs = StripeInstall.objects.filter(
+        merchant=merchant, livemode=livemode, status=StripeInstall.Status.INSTALLED
+    )
+    in_turn = installs.order_by("installed_at", "pk")
+    return next((install for install in in_turn if consent.rests_on_stripes_word(install)), None)
+
+
 def management_of(
     merchant: Merchant, *, livemode: bool, purpose: str = DEFAULT_PURPOSE
 ) -> KeyManagement | None:
@@ -47,13 +57,11 @@ def let_app_manage(
     """Have the app make and renew the keys from now on. A key that serves goes on until the app's first is proven.
 
     Raises:
-        NotOffered: not in this mode, no account is connected in it, or no keys of that purpose are asked for.
+        NotOffered: not in this mode, Stripe has connected no account in it, or no keys of that purpose are asked for.
         MerchantIsClosed: it is too late.
     """
     locked_while_open(merchant)
-    install = StripeInstall.objects.filter(
-        merchant=merchant, livemode=livemode, status=StripeInstall.Status.INSTALLED
-    ).first()
+    install = connected_install(merchant, livemode=livemode)
     if not is_offered(livemode=livemode) or install is None or not purposes.is_defined(purpose):
         raise NotOffered
     keys = _locked_keys(merchant, livemode, purpose)

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from stripe_keys import app_installs, app_questions, gateway, our_apps
-from stripe_keys.models import StripeInstall
+from stripe_keys.models import RestrictedKey, StripeInstall
 
 # Questions that one proof may take.
 CALLS = 2
@@ -14,7 +14,7 @@ class NotInstalled(Exception):
 
 
 def prove(*, merchant_id: UUID, stripe_account_id: str, livemode: bool, is_ending: bool = False) -> None:
-    """Return only if the account is this merchant's here, and Stripe shows our app on it.
+    """Return only if the account is this merchant's here by Stripe's word, and Stripe shows our app on it.
 
     To end what was made there (`is_ending`), it is enough that the account once was this merchant's, and is nobody
     else's: they may have closed theirs, or removed the last key of it.
@@ -30,10 +30,29 @@ def prove(*, merchant_id: UUID, stripe_account_id: str, livemode: bool, is_endin
         is_theirs = of_account.filter(merchant=merchant_id).exists()
         is_anothers = now.exclude(merchant=merchant_id).exists()
     else:
-        is_theirs, is_anothers = now.filter(merchant=merchant_id).exists(), False
+        is_theirs = any(rests_on_stripes_word(install) for install in now.filter(merchant=merchant_id))
+        is_anothers = False
     if is_anothers or not is_theirs:
         raise NotInstalled
     _see_it_there(stripe_account_id, livemode=livemode)
+
+
+def rests_on_stripes_word(install: StripeInstall) -> bool:
+    """Whether Stripe itself has said that the account is this merchant's: nothing less lets the app make keys on it.
+
+    Stripe has signed their return; or it named the account for a key that they pasted, which could do all that the
+    app's key can. Who merely names an account, or holds a key that can do little, gets no key that can do more.
+    """
+    if install.proof == StripeInstall.Proof.SIGNED_RETURN:
+        return True
+    pasted = RestrictedKey.objects.filter(
+        merchant=install.merchant_id,
+        livemode=install.livemode,
+        stripe_account_id=install.stripe_account_id,
+        managed_by=RestrictedKey.ManagedBy.USER,
+        account_is_claimed=False,
+    )
+    return pasted.filter(status_changes__to_status=RestrictedKey.Status.ACTIVE).exists()
 
 
 def _see_it_there(stripe_account_id: str, *, livemode: bool) -> None:
