@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.tenancy import merchant_of
+from accounts.tenancy import merchant_of, recently_authenticated
 from stripe_keys import permissions, secret_key_check, secret_key_migration, secret_key_steps
 from stripe_keys.secret_key_form import REFUSALS, SecretKeyForm
 from stripe_keys.views import HttpResponseSeeOther, person_of
@@ -29,6 +29,7 @@ def migrate(request: HttpRequest) -> HttpResponse:
 @sensitive_post_parameters()
 @sensitive_variables()
 @require_http_methods(_METHODS)
+@recently_authenticated
 def name_secret_key(request: HttpRequest, mode: str) -> HttpResponse:
     """Note which key is to be retired, without the key."""
     merchant = merchant_of(request)
@@ -52,6 +53,7 @@ def name_secret_key(request: HttpRequest, mode: str) -> HttpResponse:
 
 
 @require_http_methods(_METHODS)
+@recently_authenticated
 def confirm_dead(request: HttpRequest, mode: str) -> HttpResponse:
     """Record that the merchant's own check printed `dead`, and nothing else that might be sent."""
     merchant = merchant_of(request)
@@ -64,6 +66,7 @@ def confirm_dead(request: HttpRequest, mode: str) -> HttpResponse:
 
 
 @require_http_methods(_METHODS)
+@recently_authenticated
 def take_back(request: HttpRequest, mode: str) -> HttpResponse:
     """What was recorded was a mistake."""
     merchant = merchant_of(request)

@@ -58,8 +58,6 @@ ADDRESSES = {
             "stripe/managed/<mode:mode>/<purpose:purpose>/renew/",
             "stripe/migrate/",
             *(f"stripe/migrate/<mode:mode>/{each}/" for each in ("key", "dead", "mistake")),
-            "stripe/migrate/",
-            *(f"stripe/migrate/<mode:mode>/{each}/" for each in ("key", "dead", "mistake")),
             "stripe/erased/",
             "stripe/export/",
             "stripe/close/",

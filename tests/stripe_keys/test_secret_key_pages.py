@@ -213,3 +213,18 @@ def test_list_of_keys_asks_quietly(adas_browser: Client) -> None:
         f'href="{PAGE}">Do you use a secret key elsewhere?'
         in adas_browser.get("/stripe/keys/").content.decode()
     )
+
+
+@pytest.mark.parametrize("address", [DEAD, MISTAKE, NAME])
+def test_saying_anything_of_the_old_key_needs_a_recent_sign_in(ada: User, address: str) -> None:
+    if address == MISTAKE:
+        retired(ada)
+    before = list(SecretKeyMigration.objects.values())
+    browser, key = people.a_client_of(ada, seconds_ago=1e6), people.a_secret_key(livemode=True)
+
+    answer = browser.post(address, {"printed": "dead", "last4": "4dea", "stripe_key_id": key})
+
+    assert answer["Location"] == address
+    assert list(SecretKeyMigration.objects.values()) == before
+    assert "/reauthenticate/" in browser.get(address)["Location"]
+    assert key not in str(dict(browser.session))
