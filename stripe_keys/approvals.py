@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from accounts.models import Merchant
-from stripe_keys import app_installs, permissions
+from stripe_keys import app_installs, managed_problems, our_apps, permissions
 from stripe_keys.account_names import short_account
-from stripe_keys.installs import app_settings_url
-from stripe_keys.models import AppOnAccount, RestrictedKey, StripeInstall
+from stripe_keys.installs import app_settings_url, is_second_app_offered
+from stripe_keys.models import AppOnAccount, KeyManagement, RestrictedKey, StripeInstall
 
 _NAMED = 8
 
@@ -35,6 +35,23 @@ def awaited_for(key: RestrictedKey) -> list[Approval]:
         for told in _waiting(key.merchant, livemode=key.livemode)
         if told.app == app_installs.behind(key) and told.install.stripe_account_id == key.stripe_account_id
     ]
+
+
+def is_second_app_wanted(merchant: Merchant, *, livemode: bool) -> bool:
+    """Whether the app that makes keys is another one, and the merchant has yet to install it, as far as is known."""
+    if not is_second_app_offered(livemode=livemode):
+        return False
+    managements = KeyManagement.objects.filter(merchant=merchant, livemode=livemode, is_on=True)
+    if managements.filter(problem=managed_problems.NOT_INSTALLED).exists():
+        return True
+    there = AppOnAccount.objects.filter(
+        install__merchant=merchant,
+        install__livemode=livemode,
+        install__status=StripeInstall.Status.INSTALLED,
+        app=our_apps.MANAGING,
+        left_at__isnull=True,
+    )
+    return not there.exists() and not managements.exists()
 
 
 def _waiting(merchant: Merchant, *, livemode: bool) -> list[AppOnAccount]:

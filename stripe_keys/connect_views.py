@@ -108,10 +108,11 @@ def _take_return(request: HttpRequest) -> HttpResponse:
     else:
         account = short_account(returned.install.stripe_account_id)
         said = f"Your Stripe account {account} is connected in {mode} mode."
-    if returned.app == our_apps.MANAGING:
-        messages.success(request, f"{said} One step is left: let the app make the key.")
-        return HttpResponseSeeOther(reverse("stripe_keys:managed_keys", args=[mode]))
     is_choice = managed_portrait.may_be_chosen(started.merchant, livemode=started.livemode)
+    if returned.app == our_apps.MANAGING:
+        left = " One step is left: let the app make the key." if is_choice else ""
+        messages.success(request, f"{said}{left}")
+        return HttpResponseSeeOther(reverse("stripe_keys:managed_keys", args=[mode]))
     left = "bring its key, or let us make it" if is_choice else "bring its key"
     messages.success(request, f"{said} One step is left: {left}.")
     return HttpResponseSeeOther(reverse("stripe_keys:paste_key", args=[mode]))
@@ -218,7 +219,7 @@ def _no_paste(request: HttpRequest, mode: str, purpose: str) -> HttpResponse:
     if request.method == "POST":
         messages.warning(
             request,
-            "The app makes the key in this mode. The key that you pasted was not stored; nothing was changed.",
+            "The app makes this key. The key that you pasted was not stored; nothing was changed.",
         )
         return HttpResponseSeeOther(purpose_addresses.of_managing("managed_keys", mode, purpose))
     context = {"purpose_name": purpose, "purpose_label": purposes.told(purpose)}

@@ -28,6 +28,11 @@ def awaited_approvals_for(context: dict[str, Any], key: RestrictedKey) -> dict[s
 
 @register.inclusion_tag("stripe_keys/_second_app.html", takes_context=True)
 def second_app(context: dict[str, Any], mode: str) -> dict[str, Any]:
-    """The way to Stripe's install page for the app that makes keys, where that is another one."""
-    is_offered = installs.is_second_app_offered(livemode=mode == "live")
-    return {"is_offered": is_offered, "csrf_token": context.get("csrf_token")}
+    """The way to Stripe's install page for the app that makes keys, where that is another one and not there yet."""
+    merchant: Merchant | None = context.get("merchant")
+    livemode = mode == "live"
+    if not merchant:
+        is_wanted = installs.is_second_app_offered(livemode=livemode)
+    else:
+        is_wanted = approvals.is_second_app_wanted(merchant, livemode=livemode)
+    return {"is_offered": is_wanted, "csrf_token": context.get("csrf_token")}

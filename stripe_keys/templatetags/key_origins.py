@@ -6,7 +6,7 @@ from django import template
 from django.http import HttpRequest
 
 from accounts.models import Merchant
-from stripe_keys import managed_portrait, managed_sentences, purposes
+from stripe_keys import approvals, managed_portrait, managed_sentences, purposes
 from stripe_keys.managed import arrangements
 from stripe_keys.models import RestrictedKey
 from stripe_keys.purposes import DEFAULT_PURPOSE
@@ -31,11 +31,16 @@ def is_renewed(key: RestrictedKey) -> bool:
 
 @register.inclusion_tag("stripe_keys/_managed_offer.html", takes_context=True)
 def managed_offer(context: dict[str, Any], mode: str, purpose: str = "") -> dict[str, Any]:
-    """A card that offers to have the app make the keys of `mode`, where it may and does not yet."""
+    """A card that offers to have the app make the keys of `mode`, where it may and does not yet.
+
+    Of two apps the one that makes keys has to be installed first: the connect page leads there.
+    """
     merchant = _merchant(context) if mode else None
     livemode, name = mode == "live", purpose or DEFAULT_PURPOSE
-    is_shown = merchant is not None and managed_portrait.may_be_chosen(
-        merchant, livemode=livemode, purpose=name
+    is_shown = (
+        merchant is not None
+        and managed_portrait.may_be_chosen(merchant, livemode=livemode, purpose=name)
+        and not approvals.is_second_app_wanted(merchant, livemode=livemode)
     )
     return {"mode": mode, "is_shown": is_shown, "purpose_name": name}
 
