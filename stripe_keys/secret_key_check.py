@@ -4,12 +4,17 @@ It runs on the merchant's machine alone. The key is typed into it, so that it st
 in the list of processes, and nothing but one word comes out.
 """
 
+import re
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
 ALIVE, DEAD, UNCLEAR = "alive", "dead", "unclear, try again"
 _OPENING, _CLOSING = "sh -c '", "'"
+_ADDRESS = re.compile(
+    r"https?://[A-Za-z0-9.:\[\]_/-]+", re.ASCII
+)  # nothing that means anything to a shell in quotes
 
 
 @dataclass(frozen=True)
@@ -21,8 +26,14 @@ class Piece:
 
 
 def pieces() -> tuple[Piece, ...]:
-    """The command from its first part to its last. Nothing in it may hold a single quote."""
+    """The command from its first part to its last. Nothing in it may hold a single quote.
+
+    Raises:
+        ImproperlyConfigured: STRIPE_API_BASE is no plain address, and would be run by the shells of merchants.
+    """
     address = f"{settings.STRIPE_API_BASE}/v1/balance"
+    if not _ADDRESS.fullmatch(address):
+        raise ImproperlyConfigured("STRIPE_API_BASE is no plain web address.")
     return (
         Piece(
             "set +ax; unset a k;",
@@ -39,7 +50,7 @@ def pieces() -> tuple[Piece, ...]:
         Piece(
             'case "$k" in *[!A-Za-z0-9_]*) ;; sk_*) '
             'a=$(echo "header = \\"Authorization: Bearer $k\\"" | '
-            f'curl -q -s -m 30 -K - -w "%{{http_code}}" {address} 2>/dev/null) ;; esac;',
+            f'curl -q -s -m 30 -K - -w "%{{http_code}}" "{address}" 2>/dev/null) ;; esac;',
             "Asks Stripe for the balance, which changes nothing and is not shown. curl gets the key through a pipe "
             "(-K -), so no list of processes has it; -q leaves your own settings of curl aside, which might write it "
             "down.",

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from pytest_django import Settings
 
 from stripe_keys import secret_key_check
@@ -189,3 +190,13 @@ def test_pieces_make_up_the_command_and_hold_no_quote_that_would_end_it() -> Non
     assert inside == " ".join(piece.text for piece in secret_key_check.pieces())
     assert "'" not in inside
     assert "\n" not in inside
+
+
+@pytest.mark.parametrize(
+    "base", ["http://a'; id; '", 'http://a" -o x "', "http://$(id)", "http://a`id`", "http://a b"]
+)
+def test_address_that_a_shell_would_run_is_in_no_command(settings: Settings, base: str) -> None:
+    settings.STRIPE_API_BASE = base
+
+    with pytest.raises(ImproperlyConfigured):
+        secret_key_check.command()
