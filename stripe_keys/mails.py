@@ -185,9 +185,19 @@ def _page_of(key: RestrictedKey) -> str:
     return str(settings.SITE_URL) + reverse("stripe_keys:key_detail", args=[key.pk])
 
 
+def _place_in_stripe(key: RestrictedKey) -> str:
+    """Where its merchant finds another: of the default purpose with the app, of others where they made it."""
+    is_apps = key.purpose == purposes.DEFAULT_PURPOSE
+    return "the app's settings in Stripe" if is_apps else "the API keys in Stripe's Dashboard"
+
+
 def _written(key: RestrictedKey, what: str, context: dict[str, object]) -> dict[str, str]:
+    place = _place_in_stripe(key)
+    press = ', press "View API keys"' if key.purpose == purposes.DEFAULT_PURPOSE else ""
     context |= {
         "key": key,
+        "place_in_stripe": place,
+        "in_stripe": f"open {place}{press}",
         "is_renewed": endings.is_renewed(key),
         "why_not_renewed": endings.why_not_renewed(key),
         "site_name": settings.SITE_NAME,

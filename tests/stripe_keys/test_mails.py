@@ -1,5 +1,6 @@
 """The mails about keys: each says what happened, when, and what to do, in plain text."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -41,6 +42,8 @@ def mail(what: str, **fields: Any) -> tuple[str, str]:
         "missing": [one for one in permissions.required() if one.permission == "payout_read"],
         "works": [one for one in permissions.required() if one.permission != "payout_read"],
         "edit_url": EDIT_URL,
+        "in_stripe": "open the app's settings in Stripe",
+        "place_in_stripe": "the app's settings in Stripe",
     }
     subject = render_to_string(f"stripe_keys/mail/{what}_subject.txt", context).strip()
     return subject, render_to_string(f"stripe_keys/mail/{what}.txt", context)
@@ -175,3 +178,26 @@ def test_lifting_a_suspension_is_told(ada: User, olga: User) -> None:
     told = Notice.objects.get(dedupe_key__startswith=f"resumed:{key.pk}:")
     assert "suspension" in told.subject
     assert "There is nothing for you to do." in told.body
+
+
+def test_nobody_is_told_to_edit_a_key_that_the_app_made() -> None:
+    body = mail("limited", managed_by="app", stripe_key_id="mk_1SomeKey")[1]
+
+    assert "which our app made, lacks permissions" in body
+    assert "have a new key made" in body
+    assert "edit" not in body.lower()
+    assert KEY_URL in body
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("tell", [mails.tell_unreadable, mails.tell_rotated, mails.tell_installed_again])
+def test_only_keys_of_the_default_purpose_are_looked_for_with_the_app(
+    ada: User, tell: Callable[[RestrictedKey, datetime], None]
+) -> None:
+    tell(a_key(ada), timezone.now())
+    tell(a_key(ada, purpose="billing"), timezone.now())
+
+    default, billing = (notice.body for notice in Notice.objects.order_by("pk"))
+    assert 'open the app\'s settings in Stripe, press "View API keys"' in default
+    assert "app's settings" not in billing
+    assert "open the API keys in Stripe's Dashboard" in billing
