@@ -16,7 +16,7 @@ from stripe_keys import managed_portrait, permissions, purpose_addresses, purpos
 from stripe_keys.managed import arrangements
 from stripe_keys.managed_portrait import ManagedPortrait
 from stripe_keys.purposes import DEFAULT_PURPOSE
-from stripe_keys.views import HttpResponseSeeOther, person_of
+from stripe_keys.views import HttpResponseSeeOther, in_words, person_of
 
 _CLOSED = "This account was closed a moment ago, so nothing was changed."
 
@@ -60,6 +60,8 @@ def managed_on(request: HttpRequest, mode: str, purpose: str = DEFAULT_PURPOSE) 
         messages.warning(request, f"Connect your Stripe account in {mode} mode first, on Stripe’s own page.")
     except MerchantIsClosed:
         return _closed(request)
+    except arrangements.AskedTooOften as refusal:
+        _say_too_often(request, refusal)
     else:
         messages.success(request, f"The app makes and renews the {mode} key from now on.")
     return _to_page(mode, purpose)
@@ -106,6 +108,8 @@ def managed_renew(request: HttpRequest, mode: str, purpose: str = DEFAULT_PURPOS
             arrangements.renew(management=management, user=person_of(request), now=timezone.now())
     except arrangements.NotPossibleNow:
         messages.info(request, "A key is being made already; here you see how far it is.")
+    except arrangements.AskedTooOften as refusal:
+        _say_too_often(request, refusal)
     return _to_page(mode, purpose)
 
 
@@ -129,6 +133,13 @@ def _context(request: HttpRequest, mode: str, purpose: str) -> dict[str, Any]:
 
 def _to_page(mode: str, purpose: str) -> HttpResponse:
     return HttpResponseSeeOther(purpose_addresses.of_managing("managed_keys", mode, purpose))
+
+
+def _say_too_often(request: HttpRequest, refusal: arrangements.AskedTooOften) -> None:
+    wait = in_words(refusal.retry_after)
+    messages.warning(
+        request, f"Many new keys were asked for within an hour. You can ask for the next one in {wait}."
+    )
 
 
 def _closed(request: HttpRequest) -> HttpResponse:

@@ -13,8 +13,19 @@ from work import bell
 QUEUE = "mintings"
 # A key that dies, or that somebody rotates, again and again is made anew at this pace.
 AFTER_A_DEATH = timedelta(minutes=10)
+# What merchants ask for is made at once, but so often only: each key costs Stripe calls and ends the one before it.
+ASKED_AT_MOST, ASKED_WITHIN = 5, timedelta(hours=1)
+_BY_MERCHANTS = (Minting.Reason.FIRST, Minting.Reason.ASKED)
 _AT_A_PACE = (Minting.Reason.DIED, Minting.Reason.ENDING)
 _OPEN = (Minting.State.WAITING, Minting.State.CLAIMED)
+
+
+class AskedTooOften(Exception):
+    """The merchant has had many keys made within the hour; `retry_after` says when the next one may be asked for."""
+
+    def __init__(self, retry_after: timedelta) -> None:
+        super().__init__("Many keys were asked for within the hour.")
+        self.retry_after = retry_after
 
 
 def request(
@@ -23,11 +34,15 @@ def request(
     """Have a key made; None if one is being made already, the merchant brings the keys, or nobody needs them any more.
 
     The caller holds the lock of the management.
+
+    Raises:
+        AskedTooOften: it is a merchant's wish, and not the first of this hour.
     """
     is_offered = management.mode in settings.MANAGED_KEYS
     is_wanted = is_offered and management.is_on and purposes.is_defined(management.purpose)
     if not is_wanted or Minting.objects.filter(management=management, state__in=_OPEN).exists():
         return None
+    _count_wish(management, reason, now)
     in_use = RestrictedKey.objects.usable().filter(
         merchant=management.merchant_id, livemode=management.livemode, purpose=management.purpose
     )
@@ -45,6 +60,26 @@ def request(
     )
     bell.ring_on_commit(QUEUE, minting.lane)
     return minting
+
+
+def _count_wish(management: KeyManagement, reason: str, now: datetime) -> None:
+    if reason not in _BY_MERCHANTS:
+        return
+    wishes = Minting.objects.filter(
+        management=management, reason__in=_BY_MERCHANTS, created_at__gt=now - ASKED_WITHIN
+    )
+    latest = list(wishes.order_by("-created_at").values_list("created_at", flat=True)[:ASKED_AT_MOST])
+    if len(latest) == ASKED_AT_MOST:
+        raise AskedTooOften(latest[-1] + ASKED_WITHIN - now)
+
+
+def locked(management: KeyManagement) -> KeyManagement:
+    """The management as the database has it now, locked after the keys of its place, as by a check that finds one dead."""
+    kept = RestrictedKey.objects.kept().filter(
+        merchant=management.merchant_id, livemode=management.livemode, purpose=management.purpose
+    )
+    list(kept.locked_in_turn().values_list("pk"))
+    return KeyManagement.objects.select_for_update().get(pk=management.pk)
 
 
 def _is_rotated(key: RestrictedKey) -> bool:

@@ -210,6 +210,7 @@ def remove(*, key: RestrictedKey, user: User, now: datetime) -> None:
     # Merchant, installs, keys: the order in which everybody locks them.
     Merchant.objects.select_for_update(no_key=True).get(pk=key.merchant_id)
     list(installs.select_for_update(of=("self",)))
+    arrangements.lock_place_of(key)
     key = lifecycle.locked(key)
     if not key.is_kept:
         raise NotPossibleNow

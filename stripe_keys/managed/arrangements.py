@@ -11,10 +11,14 @@ from accounts.services import locked_while_open
 from stripe_keys import lifecycle, minting_rows, purposes
 from stripe_keys.lifecycle import actor_name
 from stripe_keys.managed import consent
+from stripe_keys.minting_rows import AskedTooOften
 from stripe_keys.models import DEFAULT_PURPOSE, KeyManagement, Minting, RestrictedKey, StripeInstall
+
+__all__ = ["AskedTooOften"]
 
 Status = RestrictedKey.Status
 _OWN = "The merchant brings the keys from now on."
+_REMOVED = "The merchant removed the key that it was to follow."
 
 
 class NotOffered(Exception):
@@ -59,6 +63,7 @@ def let_app_manage(
     Raises:
         NotOffered: not in this mode, Stripe has connected no account in it, or no keys of that purpose are asked for.
         MerchantIsClosed: it is too late.
+        AskedTooOften: that was chosen, or a new key asked for, many times within the hour.
     """
     locked_while_open(merchant)
     install = connected_install(merchant, livemode=livemode)
@@ -100,17 +105,21 @@ def bring_own_keys(
     if not _switch_off(on, user, now):
         raise NotPossibleNow
     for key in keys:
-        if key.status == Status.PENDING and key.is_app_managed:
-            lifecycle.move(key, Status.REMOVED, actor=actor_name(user), reason=_OWN, code="by_merchant")
+        _give_up(key, user, _OWN)
     _note(keys, user, _OWN)
 
 
 def stop_making(key: RestrictedKey, *, user: User, now: datetime) -> None:
-    """A key that the app made was removed: no other one is made in its place. The caller holds the key's lock."""
+    """A key that the app made was removed: no other one is made in its place, and one that waits to serve is given up.
+
+    The caller holds the locks of the keys of that place.
+    """
     if not key.is_app_managed:
         return
-    of_it = KeyManagement.objects.filter(merchant=key.merchant_id, livemode=key.livemode, purpose=key.purpose)
-    _switch_off(of_it, user, now)
+    about = {"merchant": key.merchant_id, "livemode": key.livemode, "purpose": key.purpose}
+    for other in RestrictedKey.objects.filter(**about, status=Status.PENDING):
+        _give_up(other, user, _REMOVED)
+    _switch_off(KeyManagement.objects.filter(**about), user, now)
     lifecycle.record(key, actor=actor_name(user), reason="The app makes no other key in its place.")
 
 
@@ -133,12 +142,25 @@ def renew(*, management: KeyManagement, user: User, now: datetime, is_ops: bool 
 
     Raises:
         NotPossibleNow: one is being made already, or the merchant brings the keys.
+        AskedTooOften: the merchant has had many made within the hour; support may have more made.
     """
-    _locked_keys(management.merchant, management.livemode, management.purpose)
-    locked = KeyManagement.objects.select_for_update().get(pk=management.pk)
     reason = Minting.Reason.OPS if is_ops else Minting.Reason.ASKED
-    if minting_rows.request(locked, reason=reason, now=now, requested_by=user) is None:
+    if (
+        minting_rows.request(minting_rows.locked(management), reason=reason, now=now, requested_by=user)
+        is None
+    ):
         raise NotPossibleNow
+
+
+def lock_place_of(key: RestrictedKey) -> None:
+    """Lock the kept keys of the place of `key`, as everybody does who needs more than one of them."""
+    _locked_keys(key.merchant, key.livemode, key.purpose)
+
+
+def _give_up(key: RestrictedKey, user: User, why: str) -> None:
+    """Remove a key that the app made and that does not serve yet: it must not take over any more."""
+    if key.status == Status.PENDING and key.is_app_managed:
+        lifecycle.move(key, Status.REMOVED, actor=actor_name(user), reason=why, code="by_merchant")
 
 
 def _locked_keys(merchant: Merchant, livemode: bool, purpose: str) -> list[RestrictedKey]:

@@ -32,8 +32,9 @@ def plan() -> None:
     now = timezone.now()
     for management in _due(now)[:_AT_ONCE]:
         with transaction.atomic():
-            locked = KeyManagement.objects.select_for_update().get(pk=management.pk)
-            minting_rows.request(locked, reason=_reason(locked, now), now=now)
+            locked = minting_rows.locked(management)
+            if _due(now).filter(pk=locked.pk).exists():  # somebody may have had one made meanwhile
+                minting_rows.request(locked, reason=_reason(locked, now), now=now)
 
 
 def _reason(management: KeyManagement, now: datetime) -> str:

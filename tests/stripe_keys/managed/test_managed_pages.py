@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import User
-from stripe_keys import managed_problems
+from stripe_keys import managed_problems, minting_rows
+from stripe_keys.managed import arrangements
 from stripe_keys.models import KeyManagement, Minting, PublishableKey, RestrictedKey
 from tests.people import a_client_of, merchant_of
 from tests.stripe_keys.keys import bind_account
@@ -150,6 +152,23 @@ def test_new_key_is_made_on_demand_once(offered: None, adas_browser: Client, ada
     assert first.status_code == 303
     assert "A key is being made already" in second.content.decode()
     assert Minting.objects.get().reason == "asked"
+
+
+@pytest.mark.parametrize("what", ["on", "renew"])
+def test_new_keys_are_made_so_often_only(offered: None, adas_browser: Client, ada: User, what: str) -> None:
+    management = managed(ada)
+    for _ in range(minting_rows.ASKED_AT_MOST):
+        adas_browser.post(f"{PAGE}{what}/")
+        Minting.objects.update(state="done")
+
+    refused = adas_browser.post(f"{PAGE}{what}/", follow=True).content.decode()
+
+    assert Minting.objects.count() == minting_rows.ASKED_AT_MOST
+    assert "You can ask for the next one in 60 minutes." in refused
+    arrangements.renew(management=management, user=ada, now=timezone.now(), is_ops=True)
+    Minting.objects.update(state="done", created_at=timezone.now() - minting_rows.ASKED_WITHIN)
+    adas_browser.post(f"{PAGE}{what}/")
+    assert Minting.objects.filter(state="waiting").exists()
 
 
 @pytest.mark.parametrize("what", ["on", "off", "renew"])

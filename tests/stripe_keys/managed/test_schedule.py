@@ -5,11 +5,12 @@ from threading import Event, Thread
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import User
-from stripe_keys import brake, clients, incidents, managed_problems
+from stripe_keys import brake, clients, incidents, managed_problems, minting_rows
 from stripe_keys.managed import schedule
 from stripe_keys.models import KeyManagement, Minting, RestrictedKey, StripeIncident
 from tests.people import merchant_of
@@ -91,6 +92,30 @@ def test_a_stored_key_has_such_a_moment(managed: Managed, monkeypatch: pytest.Mo
     next_one = KeyManagement.objects.get().next_rotation_at
     assert next_one is not None
     assert timedelta(days=80) < next_one - timezone.now() < timedelta(days=82)
+
+
+def test_keys_are_locked_before_their_management_as_checks_do(managed: Managed, key: RestrictedKey) -> None:
+    fall_due()
+    with CaptureQueriesContext(connection) as seen:
+        schedule.plan()
+
+    locks = [each["sql"] for each in seen if "FOR UPDATE" in each["sql"]]
+    assert ["restrictedkey" in each.split("WHERE")[0] for each in locks] == [True, False]
+
+
+def test_one_that_was_asked_for_meanwhile_is_not_asked_for_again(
+    managed: Managed, key: RestrictedKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fall_due()
+    lock = minting_rows.locked
+
+    def while_somebody_renews(management: KeyManagement) -> KeyManagement:
+        KeyManagement.objects.update(next_rotation_at=timezone.now() + DAY)  # as a stored key does
+        return lock(management)
+
+    monkeypatch.setattr(minting_rows, "locked", while_somebody_renews)
+
+    assert planned() == []
 
 
 def test_nothing_is_made_before_its_time(managed: Managed, key: RestrictedKey) -> None:

@@ -108,6 +108,20 @@ def test_removing_the_apps_key_makes_no_other_one(managed: Managed) -> None:
     assert "The app makes no other key in its place." in said
 
 
+def test_removing_the_apps_key_gives_up_the_one_that_was_to_follow(managed: Managed) -> None:
+    management = managed.choose_app()
+    managed.work()
+    arrangements.renew(management=management, user=managed.ada, now=timezone.now())
+    engine.drain("mintings")
+    assert RestrictedKey.objects.filter(status=Status.PENDING).exists()
+
+    services.remove(key=managed.key(), user=managed.ada, now=timezone.now())
+    managed.work()
+
+    assert not RestrictedKey.objects.kept().exists()
+    assert managed.living_at_stripe() == set()
+
+
 def test_nobody_is_asked_for_the_account_on_which_the_app_made_the_key(managed: Managed) -> None:
     managed.at_stripe.admin.switch(account_gate="closed", error_wording="vague")
     try:
