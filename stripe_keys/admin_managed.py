@@ -1,5 +1,6 @@
 """Keys that the app makes, in the ops desk: whose they are, what is being made, what is being ended; never a key."""
 
+from collections.abc import Iterator
 from typing import Any, cast
 
 from django.contrib import admin
@@ -15,12 +16,35 @@ from work.admin import DUE_ROW_FIELDS, DueRowPage, ModeFilter, OpsPage, mode, sh
 _OPEN = (Minting.State.WAITING, Minting.State.CLAIMED)
 
 
+class CodeFilter(admin.AllValuesFieldListFilter):
+    """By a code; Django's own has a link without words where there is none."""
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        """Each code, and "none"."""
+        for choice in super().choices(changelist):
+            yield {**choice, "display": choice["display"] or "none"}
+
+
+class WhoFilter(admin.SimpleListFilter):
+    """By who brings the keys; "By is on: yes, no" would be Django's."""
+
+    title, parameter_name = "keys come from", "is_on"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """The two."""
+        return [("1", "The app"), ("0", "The merchant")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """The places of the chosen kind."""
+        return queryset.filter(is_on=self.value() == "1") if self.value() in ("0", "1") else queryset
+
+
 @admin.register(KeyManagement)
 class KeyManagementPage(OpsPage):
     """Where the app makes the keys, and where it did."""
 
     list_display = ("merchant", "which_mode", "purpose", "account", "who", "problem", "next_key")
-    list_filter = ("is_on", ModeFilter, "problem", "purpose")
+    list_filter = (WhoFilter, ModeFilter, ("problem", CodeFilter), "purpose")
     list_select_related = ("merchant",)
     search_fields = ("stripe_account_id", "merchant__name", "merchant__memberships__user__email")
     search_help_text = "Account id, merchant, or a member's address"
@@ -106,7 +130,7 @@ class MintingPage(DueRowPage):
     """Keys that are being made at Stripe, or were, or could not be. A dead one can be tried again."""
 
     list_display = ("asked", "management", "reason", "how", "state", "outcome", "problem", "attempts")
-    list_filter = ("state", "reason", "how", "outcome")
+    list_filter = ("state", "reason", "how", ("outcome", CodeFilter))
     list_select_related = ("management", "management__merchant")
     search_fields = ("stripe_key_id", "management__stripe_account_id", "management__merchant__name")
     search_help_text = "Key id, account id or merchant"
@@ -145,7 +169,7 @@ class RetirementPage(DueRowPage):
         "outcome",
         "problem",
     )
-    list_filter = ("state", "outcome", "cause", ModeFilter)
+    list_filter = ("state", ("outcome", CodeFilter), "cause", ModeFilter)
     list_select_related = ("merchant",)
     search_fields = ("stripe_key_id", "stripe_account_id", "merchant__name")
     search_help_text = "Key id, account id or merchant"

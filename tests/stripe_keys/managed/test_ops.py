@@ -1,5 +1,6 @@
 """Ops see what the app makes and ends, have a new key made, and have a dead row tried again."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -113,3 +114,12 @@ def test_a_dead_retirement_is_tried_again(
     managed.work()
     assert Retirement.objects.get().outcome == "refused"
     assert managed.living_at_stripe() == set()
+
+
+def test_each_choice_of_a_filter_has_words(olgas_browser: Client, management: KeyManagement) -> None:
+    page = olgas_browser.get(reverse(MANAGEMENTS)).content.decode()
+
+    assert "By keys come from" in page
+    none = olgas_browser.get(f"{reverse(MANAGEMENTS)}?is_on=0").content.decode()
+    assert "0 key managements" in none
+    assert re.search(r'href="\?problem=[^"]*">\s*none\s*</a>', page)
