@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 
 from accounts.models import Merchant
-from stripe_keys import managed_sentences, permissions, purpose_addresses, sentences
+from stripe_keys import managed_problems, managed_sentences, permissions, purpose_addresses, sentences
 from stripe_keys.managed import arrangements
 from stripe_keys.models import (
     DEFAULT_PURPOSE,
@@ -227,7 +227,9 @@ def _notice(
         words = managed_sentences.problem_words(management.problem)
         own = Link(_address("managed_off", management), "Bring your own key")
         again = Link(_address("managed_renew", management), "Try again now", is_main=True)
-        return Notice("warning", "The app could not make a key", words, (again, own))
+        install = Link(purpose_addresses.of_connecting(management.mode), "Install the app")
+        ways = (again, install, own) if management.problem == managed_problems.NOT_INSTALLED else (again, own)
+        return Notice("warning", "The app could not make a key", words, ways)
     return sentences.needs_attention(in_use, now) if in_use is not None else None
 
 
@@ -238,7 +240,7 @@ def _while_being_made(making: Minting, pending: RestrictedKey | None, now: datet
         return Notice("info", "A pasted key comes first", text, (page,))
     if now - making.created_at < SLOW:
         return None
-    text = "We go on trying, for hours if need be. You can leave this page; the key you have goes on working."
+    text = "We go on trying, for hours if need be. You can leave this page; a key that is in use goes on working."
     own = Link(_address("managed_off", making.management), "Bring your own key")
     return Notice("info", "This takes longer than usual", text, (own,))
 

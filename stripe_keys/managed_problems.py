@@ -20,12 +20,12 @@ SWITCHED_OFF: Final = "switched_off"
 ANOTHER_ACCOUNT: Final = "another_account"
 
 FOR_MERCHANTS: Final[dict[str, str]] = {
-    AWAY: "Stripe does not answer at the moment. We go on trying; the key you have goes on working.",
+    AWAY: "Stripe does not answer at the moment. We go on trying, and a key that is in use goes on working.",
     NOT_CONFIGURED: "Keys cannot be managed in this mode yet. Paste a key instead.",
-    NOT_INSTALLED: "Stripe says that our app is not installed on this account. Install it, then choose this again.",
+    NOT_INSTALLED: "Stripe says that our app is not installed on this account. Install it, then try again.",
     NOT_APPROVED: "Stripe does not let our app make keys for this account yet. Paste a key instead; we have been told.",
     NOT_ACTIVATED: "Stripe makes live keys for activated accounts only. Activate your account in the Stripe Dashboard,"
-    " then choose this again, or use test mode.",
+    " then try again, or use test mode.",
     PREVIEW_REFUSED: "Stripe does not offer this to our app at the moment. Paste a key instead; we have been told.",
     PERMISSIONS_REFUSED: "Stripe refused the permissions that we asked for. Paste a key instead; we have been told.",
     REFUSED: "Stripe refused to make a key. Paste a key instead; we have been told.",
