@@ -99,6 +99,21 @@ def of_keys(camera: Photographer, gallery: Gallery) -> None:
     camera.take(page, "key-phone", height=812)
 
 
+def of_the_apps_own_key(camera: Photographer, stripe: SimulatorAdmin, owner: Person) -> None:
+    """A key that the app has made in place of a pasted one, and the way away from a secret key."""
+    stripe.create_install("acct_1BicyclesTest000")
+    page = camera.visitor()
+    site.sign_in(page, owner)
+    page.goto("/stripe/managed/test/")
+    page.get_by_role("link", name="Let us make and renew the key").click()
+    page.get_by_role("button", name="Let us make and renew the key").click()
+    expect(page.get_by_text("Next renewal")).to_be_visible(timeout=30_000)
+    page.goto("/stripe/managed/test/")
+    camera.take(page, "managed-key")
+    page.goto("/stripe/migrate/")
+    camera.take(page, "migrate", height=1100)
+
+
 def of_the_ops_desk(camera: Photographer, add_staff: Callable[[str], None], leaked: str) -> None:
     """The list of keys at the desk, what Stripe told, and whose key was in a log that somebody published."""
     secret = fresh_totp_secret()
@@ -150,6 +165,7 @@ def main() -> int:
         of_keys(camera, gallery)
         leaked = of_a_check(camera, stripe, gallery.people["mia"])
         of_the_ops_desk(camera, add_staff, leaked)
+        of_the_apps_own_key(camera, stripe, gallery.people["mia"])
         of_the_simulator(camera, stack.simulator_url)
         visits.close()
         chromium.close()
