@@ -48,6 +48,10 @@ def managed_on(request: HttpRequest, mode: str, purpose: str = DEFAULT_PURPOSE) 
         if portrait.is_on or not portrait.is_offered:
             return _to_page(mode, purpose)
         return render(request, "stripe_keys/managed_on.html", context)
+    if context["portrait"].is_on:  # a stale tab, or the button pressed twice: no other key is made for that
+        said = f"The app makes and renews the {_keys(mode, purpose)} already. Nothing was changed."
+        messages.info(request, said)
+        return _to_page(mode, purpose)
     try:
         arrangements.let_app_manage(
             merchant=context["merchant"],
@@ -57,13 +61,13 @@ def managed_on(request: HttpRequest, mode: str, purpose: str = DEFAULT_PURPOSE) 
             purpose=purpose,
         )
     except arrangements.NotOffered:
-        messages.warning(request, f"Connect your Stripe account in {mode} mode first, on Stripe’s own page.")
+        messages.warning(request, _why_not(context["portrait"]))
     except MerchantIsClosed:
         return _closed(request)
     except arrangements.AskedTooOften as refusal:
         _say_too_often(request, refusal)
     else:
-        messages.success(request, f"The app makes and renews the {mode} key from now on.")
+        messages.success(request, f"The app makes and renews the {_keys(mode, purpose)} from now on.")
     return _to_page(mode, purpose)
 
 
@@ -89,7 +93,8 @@ def managed_off(request: HttpRequest, mode: str, purpose: str = DEFAULT_PURPOSE)
         return _to_page(mode, purpose)
     except MerchantIsClosed:
         return _closed(request)
-    messages.success(request, f"You bring the {mode} keys yourself from now on. Paste one when you have it.")
+    said = f"You bring the {_keys(mode, purpose)} yourself from now on. Paste one when you have it."
+    messages.success(request, said)
     return _to_page(mode, purpose)
 
 
@@ -129,6 +134,18 @@ def _context(request: HttpRequest, mode: str, purpose: str) -> dict[str, Any]:
         "portrait": portrait,
         "keys_in_stripe": in_stripe,
     }
+
+
+def _keys(mode: str, purpose: str) -> str:
+    """Which keys are spoken of; the purpose is named where there are several."""
+    label = purposes.told(purpose)
+    return f"{mode} keys for {label}" if label else f"{mode} keys"
+
+
+def _why_not(portrait: ManagedPortrait) -> str:
+    if not portrait.is_offered:
+        return f"This is not offered in {portrait.mode} mode any more. Nothing was changed."
+    return f"Connect your Stripe account in {portrait.mode} mode first, on Stripe’s own page."
 
 
 def _to_page(mode: str, purpose: str) -> HttpResponse:

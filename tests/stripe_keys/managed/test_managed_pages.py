@@ -156,17 +156,21 @@ def test_new_key_is_made_on_demand_once(offered: None, adas_browser: Client, ada
 
 @pytest.mark.parametrize("what", ["on", "renew"])
 def test_new_keys_are_made_so_often_only(offered: None, adas_browser: Client, ada: User, what: str) -> None:
-    management = managed(ada)
+    is_on = what == "renew"
+    management = managed(ada, is_on=is_on)
     for _ in range(minting_rows.ASKED_AT_MOST):
         adas_browser.post(f"{PAGE}{what}/")
         Minting.objects.update(state="done")
+        KeyManagement.objects.update(is_on=is_on)
 
     refused = adas_browser.post(f"{PAGE}{what}/", follow=True).content.decode()
 
     assert Minting.objects.count() == minting_rows.ASKED_AT_MOST
     assert "You can ask for the next one in 60 minutes." in refused
+    KeyManagement.objects.update(is_on=True)
     arrangements.renew(management=management, user=ada, now=timezone.now(), is_ops=True)
     Minting.objects.update(state="done", created_at=timezone.now() - minting_rows.ASKED_WITHIN)
+    KeyManagement.objects.update(is_on=is_on)
     adas_browser.post(f"{PAGE}{what}/")
     assert Minting.objects.filter(state="waiting").exists()
 

@@ -1,5 +1,6 @@
 """The app makes a key for each purpose that it is chosen for, with what that needs and no more."""
 
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,18 @@ def test_no_key_is_made_for_a_purpose_that_was_given_up(
 
     assert Minting.objects.count() == 1
     assert managed.key().purpose == "billing", "the one that is there serves on"
+
+
+def test_screens_speak_of_the_keys_of_their_purpose_alone(managed: Managed, browser: Client) -> None:
+    page = "/stripe/managed/test/billing/"
+
+    on = unescape(browser.get(f"{page}on/").content.decode())
+    chosen = unescape(browser.post(f"{page}on/", follow=True).content.decode())
+    off = unescape(browser.get(f"{page}off/").content.decode())
+    own = unescape(browser.post(f"{page}off/", follow=True).content.decode())
+
+    assert "no key for Billing & books can be pasted in test mode" in on
+    assert "renews the test keys for Billing & books from now on" in chosen
+    assert "The app makes no key for Billing & books any more." in off
+    assert "No test key for Billing & books is in use" in off
+    assert "You bring the test keys for Billing & books yourself from now on." in own
