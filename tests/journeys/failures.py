@@ -143,8 +143,10 @@ def database_goes_away(hunt: Hunt) -> None:
 def statements_fail(hunt: Hunt) -> None:
     """A table is out of order: the paste view, a search at the desk and the events' door fail inside."""
     key = hunt.canaries.key
+    token = hunt.ada.open_form(PASTE)  # that page looks at keys, too
     with out_of_order(hunt, "stripe_keys_restrictedkey"):
-        pasted = hunt.ada.post(PASTE, {"key": hunt.known("paste form, when a statement fails")})
+        form = {"csrfmiddlewaretoken": token, "key": hunt.known("paste form, when a statement fails")}
+        pasted = hunt.ada.post_blindly(PASTE, form)
         asked = hunt.olga.get(surfaces.DESK, params={"q": key("search, when a statement fails")})
     with out_of_order(hunt, "webhooks_eventnotification"):
         event = surfaces.deliver(hunt, encoded(a_notification()), note=key("event, when a statement fails"))
