@@ -136,6 +136,21 @@ class _Witnessed(stripe.HTTPClient):
     request_stream_async = request_async
 
 
+class _Timely(stripe.HTTPClient):
+    """Sends over the wire: an answer is whole in time, however slowly it trickles, and not too large, or is none."""
+
+    name = "wire"
+
+    def request(self, method: str, url: str, headers: Any, post_data: Any = None, **_: Any) -> Any:
+        """Send one request; raises `stripe.APIConnectionError` where no whole answer came."""
+        body = post_data.encode() if isinstance(post_data, str) else post_data
+        path = url.removeprefix(settings.STRIPE_API_BASE)
+        ((_, reply),) = _wire().ask([Question(method.upper(), path, dict(headers), body)], {})
+        if reply.trouble:
+            raise stripe.APIConnectionError("Stripe did not answer.", should_retry=False)
+        return reply.body, reply.status, {}
+
+
 def client_for(
     secret: Secret,
     *,
@@ -230,8 +245,9 @@ def call_as_app(
         raise StripeRefused("The app's own key of this mode is not configured.", code="not_configured")
     client = StripeClient(
         key,
-        http_client=_http_client(),
+        http_client=_Timely(),
         base_addresses={"api": settings.STRIPE_API_BASE},
+        max_network_retries=0,
         stripe_version=settings.STRIPE_PREVIEW_VERSION,
         stripe_context=context,
     )

@@ -74,7 +74,7 @@ def _count_wish(management: KeyManagement, reason: str, now: datetime) -> None:
 
 
 def locked(management: KeyManagement) -> KeyManagement:
-    """The management as the database has it now, locked after the keys of its place, as by a check that finds one dead."""
+    """The management as the database has it now, locked after the keys of its place, as checks do."""
     kept = RestrictedKey.objects.kept().filter(
         merchant=management.merchant_id, livemode=management.livemode, purpose=management.purpose
     )

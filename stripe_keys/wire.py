@@ -39,11 +39,12 @@ class Trouble(StrEnum):
 
 @dataclass(frozen=True)
 class Question:
-    """One request without a body; `headers` are its own, beside those of all."""
+    """One request; `headers` are its own, beside those of all."""
 
     method: str
     path: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -181,9 +182,7 @@ class _Courier:
         try:
             async with asyncio.timeout(self._connect_seconds + self._read_seconds) as limit:
                 _limit.set(limit)
-                return await self._asked(
-                    question.method, base + question.path, {**headers, **question.headers}
-                )
+                return await self._asked(base, question, headers)
         except TimeoutError:
             return Reply(trouble=Trouble.TIMED_OUT)
         except (OSError, aiohttp.ClientConnectionError, aiohttp.ClientPayloadError):
@@ -191,8 +190,14 @@ class _Courier:
         except Exception:  # whatever else a parser may say of bytes; its text may quote a key
             return Reply(trouble=Trouble.NOT_HTTP)
 
-    async def _asked(self, method: str, url: str, headers: dict[str, str]) -> Reply:
-        async with self._opened().request(method, url, headers=headers, allow_redirects=False) as response:
+    async def _asked(self, base: str, question: Question, headers: Mapping[str, str]) -> Reply:
+        async with self._opened().request(
+            question.method,
+            base + question.path,
+            headers={**headers, **question.headers},
+            data=question.body,
+            allow_redirects=False,
+        ) as response:
             body = b""
             async for part in response.content.iter_any():
                 body += part

@@ -10,6 +10,7 @@ from pytest_django import Settings
 
 from stripe_keys import catalogue, gateway
 from stripe_keys.answers import Answer, Finding
+from stripe_keys.app_answers import StripeUnavailable
 from stripe_keys.secret import Secret
 from tests.people import a_restricted_key
 from tests.stripe_keys import scripted_stripe
@@ -155,3 +156,28 @@ def test_codes_count_whatever_the_status(
     stripe: ScriptedStripe, settings: Settings, status: int, code: str, problem: str
 ) -> None:
     assert said(stripe, settings, refusal(status, "Words.", code=code)) == problem
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(body=WHOSE.body, end="trickle"),
+        Reply(body=b'{"id": "' + b"x" * 5_000_000 + b'"}'),
+        Reply(302, WHOSE.body, (("Location", "/elsewhere"),)),
+    ],
+    ids=["trickle", "too-large", "redirect"],
+)
+def test_what_the_app_calls_for_comes_whole_and_soon_or_not_at_all(
+    stripe: ScriptedStripe, settings: Settings, reply: Reply
+) -> None:
+    settings.STRIPE_API_BASE, stripe.answer = stripe.base_url, lambda _: reply
+    settings.STRIPE_PLATFORM_KEY_TEST = a_restricted_key()
+    stripe.asked.clear()
+    began = time.monotonic()
+
+    with pytest.raises(StripeUnavailable) as raised:
+        gateway.call_as_app("get", "/v2/iam/api_keys", {"limit": 1}, livemode=False, context=ACCOUNT)
+
+    assert raised.value.__context__ is None
+    assert stripe.asked == ["/v2/iam/api_keys?limit=1"]
+    assert time.monotonic() - began < 3
