@@ -17,6 +17,7 @@ from tests.people import some_letters
 
 _BODY, _LAST_SHOWN = 99, 4
 _MARK, _OWN = 9, 3
+_OF_ITS_ACCOUNT, _PIECE = 32, 20  # behind the prefix and the head
 _HEAD = 21  # a 5 and the account's own part, as the local Stripe writes them
 
 
@@ -50,6 +51,7 @@ class Canaries:
         self.mark = _a_mark()
         self._keys: dict[str, str] = {}
         self._needles = disguises(self.mark)
+        self._made: dict[str, dict[str, bytes]] = {}
 
     def key(self, name: str, *, kind: str = "rk_test") -> str:
         """The key for this place: the same text whenever it is asked for."""
@@ -62,9 +64,17 @@ class Canaries:
             self._keys[name] += some_letters(_LAST_SHOWN)
         return self._keys[name]
 
+    def add(self, name: str, text: str) -> None:
+        """A key that somebody else has made is a canary, too: looked for by a piece of it."""
+        self._made[name] = disguises(text[_OF_ITS_ACCOUNT : _OF_ITS_ACCOUNT + _PIECE])
+
     def hits(self, found: Iterable[Found]) -> Iterator[Hit]:
         """Every canary in these; nothing is what we want."""
         for each in found:
+            for name, needles in self._made.items():
+                for disguise, needle in needles.items():
+                    if needle in each.data:
+                        yield Hit(each.sink, each.place, name, disguise)
             for disguise, needle in self._needles.items():
                 if needle in each.data:
                     yield from self._named(each, disguise)

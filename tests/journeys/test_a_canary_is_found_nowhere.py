@@ -1,4 +1,4 @@
-"""Keys are pasted wherever somebody could, while everything fails around them; then their text is found nowhere.
+"""Keys are pasted wherever somebody could, and made by the app, while everything fails; their text is found nowhere.
 
 Twice: as the site runs, and with DEBUG on, where Django shows its errors to whoever makes them.
 """
@@ -7,7 +7,7 @@ import pytest
 
 from local_stack.processes import Stack
 from tests.browser.stage import stack_in_a_folder_of_its_own
-from tests.journeys import failures, surfaces
+from tests.journeys import failures, made_by_the_app, surfaces
 from tests.journeys.hunt import Hunt, hunting
 from tests.stripe_keys.outgoing.receiver import Receiver
 from tests.waiting import eventually
@@ -30,6 +30,7 @@ def paste_everywhere_while_everything_fails(hunt: Hunt) -> None:
     failures.database_goes_away(hunt)
     surfaces.ask_the_leak_desk(hunt)
     failures.statements_fail(hunt)
+    made_by_the_app.make_renew_and_end(hunt)
     eventually(lambda: hunt.told() >= {"restricted_key.active", "restricted_key.rejected"}, timeout=30)
 
 

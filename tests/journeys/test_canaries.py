@@ -86,3 +86,14 @@ def test_a_canary_is_a_key_like_any_other() -> None:
     assert Secret(canaries.key("live", kind="rk_live")).livemode
     assert len({canaries.key("form"), canaries.key("live", kind="rk_live"), canaries.key("third")}) == 3
     assert re.fullmatch(r"rk_test_5[A-Za-z0-9]{98}", canaries.key("form"))
+
+
+@pytest.mark.parametrize("disguise", ["as it is", "reversed", "hex", "base64 behind 1"])
+def test_key_that_somebody_else_has_made_is_found_by_its_name(disguise: str) -> None:
+    canaries, text = Canaries(), a_restricted_key()
+    canaries.add("theirs", text)
+
+    found = hits(canaries, DISGUISES[disguise](text))
+
+    assert {hit.canary for hit in found} == {"theirs"}
+    assert hits(canaries, a_restricted_key().encode()) == []

@@ -1,0 +1,49 @@
+"""Keys that the app makes in test mode, where every answer of Stripe's holds every key of the account in the clear."""
+
+import subprocess
+import sys
+
+import psycopg
+
+from local_stack.folders import PROJECT
+from tests.journeys.canary import Found
+from tests.journeys.hunt import Hunt
+from tests.waiting import eventually
+
+PAGE = "/stripe/managed/test/"
+_KEYS = "/v2/iam/api_keys"
+_REFUSED = "SELECT count(*) FROM stripe_keys_retirement WHERE outcome = 'refused' AND stripe_account_id = %s"
+
+
+def make_renew_and_end(hunt: Hunt) -> None:
+    """One is made though its answer is cut off, another takes over, the first is ended, and orphans are looked for."""
+    hunt.stripe.create_install(hunt.account)
+    hunt.stripe.add_fault("truncated", path=_KEYS, method="POST", moment="after")
+    hunt.ada.post(f"{PAGE}on/", {})
+    _wait_until_it_serves(hunt)
+    hunt.ada.post(f"{PAGE}renew/", {})
+    _wait_until_it_serves(hunt)
+    eventually(lambda: _is_old_one_refused(hunt), timeout=40)
+    ran = subprocess.run(
+        [sys.executable, "manage.py", "end_orphaned_keys"],
+        cwd=PROJECT,
+        env=hunt.stack.environment,
+        capture_output=True,
+        check=True,
+    )
+    assert b"1 looked at" in ran.stdout
+    hunt.saved.append(Found("log of the site", "end_orphaned_keys", ran.stdout + ran.stderr))
+    made = [key for key in hunt.stripe.keys(hunt.account) if key["name"].startswith("partner-site ")]
+    secret = [key for key in made if key["kind"] != "publishable"]
+    assert len(secret) == 2
+    for number, key in enumerate(secret):
+        hunt.canaries.add(f"made by the app, {number}", hunt.stripe.reveal_key(key["id"]))
+
+
+def _wait_until_it_serves(hunt: Hunt) -> None:
+    hunt.wait_for(PAGE, 'id="renew"')
+
+
+def _is_old_one_refused(hunt: Hunt) -> bool:
+    with psycopg.connect(hunt.stack.servers.database_url) as connection:
+        return connection.execute(_REFUSED, [hunt.account]).fetchone() == (1,)
