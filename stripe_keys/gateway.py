@@ -141,13 +141,13 @@ class _Timely(stripe.HTTPClient):
 
     name = "wire"
 
-    def request(self, method: str, url: str, headers: Any, post_data: Any = None, **_: Any) -> Any:
+    def request(self, method: str, url: str, headers: Any, post_data: Any = None, **more: Any) -> Any:
         """Send one request; raises `stripe.APIConnectionError` where no whole answer came."""
         body = post_data.encode() if isinstance(post_data, str) else post_data
         path = url.removeprefix(settings.STRIPE_API_BASE)
         ((_, reply),) = _wire().ask([Question(method.upper(), path, dict(headers), body)], {})
         if reply.trouble:
-            raise stripe.APIConnectionError("Stripe did not answer.", should_retry=False)
+            raise stripe.APIConnectionError("Stripe did not answer.", should_retry=False)  # type: ignore[no-untyped-call]
         return reply.body, reply.status, {}
 
 

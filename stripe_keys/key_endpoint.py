@@ -20,6 +20,7 @@ from stripe_keys.secret import NotAKey, Secret
 PATH = "/v2/iam/api_keys"
 LONGEST_OVERLAP_MINUTES = 10_080
 _PAGE, _MOST_PAGES = 100, 50
+_EXPIRED = "expired"
 _KEY_ID = re.compile(r"mk_[A-Za-z0-9]{8,100}", re.ASCII)
 _PUBLISHABLE = re.compile(r"pk_(?:live|test)_[A-Za-z0-9]{10,240}", re.ASCII)
 # Where something encrypted should be, a key in the clear would be stored.
@@ -97,7 +98,7 @@ def has_ended(stripe_key_id: str, *, livemode: bool, context: str) -> bool:
     facts = app_answers.facts_in(answer, stripe_key_id)
     if isinstance(facts, StripeUnavailable):
         raise facts
-    return not facts.is_active
+    return answer.get("status") == _EXPIRED  # any other word, or none, proves nothing
 
 
 def keys_of(*, livemode: bool, context: str) -> Iterator[Listed]:

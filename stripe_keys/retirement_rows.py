@@ -21,6 +21,15 @@ ACCOUNT_CLOSED, APP_LEFT = "account_closed", "app_uninstalled"
 AFTER_A_REJECTION, WHILE_THE_OLD_ONE_ENDS = timedelta(days=1), timedelta(minutes=15)
 # How a retirement ends; see `stripe_keys.managed.retiring`.
 REFUSED, GONE, STILL_ACCEPTED, NOT_OURS = "refused", "gone", "still_accepted", "not_installed"
+_OVER = (Retirement.State.DONE, Retirement.State.DEAD)
+_AFRESH = {
+    "state": Retirement.State.WAITING,
+    "attempts": 0,
+    "finished_at": None,
+    "lease_until": None,
+    "refused_at": None,
+    "outcome": "",
+}
 _CAUSES = {
     RestrictedKey.Status.REPLACED: Retirement.Cause.REPLACED,
     RestrictedKey.Status.REMOVED: Retirement.Cause.REMOVED,
@@ -64,24 +73,29 @@ def retire_by_id(
     sealed: str = "",
     ends_at: datetime | None = None,
 ) -> bool:
-    """Have the key of that `mk_` id ended at Stripe; False if that is under way, or done.
+    """Have the key of that `mk_` id ended at Stripe; False if that is under way, done, or would end one that is kept.
 
-    One that Stripe ends by itself, at `ends_at`, is not ended by us, but seen to have ended.
+    One that Stripe ends by itself, at `ends_at`, is not ended by us, but seen to have ended. A `key` that was kept
+    until now lives, whatever was seen of its id before.
     """
-    _, is_new = Retirement.objects.get_or_create(
-        stripe_key_id=stripe_key_id,
-        livemode=livemode,
-        defaults={
-            "lane": str(merchant_id),
-            "merchant_id": merchant_id,
-            "stripe_account_id": stripe_account_id,
-            "cause": cause,
-            "key": key,
-            "sealed": sealed,
-            "expired_at": ends_at,
-            "due_at": ends_at or Now(),
-        },
-    )
+    about = {"stripe_key_id": stripe_key_id, "livemode": livemode}
+    if ends_at is None and RestrictedKey.objects.kept().filter(**about).exists():
+        log.error("a key that is kept here was to be ended at Stripe", extra={"key_id": stripe_key_id})
+        return False
+    wish = {
+        "lane": str(merchant_id),
+        "merchant_id": merchant_id,
+        "stripe_account_id": stripe_account_id,
+        "cause": cause,
+        "key": key,
+        "sealed": sealed,
+        "expired_at": ends_at,
+        "due_at": ends_at or Now(),
+    }
+    _, is_new = Retirement.objects.get_or_create(**about, defaults=wish)
+    if not is_new and key is not None:
+        over = Retirement.objects.filter(**about, state__in=_OVER)
+        is_new = bool(over.update(**_AFRESH, **wish))
     if is_new:
         bell.ring_on_commit(QUEUE, str(merchant_id))
     return is_new
@@ -92,7 +106,7 @@ def retire_again(*, stripe_key_id: str, livemode: bool, merchant_id: UUID, befor
 
     The account may be another merchant's by now.
     """
-    over = Q(state__in=[Retirement.State.DONE, Retirement.State.DEAD], finished_at__lt=before)
+    over = Q(state__in=_OVER, finished_at__lt=before)
     row = (
         Retirement.objects.select_for_update(of=("self",))
         .filter(over, stripe_key_id=stripe_key_id, livemode=livemode)
@@ -101,16 +115,7 @@ def retire_again(*, stripe_key_id: str, livemode: bool, merchant_id: UUID, befor
     if row is None:
         return False
     Retirement.objects.filter(pk=row.pk).update(
-        state=Retirement.State.WAITING,
-        merchant=merchant_id,
-        lane=str(merchant_id),
-        attempts=0,
-        due_at=Now(),
-        finished_at=None,
-        lease_until=None,
-        expired_at=None,
-        refused_at=None,
-        outcome="",
+        **_AFRESH, merchant=merchant_id, lane=str(merchant_id), due_at=Now(), expired_at=None
     )
     bell.ring_on_commit(QUEUE, str(merchant_id))
     return True
@@ -147,10 +152,13 @@ def _note_rejection(key: RestrictedKey) -> None:
     """What the app made is of no use: the page says so, ops hear of it, and another one is tried for later."""
     code = managed_problems.REJECTED
     _management_of(key).update(problem=code)
-    ending = RestrictedKey.objects.usable().filter(
-        merchant=key.merchant_id, livemode=key.livemode, purpose=key.purpose, rotated_at__isnull=False
+    in_use = RestrictedKey.objects.usable().filter(
+        merchant=key.merchant_id, livemode=key.livemode, purpose=key.purpose
     )
-    rest = WHILE_THE_OLD_ONE_ENDS if ending.exists() else AFTER_A_REJECTION
+    # Stripe's own word of a rotation may be late, or never come.
+    ours = Minting.objects.filter(replaces__in=in_use, how=Minting.How.ROTATE).exclude(stripe_key_id="")
+    is_ending = in_use.filter(rotated_at__isnull=False).exists() or ours.exists()
+    rest = WHILE_THE_OLD_ONE_ENDS if is_ending else AFTER_A_REJECTION
     _management_of(key).filter(is_on=True).update(next_rotation_at=timezone.now() + rest)
     tell_ops(
         subject="A key that the app made proved to be of no use",

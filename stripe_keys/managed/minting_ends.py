@@ -20,6 +20,8 @@ _NOT_FOR_OPS = (
     managed_problems.NOT_ACTIVATED,
     managed_problems.ANOTHER_ACCOUNT,
 )
+# Where the app makes the keys all the same, it was chosen again meanwhile.
+_GET_ANOTHER_AT_ONCE = (managed_problems.ANOTHER_ACCOUNT, managed_problems.SWITCHED_OFF)
 
 
 def end(row: Minting, management: KeyManagement, code: str, *, lost: Sequence[str] = ()) -> None:
@@ -35,8 +37,22 @@ def _settle(row: Minting, management: KeyManagement, code: str, lost: Sequence[s
     with engine.settle(row):
         for stripe_key_id in {row.stripe_key_id, *lost} - {""}:
             _have_ended(stripe_key_id, row, management)
-        is_soon = code == managed_problems.ANOTHER_ACCOUNT
-        note_problem(management, code, try_again_at=timezone.now() if is_soon else None)
+        if not _is_superseded(row):
+            note_problem(management, code, try_again_at=_next_try(row, code))
+
+
+def _next_try(row: Minting, code: str) -> datetime | None:
+    """When the place gets another try, where that is sooner than usual."""
+    if code in _GET_ANOTHER_AT_ONCE:
+        return timezone.now()
+    if row.how == Minting.How.ROTATE and row.stripe_key_id:  # Stripe ends the old key soon
+        return timezone.now() + retirement_rows.WHILE_THE_OLD_ONE_ENDS
+    return None
+
+
+def _is_superseded(row: Minting) -> bool:
+    """Whether a later minting says how it stands with the place: one that was dead may be tried again."""
+    return Minting.objects.filter(management=row.management_id, pk__gt=row.pk).exists()
 
 
 def _have_ended(stripe_key_id: str, row: Minting, management: KeyManagement) -> None:
@@ -60,7 +76,8 @@ def note_problem(management: KeyManagement, code: str, *, try_again_at: datetime
     Of a place whose merchant brings the keys nothing is to be said.
     """
     KeyManagement.objects.filter(pk=management.pk, is_on=True).update(
-        problem=code, next_rotation_at=try_again_at or timezone.now() + TRIED_AGAIN_AFTER
+        problem=code if code != managed_problems.SWITCHED_OFF else "",
+        next_rotation_at=try_again_at or timezone.now() + TRIED_AGAIN_AFTER,
     )
     if code in _NOT_FOR_OPS:
         return
@@ -83,5 +100,6 @@ def gave_up(row: Minting) -> None:
         body = row.body if row.asked_at else {}
         Minting.objects.filter(pk=row.pk).update(delivery_key="", body=body)
     management = KeyManagement.objects.get(pk=row.management_id)
-    note_problem(management, managed_problems.AWAY)
+    if not _is_superseded(row):
+        note_problem(management, managed_problems.AWAY)
     KeyManagement.objects.filter(pk=management.pk).update(swept_at=None)
