@@ -50,7 +50,9 @@ def test_nobody_asks_for_a_purpose_that_is_not_defined() -> None:
         permissions.required("reporting")
 
 
-@pytest.mark.parametrize("name", ["Billing", "", "../secrets", "x" * 32, "1st", "bill ing", "büro", "renew"], ids=repr)
+@pytest.mark.parametrize(
+    "name", ["Billing", "", "../secrets", "x" * 32, "1st", "bill ing", "büro", "renew"], ids=repr
+)
 def test_odd_names_are_refused(settings: Settings, name: str) -> None:
     settings.KEY_PURPOSES = [name]
 
