@@ -35,14 +35,18 @@ def managed_offer(context: dict[str, Any], mode: str, purpose: str = "") -> dict
 
     Of two apps the one that makes keys has to be installed first: the connect page leads there.
     """
-    merchant = _merchant(context) if mode else None
-    livemode, name = mode == "live", purpose or DEFAULT_PURPOSE
-    is_shown = (
+    name = purpose or DEFAULT_PURPOSE
+    is_shown = bool(mode) and _is_choice(_merchant(context), mode, name)
+    return {"mode": mode, "is_shown": is_shown, "purpose_name": name}
+
+
+def _is_choice(merchant: Merchant | None, mode: str, purpose: str) -> bool:
+    livemode = mode == "live"
+    return (
         merchant is not None
-        and managed_portrait.may_be_chosen(merchant, livemode=livemode, purpose=name)
+        and managed_portrait.may_be_chosen(merchant, livemode=livemode, purpose=purpose)
         and not approvals.is_second_app_wanted(merchant, livemode=livemode)
     )
-    return {"mode": mode, "is_shown": is_shown, "purpose_name": name}
 
 
 @register.inclusion_tag("stripe_keys/_managed_link.html", takes_context=True)
@@ -62,15 +66,12 @@ def _how_keys_come(context: dict[str, Any], mode: str, purpose: str) -> dict[str
     management = (
         arrangements.management_of(merchant, livemode=livemode, purpose=purpose) if merchant else None
     )
-    is_choice = merchant is not None and managed_portrait.may_be_chosen(
-        merchant, livemode=livemode, purpose=purpose
-    )
     return {
         "mode": mode,
         "purpose_name": purpose,
         "purpose_label": purposes.told(purpose),
         "is_on": management is not None and management.is_on,
-        "is_shown": is_choice or management is not None,
+        "is_shown": _is_choice(merchant, mode, purpose),
     }
 
 
