@@ -106,8 +106,11 @@ def stripe_ended(
 
 def _current(merchant: Merchant, *, livemode: bool) -> SecretKeyMigration:
     """The merchant's row of that mode that nobody has taken back, locked; made if there is none."""
-    SecretKeyMigration.objects.get_or_create(merchant=merchant, livemode=livemode, taken_back_at=None)
-    return _locked(merchant, livemode=livemode).get()
+    while True:
+        SecretKeyMigration.objects.get_or_create(merchant=merchant, livemode=livemode, taken_back_at=None)
+        row = _locked(merchant, livemode=livemode).first()
+        if row is not None:  # else somebody took it back while we waited for it, and another one is there by now
+            return row
 
 
 def _locked(merchant: Merchant, *, livemode: bool) -> QuerySet[SecretKeyMigration]:
