@@ -109,7 +109,8 @@ def _current(merchant: Merchant, *, livemode: bool) -> SecretKeyMigration:
     while True:
         SecretKeyMigration.objects.get_or_create(merchant=merchant, livemode=livemode, taken_back_at=None)
         row = _locked(merchant, livemode=livemode).first()
-        if row is not None:  # else somebody took it back while we waited for it, and another one is there by now
+        # Where there is none, somebody took it back while we waited for it, and another one is there by now.
+        if row is not None:
             return row
 
 
