@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 from django.conf import settings
 
-from stripe_keys import app_answers, gateway
+from stripe_keys import app_answers, gateway, our_apps
 from stripe_keys.app_answers import StripeUnavailable
 from stripe_keys.secret import NotAKey, Secret
 
@@ -119,6 +119,16 @@ def keys_of(*, livemode: bool, context: str) -> Iterator[Listed]:
             return
         params = _params_of(following)
     raise StripeUnavailable("Stripe's list does not end.")
+
+
+def made_by_us(listed: list[Listed]) -> list[Listed]:
+    """Those whose manager Stripe calls our app; where it calls no key so, those also of which it names no manager.
+
+    A merchant may copy a key in the Dashboard, name and all: the copy is theirs.
+    """
+    ours = our_apps.object_id(our_apps.MANAGING)
+    managers = {ours} if any(one.managed_by_app == ours for one in listed) else {ours, ""}
+    return [one for one in listed if one.managed_by_app in managers]
 
 
 def _params_of(page: object) -> dict[str, Any]:

@@ -50,6 +50,7 @@ def keys_made_for(row: Minting, management: KeyManagement) -> list[str]:
         return []
     # A key that Stripe rotated keeps the name that its first minting gave.
     names = set(Minting.objects.filter(management=management).values_list("body__name", flat=True)) - {None}
-    found = {one.stripe_key_id for one in listed if one.is_active and one.is_secret and one.name in names}
+    ours = key_endpoint.made_by_us(listed)
+    found = {one.stripe_key_id for one in ours if one.is_active and one.is_secret and one.name in names}
     known = RestrictedKey.objects.kept().filter(stripe_key_id__in=found, livemode=management.livemode)
     return sorted(found - set(known.values_list("stripe_key_id", flat=True)) - {""})

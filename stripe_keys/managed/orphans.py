@@ -1,7 +1,7 @@
 """Keys that were made for us at Stripe and are known to nobody here: found in Stripe's lists, and ended.
 
 A key is ours by its name, which the site gives (`minting.name_at_stripe`) and which names the environment, and by the
-app that manages it, where Stripe names one. Whatever else is on the account is not touched.
+app that manages it, where Stripe names any. Whatever else is on the account is not touched.
 
 Accounts are walked in turns, those first that were not looked at for longest; each is looked at once a day.
 """
@@ -135,11 +135,11 @@ def _look_at(place: Place, now: datetime) -> tuple[str, list[Listed]]:
     except gateway.StripeUnavailable:
         log.warning("orphans: Stripe did not list the keys of an account")
         return NO_ANSWER, []
-    return LOOKED_AT, [one for one in listed if _is_orphaned(one, place, now)]
+    return LOOKED_AT, [one for one in key_endpoint.made_by_us(listed) if _is_orphaned(one, place, now)]
 
 
 def _is_orphaned(one: Listed, place: Place, now: datetime) -> bool:
-    is_ours = _is_named_by_us(one.name) and one.managed_by_app in ("", _app()) and one.stripe_key_id
+    is_ours = _is_named_by_us(one.name) and one.stripe_key_id
     if not is_ours or not one.is_active or not one.is_secret:
         return False
     if one.created_at is None or one.created_at > now - YOUNG:
@@ -191,7 +191,3 @@ def _is_named_by_us(name: str) -> bool:
         return str(UUID(tail)) == tail
     except ValueError:
         return False
-
-
-def _app() -> str:
-    return str(settings.STRIPE_MANAGED_APP_OBJECT_ID or settings.STRIPE_APP_OBJECT_ID)

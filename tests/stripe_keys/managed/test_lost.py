@@ -197,6 +197,20 @@ def test_refusal_of_a_repeated_call_has_the_first_ones_key_looked_for(managed: M
     assert (managed.minting().outcome, managed.living_at_stripe()) == ("refused", set())
 
 
+def test_copy_that_the_merchant_made_of_a_lost_key_is_theirs(managed: Managed) -> None:
+    lose_the_answer(managed)
+    managed.choose_app()
+    managed.work()
+    name = managed.minting().body["name"]
+    copy = managed.at_stripe.admin.create_key(managed.account, livemode=True, name=name)
+    KeyManagement.objects.update(is_on=False)
+    Minting.objects.update(asked_at=LONG_AGO)
+
+    managed.work_later()
+
+    assert managed.living_at_stripe() == {copy["id"]}
+
+
 @pytest.mark.parametrize("livemode", [False])
 def test_key_that_came_in_the_clear_waits_encrypted(managed: Managed) -> None:
     managed.choose_app()

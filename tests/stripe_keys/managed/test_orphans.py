@@ -65,9 +65,10 @@ def test_an_orphan_is_ended_and_the_key_in_use_is_not(
     assert (retirement.cause, retirement.outcome, retirement.key) == ("orphaned", "gone", None)
 
 
-def test_one_without_a_named_manager_goes_by_its_name(
+def test_where_stripe_names_no_manager_an_orphan_goes_by_its_name(
     managed: Managed, key: RestrictedKey, settings: Settings
 ) -> None:
+    managed.at_stripe.admin.expire_key(key.stripe_key_id, lag=0)
     orphan = at_stripe(managed, our_name(settings), app="")
 
     assert swept(managed) == [orphan]
@@ -78,6 +79,7 @@ FOREIGN: dict[str, Json] = {
     "another-name": {"name": "partner-site"},
     "no-minting": {"name": "partner-site {environment} of Ada's"},
     "other-spelling": {"name": "partner-site {environment} {{12345678123456781234567812345678}}"},
+    "copied-by-its-merchant": {"app": ""},
     "another-app": {"app": "app_1AnotherApp0000000"},
     "publishable": {"kind": "publishable"},
 }
