@@ -21,6 +21,7 @@ from stripe_keys.notices import Link, Notice
 Status = RestrictedKey.Status
 _OPEN = (Minting.State.WAITING, Minting.State.CLAIMED)
 _SOON = timedelta(seconds=30)
+_NOTHING_TO_DO = " There is nothing for you to do."
 _NOT_MADE, _GIVEN_UP = "Not made", "Not renewed"
 SLOW = timedelta(seconds=40)
 
@@ -101,6 +102,9 @@ def draw(
     in_use = kept.filter(status__in=RestrictedKey.USABLE).first()
     making = _being_made(management)
     notice = _notice(management, making, pending, in_use, now)
+    words = _words(management, making, pending, in_use, account)
+    if notice is not None:  # what there is to do, it says
+        words["headline"] = words["headline"].removesuffix(_NOTHING_TO_DO)
     return ManagedPortrait(
         mode="live" if livemode else "test",
         is_offered=arrangements.is_offered(livemode=livemode),
@@ -114,7 +118,7 @@ def draw(
         publishable=_publishable(merchant, livemode, account),
         pace=_pace(is_on, making, pending, now),
         notice=notice,
-        **_words(management, making, pending, in_use, account),
+        **words,
         purpose=purpose,
     )
 
@@ -199,7 +203,7 @@ def _headline(
         return "The app makes and renews the key, but there is none at the moment."
     if not in_use.is_app_managed:
         return "The key that you pasted is in use until the app has made one."
-    return "The app makes the key, renews it and ends the old one. There is nothing for you to do."
+    return f"The app makes the key, renews it and ends the old one.{_NOTHING_TO_DO}"
 
 
 def _headline_of_own(in_use: RestrictedKey | None, account: str) -> str:

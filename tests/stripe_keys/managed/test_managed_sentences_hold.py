@@ -38,6 +38,23 @@ def test_who_brings_the_next_key_is_told_apart_from_who_made_this_one(
     assert "made by the app</span>" in page
 
 
+@pytest.mark.parametrize(
+    ("status", "problem"),
+    [("limited", ""), ("active", managed_problems.NOT_APPROVED)],
+    ids=["limited", "not-made"],
+)
+def test_nobody_is_told_that_there_is_nothing_to_do_beside_what_there_is(
+    adas_browser: Client, ada: User, status: str, problem: str
+) -> None:
+    managed(ada, problem=problem)
+    made_key(ada, status)
+
+    page = seen(adas_browser)
+
+    assert "The app makes the key, renews it and ends the old one.</p>" in page
+    assert "nothing for you to do" not in page
+
+
 @pytest.mark.parametrize("problem", [managed_problems.AWAY])
 def test_merchant_without_a_key_is_not_told_that_one_works(
     adas_browser: Client, ada: User, problem: str
