@@ -44,7 +44,13 @@ def connected_install(merchant: Merchant, *, livemode: bool) -> StripeInstall | 
         merchant=merchant, livemode=livemode, status=StripeInstall.Status.INSTALLED
     )
     in_turn = installs.order_by("installed_at", "pk")
-    return next((install for install in in_turn if consent.rests_on_stripes_word(install)), None)
+    proven = [install for install in in_turn if consent.rests_on_stripes_word(install)]
+    # A new key takes over only from one of its own account.
+    in_use = RestrictedKey.objects.usable().filter(merchant=merchant, livemode=livemode)
+    accounts = set(in_use.values_list("stripe_account_id", flat=True))
+    return next(
+        (install for install in proven if install.stripe_account_id in accounts), next(iter(proven), None)
+    )
 
 
 def management_of(

@@ -137,7 +137,8 @@ def _prepare(row: Minting, management: KeyManagement) -> None:
     pair = vault.new_delivery_key()
     public_key = {"id": str(row.token), "pem_key": {"algorithm": "RSA", "data": pair.public_pem}}
     body: dict[str, Any] = {"public_key": public_key}
-    if row.how == Minting.How.ROTATE and row.replaces is not None:
+    row.how = _way_now(row, management)
+    if row.how == Minting.How.ROTATE:
         body["expire_current_key_in_minutes"] = settings.MANAGED_KEY_OVERLAP_MINUTES
     else:
         body |= {
@@ -147,9 +148,17 @@ def _prepare(row: Minting, management: KeyManagement) -> None:
         }
     sealed = vault.seal_delivery_key(row.token, pair)
     with engine.hold(row):
-        Minting.objects.filter(pk=row.pk).update(body=body, delivery_key=sealed)
+        Minting.objects.filter(pk=row.pk).update(body=body, delivery_key=sealed, how=row.how)
     # PostgreSQL orders the members as it likes, and a call that is repeated has to be the same to the letter.
     row.refresh_from_db(fields=["body", "delivery_key"])
+
+
+def _way_now(row: Minting, management: KeyManagement) -> str:
+    """How the key is made: what was to be rotated may have ended, or be of another account, since that was wished."""
+    old = row.replaces
+    is_there = old is not None and old.status in old.USABLE
+    is_there = is_there and old.stripe_account_id == management.stripe_account_id
+    return row.how if is_there else Minting.How.CREATE
 
 
 def name_at_stripe(row: Minting) -> str:

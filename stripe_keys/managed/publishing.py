@@ -9,9 +9,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
+from accounts.services import MerchantIsClosed, locked_while_open
 from stripe_keys import gateway, key_endpoint
 from stripe_keys.managed import consent, pacing
 from stripe_keys.models import KeyManagement, PublishableKey, RestrictedKey
@@ -41,7 +43,7 @@ def publish_missing() -> None:
                 publishable_tried_at=now - _REFUSED_FOR + _AWAY_FOR
             )
             log.warning("no publishable key now: %s", type(problem).__name__)
-        except (gateway.StripeRefused, consent.NotInstalled) as refusal:
+        except (gateway.StripeRefused, consent.NotInstalled, MerchantIsClosed) as refusal:
             log.warning("no publishable key: %s", type(refusal).__name__)
 
 
@@ -67,7 +69,9 @@ def _lacking(now: datetime) -> QuerySet[KeyManagement]:
 
 
 def _publish(management: KeyManagement) -> None:
-    """Have it made, unless Stripe shows that it was; raises as `key_endpoint.create` and `consent.prove`."""
+    """Have it made, unless Stripe shows that it was; raises as `key_endpoint.create` and `consent.prove`, and
+    MerchantIsClosed.
+    """
     where: dict[str, Any] = {"livemode": management.livemode, "context": management.stripe_account_id}
     name = _name(management)
     with pacing.calls(consent.CALLS + 2, livemode=management.livemode):
@@ -91,12 +95,14 @@ def _publish(management: KeyManagement) -> None:
     if not text.startswith(f"pk_{management.mode}_"):
         log.error("a publishable key was not taken: it is none of its mode")
         return
-    PublishableKey.objects.get_or_create(
-        merchant_id=management.merchant_id,
-        livemode=management.livemode,
-        stripe_account_id=management.stripe_account_id,
-        defaults={"stripe_key_id": key_id, "text": text},
-    )
+    with transaction.atomic():
+        locked_while_open(management.merchant)
+        PublishableKey.objects.get_or_create(
+            merchant_id=management.merchant_id,
+            livemode=management.livemode,
+            stripe_account_id=management.stripe_account_id,
+            defaults={"stripe_key_id": key_id, "text": text},
+        )
 
 
 def _name(management: KeyManagement) -> str:

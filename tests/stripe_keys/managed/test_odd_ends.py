@@ -6,12 +6,15 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
+from accounts.models import Merchant
+from accounts.services import MerchantIsClosed
 from stripe_keys import key_endpoint, retirement_rows, services
-from stripe_keys.managed import minting_ends, schedule
-from stripe_keys.models import KeyManagement, Minting, RestrictedKey, Retirement
+from stripe_keys.managed import minting_ends, publishing, schedule
+from stripe_keys.models import KeyManagement, Minting, PublishableKey, RestrictedKey, Retirement
 from stripe_keys.tasks import MINTINGS
 from tests.people import a_restricted_key
 from tests.stripe_keys import scripted_stripe
+from tests.stripe_keys.keys import bind_account, checked, paste
 from tests.stripe_keys.managed.conftest import Managed
 from tests.stripe_keys.managed.moments import fall_due, rotate
 from tests.stripe_keys.scripted_stripe import ACCOUNT, saying
@@ -153,3 +156,43 @@ def test_app_that_is_chosen_again_while_a_row_ends_makes_a_key_at_once(managed: 
     schedule.plan()
     managed.work()
     assert managed.key().is_app_managed
+
+
+def test_rotation_of_a_key_that_has_ended_meanwhile_makes_one_beside_it(
+    managed: Managed, key: RestrictedKey, settings: Settings
+) -> None:
+    settings.MANAGED_KEY_ROTATION = "rotate"
+    fall_due()
+    schedule.plan()
+    managed.at_stripe.admin.expire_key(key.stripe_key_id, lag=0)
+    RestrictedKey.objects.update(status="expired")
+
+    managed.work()
+
+    assert (managed.minting().how, managed.minting().outcome) == ("create", "made")
+    assert managed.living_at_stripe() == {managed.key().stripe_key_id}
+
+
+def test_of_two_connected_accounts_that_of_the_key_in_use_gets_the_new_key(managed: Managed) -> None:
+    second = managed.at_stripe.admin.create_account()
+    managed.at_stripe.admin.create_install(second)
+    bind_account(managed.ada, second)
+    pasted = checked(paste(managed.ada, managed.at_stripe.key(second).token))
+
+    managed.choose_app()
+    managed.work()
+
+    assert managed.key().pk != pasted.pk
+    assert managed.key().stripe_account_id == second
+
+
+def test_merchant_who_closes_while_the_publishable_key_is_made_keeps_none(
+    managed: Managed, key: RestrictedKey
+) -> None:
+    (place,) = KeyManagement.objects.all()
+    Merchant.objects.update(closed_at=timezone.now())
+
+    with pytest.raises(MerchantIsClosed):
+        publishing._publish(place)
+
+    assert not PublishableKey.objects.exists()
