@@ -5,6 +5,7 @@ the text of keys in the clear, in lists too. Fields as in stripe-python 16.1.0a4
 """
 
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,7 +20,7 @@ from stripe_keys.secret import NotAKey, Secret
 
 PATH = "/v2/iam/api_keys"
 LONGEST_OVERLAP_MINUTES = 10_080
-_PAGE, _MOST_PAGES = 100, 50
+_PAGE, _MOST_PAGES, _MOST_SECONDS = 100, 50, 15.0  # whoever reads a list does so under a lease
 _EXPIRED = "expired"
 _KEY_ID = re.compile(r"mk_[A-Za-z0-9]{8,100}", re.ASCII)
 _PUBLISHABLE = re.compile(r"pk_(?:live|test)_[A-Za-z0-9]{10,240}", re.ASCII)
@@ -105,8 +106,9 @@ def keys_of(*, livemode: bool, context: str) -> Iterator[Listed]:
     """Every key of the account that lives, page by page.
 
     Raises:
-        StripeUnavailable: also where a page leads to another server, or pages do not end.
+        StripeUnavailable: also where a page leads to another server, or pages do not end, or not soon.
     """
+    until = time.monotonic() + _MOST_SECONDS
     params: dict[str, Any] = {"limit": _PAGE}
     for _ in range(_MOST_PAGES):
         answer = gateway.call_as_app("get", PATH, params, livemode=livemode, context=context)
@@ -117,6 +119,8 @@ def keys_of(*, livemode: bool, context: str) -> Iterator[Listed]:
         following = answer.get("next_page_url")
         if not following:
             return
+        if time.monotonic() > until:
+            raise StripeUnavailable("Stripe's list takes too long.")
         params = _params_of(following)
     raise StripeUnavailable("Stripe's list does not end.")
 

@@ -48,9 +48,8 @@ def connected_install(merchant: Merchant, *, livemode: bool) -> StripeInstall | 
     # A new key takes over only from one of its own account.
     in_use = RestrictedKey.objects.usable().filter(merchant=merchant, livemode=livemode)
     accounts = set(in_use.values_list("stripe_account_id", flat=True))
-    return next(
-        (install for install in proven if install.stripe_account_id in accounts), next(iter(proven), None)
-    )
+    first = proven[0] if proven else None
+    return next((install for install in proven if install.stripe_account_id in accounts), first)
 
 
 def management_of(

@@ -9,6 +9,7 @@ from pytest_django import Settings
 from accounts.models import Merchant
 from accounts.services import MerchantIsClosed
 from stripe_keys import key_endpoint, retirement_rows, services
+from stripe_keys.app_answers import StripeUnavailable
 from stripe_keys.managed import minting_ends, publishing, schedule
 from stripe_keys.models import KeyManagement, Minting, PublishableKey, RestrictedKey, Retirement
 from stripe_keys.tasks import MINTINGS
@@ -196,3 +197,13 @@ def test_merchant_who_closes_while_the_publishable_key_is_made_keeps_none(
         publishing._publish(place)
 
     assert not PublishableKey.objects.exists()
+
+
+def test_list_whose_pages_come_slowly_is_given_up(managed: Managed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(key_endpoint, "_PAGE", 1)
+    monkeypatch.setattr(key_endpoint, "_MOST_SECONDS", -1.0)
+    for _ in range(2):
+        managed.at_stripe.admin.create_key(managed.account, livemode=False)
+
+    with pytest.raises(StripeUnavailable, match="too long"):
+        list(key_endpoint.keys_of(livemode=False, context=managed.account))
