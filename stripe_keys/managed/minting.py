@@ -156,9 +156,9 @@ def _prepare(row: Minting, management: KeyManagement) -> None:
 def _way_now(row: Minting, management: KeyManagement) -> str:
     """How the key is made: what was to be rotated may have ended, or be of another account, since that was wished."""
     old = row.replaces
-    is_there = old is not None and old.status in old.USABLE
-    is_there = is_there and old.stripe_account_id == management.stripe_account_id
-    return row.how if is_there else Minting.How.CREATE
+    if old is None or old.status not in old.USABLE or old.stripe_account_id != management.stripe_account_id:
+        return Minting.How.CREATE
+    return row.how
 
 
 def name_at_stripe(row: Minting) -> str:
