@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from accounts.models import User
+from stripe_keys import managed_problems
 from stripe_keys.managed import arrangements
 from stripe_keys.models import KeyManagement, Minting, PublishableKey, Retirement
 from work.admin import DUE_ROW_FIELDS, DueRowPage, ModeFilter, OpsPage, mode, short
@@ -59,6 +60,7 @@ class KeyManagementPage(OpsPage):
         "chosen_by",
         "chosen_at",
         "problem",
+        "meaning",
         "next_rotation_at",
         "swept_at",
     )
@@ -67,6 +69,11 @@ class KeyManagementPage(OpsPage):
     def which_mode(self, management: KeyManagement) -> str:
         """Live or test."""
         return mode(management.livemode)
+
+    @admin.display(description="What that means")
+    def meaning(self, management: KeyManagement) -> str:
+        """Why the last key was not made, in a sentence."""
+        return managed_problems.FOR_OPS.get(management.problem, "")
 
     @admin.display(ordering="stripe_account_id")
     def account(self, management: KeyManagement) -> str:
@@ -145,9 +152,15 @@ class MintingPage(DueRowPage):
         "stripe_key_id",
         "key",
         "outcome",
+        "meaning",
         "created_at",
         *DUE_ROW_FIELDS,
     )
+
+    @admin.display(description="What that means")
+    def meaning(self, minting: Minting) -> str:
+        """Why no key was made, in a sentence."""
+        return managed_problems.FOR_OPS.get(minting.outcome, "")
 
     @admin.display(description="Asked for (UTC)", ordering="id")
     def asked(self, minting: Minting) -> str:

@@ -38,3 +38,22 @@ FOR_MERCHANTS: Final[dict[str, str]] = {
     SWITCHED_OFF: "You bring the keys yourself.",
     ANOTHER_ACCOUNT: "Another Stripe account was connected meanwhile; a key for that one is being made.",
 }
+
+_ENDED = "It is being ended there, and nothing of it was kept."
+FOR_OPS: Final[dict[str, str]] = {
+    AWAY: "Stripe does not answer. It is tried again by itself.",
+    NOT_CONFIGURED: "MANAGED_KEYS lacks the mode, or no key of the app is set for it.",
+    NOT_INSTALLED: "Stripe does not show the app on the account. Its merchant has to install it.",
+    NOT_APPROVED: "Stripe lets the app make no keys there: ask Stripe whether `api_key_write` is approved.",
+    NOT_ACTIVATED: "The account is not activated, so Stripe makes no live key for it. Its merchant has to see to that.",
+    PREVIEW_REFUSED: "Stripe refuses the preview: see STRIPE_PREVIEW_VERSION; ask Stripe whether it is open to you.",
+    PERMISSIONS_REFUSED: "Stripe refuses the permissions: see the app's manifest and the purpose's list.",
+    REFUSED: "Stripe refused and does not say why in words that are known: see whether the app's own key is alive.",
+    UNRESTRICTED: f"Stripe made a key that can do everything. {_ENDED}",
+    PLAIN_IN_LIVE: f"Stripe sent a live key in the clear. {_ENDED}",
+    NOT_OPENED: f"What Stripe delivered did not open. {_ENDED}",
+    WRONG_KEY: f"Stripe's answer did not fit the question, or another merchant has that key. {_ENDED}",
+    REJECTED: "The key came and was of no use: see its history.",
+    SWITCHED_OFF: "The key was not wanted any more.",
+    ANOTHER_ACCOUNT: "Another account was connected meanwhile; a key is made for that one.",
+}

@@ -83,8 +83,8 @@ def note_problem(management: KeyManagement, code: str, *, try_again_at: datetime
         return
     tell_ops(
         subject="A key that the app should make was not made",
-        body=f"The cause is {code!r}, for {management.stripe_account_id} and perhaps for others; see Mintings in the"
-        " ops desk. Their merchants are told to paste a key meanwhile.",
+        body=f"{managed_problems.FOR_OPS[code]} ({code}, for {management.stripe_account_id} and perhaps for others; see"
+        " Mintings in the ops desk. Their merchants are told to paste a key meanwhile.)",
         dedupe_key=f"minting:{code}:{timezone.now():%Y%m%d}",
     )
 

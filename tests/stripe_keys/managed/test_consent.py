@@ -180,7 +180,8 @@ def test_each_refusal_has_its_own_code_and_sentence(
     )
     assert managed_problems.FOR_MERCHANTS[management.problem]
     is_for_ops = happen is not not_activated
-    assert Notice.objects.filter(dedupe_key__contains=f"minting:{happen.__name__}").exists() == is_for_ops
+    mails = Notice.objects.filter(dedupe_key__contains=f"minting:{happen.__name__}")
+    assert [managed_problems.FOR_OPS[happen.__name__] in mail.body for mail in mails] == [True] * is_for_ops
     assert managed.living_at_stripe() == set()
     assert management.next_rotation_at
     assert management.next_rotation_at > timezone.now() + timedelta(hours=1)

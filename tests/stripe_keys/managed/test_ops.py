@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
-from stripe_keys import services
+from stripe_keys import managed_problems, services
 from stripe_keys.models import KeyManagement, Minting, Retirement
 from tests.people import some_letters
 from tests.stripe_keys.managed.conftest import Managed
@@ -54,6 +54,21 @@ def test_a_new_key_is_made_after_asking(
     assert managed.key().pk != old.pk
     assert managed.minting().reason == "ops"
     assert LogEntry.objects.filter(change_message="Had a new key made.").count() == 1
+
+
+def test_each_problem_is_a_sentence_on_the_pages(olgas_browser: Client, management: KeyManagement) -> None:
+    KeyManagement.objects.update(problem=managed_problems.NOT_APPROVED)
+    Minting.objects.update(outcome=managed_problems.PREVIEW_REFUSED)
+    pages = [
+        reverse("admin:stripe_keys_keymanagement_change", args=[management.pk]),
+        reverse("admin:stripe_keys_minting_change", args=[Minting.objects.get().pk]),
+    ]
+
+    told = [olgas_browser.get(page).content.decode() for page in pages]
+
+    assert "ask Stripe whether `api_key_write` is approved" in told[0]
+    assert "see STRIPE_PREVIEW_VERSION" in told[1]
+    assert managed_problems.FOR_OPS.keys() == managed_problems.FOR_MERCHANTS.keys()
 
 
 def test_merchants_who_bring_the_keys_are_left_out(
