@@ -164,7 +164,7 @@ def an_arrangement(merchant: Merchant, account: str) -> KeyManagement:
     return KeyManagement.objects.create(merchant=merchant, livemode=False, stripe_account_id=account)
 
 
-def test_a_list_that_leads_elsewhere_ends_nothing(
+def test_a_list_that_does_not_come_ends_nothing(
     managed: Managed, key: RestrictedKey, settings: Settings
 ) -> None:
     at_stripe(managed, our_name(settings))
