@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.test import Client, TransactionTestCase
 from pytest_django import Settings
 
@@ -44,6 +45,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Have tests that share what they have started stay together."""
     config.pluginmanager.register(SharingOut())
+    # A busy machine takes its time to begin a connection. Tests of those who do not wait for one bring their own pool.
+    settings.DATABASES["default"]["OPTIONS"]["pool"]["timeout"] = 20.0
 
 
 def _mostly_waits(item: pytest.Item) -> bool:
