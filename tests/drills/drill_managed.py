@@ -1,20 +1,16 @@
-"""Keys that the app makes, while workers die at every step and answers of Stripe's are lost: each is made once."""
+"""Keys that the app makes and renews, while workers die at every step and answers of Stripe's are lost."""
 
 import signal
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import psycopg
 import pytest
 
-from local_stack.processes import Stack
-from tests.browser.stage import stack_in_a_folder_of_its_own, told_by
-from tests.drills.crew import Crew, Hand
-from tests.drills.dying_steps import STEPS
+from tests.browser.stage import SIMULATOR, stack_in_a_folder_of_its_own
+from tests.drills.dying_steps import ENDING_STEPS, OVERLAP_STEPS, STEPS
+from tests.drills.managed_ground import Count, Mint
+from tests.drills.renewed import Renewing
 from tests.drills.tally import tally
-from tests.simulator import SimulatorAdmin
 from tests.waiting import eventually
 
 PATH = "/v2/iam/api_keys"
@@ -25,96 +21,6 @@ ENVIRONMENT = {
     "STRIPE_RATE_LIVE": "1000000",
     "STRIPE_TIMEOUT_SECONDS": "2",
 }
-_OPEN = "SELECT count(*) FROM stripe_keys_minting WHERE state IN ('waiting', 'claimed')"
-_IN_HAND = "SELECT count(*) FROM stripe_keys_minting WHERE state = 'claimed' AND claimed_by LIKE %s"
-_UNPROVEN = "SELECT count(*) FROM stripe_keys_restrictedkey WHERE status = 'pending'"
-_SERVING = """
-    SELECT stripe_account_id, stripe_key_id FROM stripe_keys_restrictedkey
-    WHERE status = 'active' AND managed_by = 'app' AND stripe_account_id = ANY(%s)"""
-
-
-@dataclass
-class Count:
-    """What became of the accounts: their keys at Stripe that live, those ever made there, and those that serve here."""
-
-    name: str
-    deaths: int
-    living: dict[str, list[str]] = field(default_factory=dict)
-    ever: dict[str, int] = field(default_factory=dict)
-    serving: dict[str, list[str]] = field(default_factory=dict)
-
-    @property
-    def lost(self) -> list[str]:
-        """Accounts where what lives at Stripe is not what serves here: an orphan, or no key."""
-        return [each for each, keys in self.living.items() if not keys or keys != self.serving.get(each)]
-
-    @property
-    def twice(self) -> list[str]:
-        """Accounts for which more than one key was ever made."""
-        return [each for each, number in self.ever.items() if number > 1]
-
-    def __str__(self) -> str:
-        return (
-            f"drill: {self.name}: accounts={len(self.living)} deaths={self.deaths}"
-            f" at_stripe={sum(map(len, self.living.values()))} here={sum(map(len, self.serving.values()))}"
-            f" lost={len(self.lost)} made_twice={len(self.twice)}"
-        )
-
-
-class Mint:
-    """A running site without its own worker: the drills bring theirs."""
-
-    def __init__(self, stack: Stack) -> None:
-        self.stack, self.crew = stack, Crew(stack)
-        self.stripe = SimulatorAdmin(stack.simulator_url)
-        self._cast = 0
-        stack.stop_process("worker")
-
-    def merchants(self, count: int) -> list[str]:
-        """The accounts of new merchants who have just chosen the app."""
-        told = told_by(
-            self.stack, "tests.drills.managed_cast", self.stack.simulator_url, str(count), str(self._cast)
-        )
-        self._cast += count
-        return [str(account) for account in told]
-
-    def rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        """What the database answers."""
-        with psycopg.connect(self.stack.servers.database_url, autocommit=True) as connection:
-            return connection.execute(statement, values or None).fetchall()
-
-    def is_at_work(self, hand: Hand) -> bool:
-        """Whether that worker is in the middle of making a key."""
-        return self.rows(_IN_HAND, f"%:{hand.pid}") != [(0,)]
-
-    def is_done(self) -> bool:
-        """Whether no key is being made or proven."""
-        return self.rows(_OPEN) == [(0,)] and self.rows(_UNPROVEN) == [(0,)]
-
-    def wait_until_settled(self) -> None:
-        """Until no key is being made or proven; what waits for Stripe is brought forward, so that nobody has to."""
-
-        def is_settled() -> bool:
-            with psycopg.connect(self.stack.servers.database_url, autocommit=True) as connection:
-                connection.execute(
-                    "UPDATE stripe_keys_minting SET due_at = now() WHERE state = 'waiting'"
-                    " AND due_at > now() + interval '5 seconds' AND problem <> 'WorkerLost'"
-                )
-            return self.is_done()
-
-        eventually(is_settled, timeout=240)
-
-    def count(self, name: str, accounts: list[str], deaths: int) -> Count:
-        """Wait until all is settled, and count."""
-        self.wait_until_settled()
-        counted = Count(name, deaths)
-        for account, key in self.rows(_SERVING, accounts):
-            counted.serving.setdefault(account, []).append(key)
-        for account in accounts:
-            keys = [key for key in self.stripe.keys(account) if key["kind"] != "publishable"]
-            counted.ever[account] = len(keys)
-            counted.living[account] = [str(key["id"]) for key in keys if key["status"] == "active"]
-        return counted
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +39,7 @@ def in_order(mint: Mint) -> Iterator[None]:
     """Each drill ends with a Stripe that works and without workers."""
     yield
     mint.stripe.clear_faults()
+    mint.stripe.switch(expire_lag_seconds=SIMULATOR["expire_lag_seconds"])
     mint.crew.dismiss()
 
 
@@ -170,3 +77,27 @@ def drill_answers_lost_and_workers_killed(mint: Mint, capsys: pytest.CaptureFixt
             deaths += 1
 
     expect_each_made_once(mint.count("answers lost, workers killed", accounts, deaths), capsys)
+
+
+def drill_renewals_and_endings(mint: Mint, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    renewing = Renewing(mint, mint.merchants(2 * len(STEPS)))
+    rotated, created = renewing.accounts[: len(STEPS)], renewing.accounts[len(STEPS) :]
+    for kind in ("reset", "error", "hang"):
+        mint.stripe.add_fault(kind, path=f"{PATH}/.+/expire", method="POST", moment="after", times=1)
+    mint.stripe.add_fault("slow", path=PATH, method="POST", seconds=1.0, times=None)
+    mint.stripe.switch(expire_lag_seconds=10)
+    renewing.plan_rotations(rotated)
+    renewing.let_fall_due(created)
+    for _ in range(2):
+        mint.crew.worker("tests.drills.dying_retirements", "-c", "1", keep=True, DRILL_DEATHS=str(tmp_path))
+
+    renewing.wait_until_renewed()
+    renewing.end_overlaps(rotated)
+    renewing.wait_until_ended()
+    deaths = {death.name.partition("-")[2] for death in tmp_path.iterdir()}
+
+    expect_each_made_once(
+        renewing.count("renewed and ended, workers killed", len(list(tmp_path.iterdir()))), capsys
+    )
+    endings = {f"create-{step}" for step in ENDING_STEPS} | {f"rotate-{step}" for step in OVERLAP_STEPS}
+    assert deaths == {*STEPS, *endings}

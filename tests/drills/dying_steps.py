@@ -1,4 +1,4 @@
-"""The steps of making a key at which the drills kill workers."""
+"""The steps of making a key, and of ending one, at which the drills kill workers."""
 
 STEPS = (
     "before_the_pair",
@@ -8,3 +8,14 @@ STEPS = (
     "before_storing",
     "after_storing",
 )
+
+# Of a key that we end, and of one that Stripe ends by itself when the overlap of its rotation is over.
+ENDING_STEPS = (
+    "before_the_wish",
+    "in_the_wish",
+    "before_the_wish_is_noted",
+    "before_a_look",
+    "still_accepted",
+    "before_the_end",
+)
+OVERLAP_STEPS = ("before_a_look", "before_the_end")

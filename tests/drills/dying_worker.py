@@ -23,24 +23,28 @@ from tests.drills.dying_steps import STEPS  # noqa: E402
 from work.heartbeat import Heartbeat  # noqa: E402
 from work.pulse import Thresholds  # noqa: E402
 
-__all__ = ["app"]
+__all__ = ["DEATHS", "SENT_SECONDS", "app", "die_once"]
 
-_DEATHS = Path(os.environ["DRILL_DEATHS"])
-_SENT_SECONDS = 0.3  # the local Stripe takes longer to answer
+DEATHS = Path(os.environ["DRILL_DEATHS"])
+SENT_SECONDS = 0.3  # the local Stripe takes longer to answer
 
 
-def _die_once(row: Minting, step: str, *, after: float = 0.0) -> None:
-    """Be killed, as by a machine that runs out of memory, if this is that row's step and it was not killed there."""
-    if STEPS[row.pk % len(STEPS)] != step:
-        return
+def die_once(death: str, of: int, *, after: float = 0.0) -> None:
+    """Be killed, as by a machine out of memory, unless somebody has died that death before; `of` is the row in hand."""
     try:
-        (_DEATHS / f"{row.pk}-{step}").touch(exist_ok=False)
+        with (DEATHS / death).open("x") as note:
+            note.write(str(of))
     except FileExistsError:
         return
     kill = threading.Timer(after, os.kill, (os.getpid(), signal.SIGKILL))
     kill.start()
     if not after:
         kill.join()
+
+
+def _die_if_chosen(row: Minting, step: str, *, after: float = 0.0) -> None:
+    if STEPS[row.pk % len(STEPS)] == step:
+        die_once(f"{row.pk}-{step}", row.pk, after=after)
 
 
 def _with_death(room: Any, name: str, step: str, *, of: int, late: bool = False, after: float = 0.0) -> None:
@@ -50,10 +54,10 @@ def _with_death(room: Any, name: str, step: str, *, of: int, late: bool = False,
     @wraps(real)
     def dying(*given: Any) -> Any:
         if not late:
-            _die_once(given[of], step, after=after)
+            _die_if_chosen(given[of], step, after=after)
         result = real(*given)
         if late:
-            _die_once(given[of], step)
+            _die_if_chosen(given[of], step)
         return result
 
     setattr(room, name, dying)
@@ -61,7 +65,7 @@ def _with_death(room: Any, name: str, step: str, *, of: int, late: bool = False,
 
 _with_death(minting, "_prepare", "before_the_pair", of=0)
 _with_death(minting, "_note_asking", "before_the_call", of=0, late=True)
-_with_death(minting, "_call", "in_the_call", of=0, after=_SENT_SECONDS)
+_with_death(minting, "_call", "in_the_call", of=0, after=SENT_SECONDS)
 _with_death(minting, "_unfitness", "after_the_answer", of=1)
 _with_death(storing, "store", "before_storing", of=0)
 _with_death(storing, "store", "after_storing", of=0, late=True)
