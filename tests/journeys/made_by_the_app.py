@@ -13,7 +13,7 @@ from tests.waiting import eventually
 
 PAGE = "/stripe/managed/test/"
 _KEYS = "/v2/iam/api_keys"
-_LOOKED_AT = "SELECT bool_and(swept_at BETWEEN %s AND now()) FROM stripe_keys_keymanagement WHERE stripe_account_id = %s"
+_SWEPT = "SELECT bool_and(swept_at BETWEEN %s AND now()) FROM stripe_keys_keymanagement WHERE stripe_account_id = %s"
 _REFUSED = "SELECT count(*) FROM stripe_keys_retirement WHERE outcome = 'refused' AND stripe_account_id = %s"
 
 
@@ -47,7 +47,7 @@ def _are_orphans_looked_for(hunt: Hunt) -> bool:
     hunt.saved.append(Found("log of the site", "end_orphaned_keys", ran.stdout + ran.stderr))
     with psycopg.connect(hunt.stack.servers.database_url) as connection:
         # Where Stripe did not answer it is a moment to come, at which it is asked again.
-        return connection.execute(_LOOKED_AT, [began_at, hunt.account]).fetchone() == (True,)
+        return connection.execute(_SWEPT, [began_at, hunt.account]).fetchone() == (True,)
 
 
 def _wait_until_it_serves(hunt: Hunt) -> None:
