@@ -135,9 +135,29 @@ def database_goes_away(hunt: Hunt) -> None:
             hunt.watch.look()
     finally:
         hunt.stack.start_process("postgres")
-    eventually(lambda: hunt.ada.get("/stripe/keys/").status_code == 200, timeout=30)
+    # Each finds out for itself that it is back, and refuses for a moment until then: one that answers says little.
+    back: set[int] = set()
+    eventually(lambda: _has_served_her(hunt, back) >= _web_processes(hunt), timeout=30)
     assert _statuses(*(each.result() for each in sent)) == [500 if hunt.debug else 503] * 3
     assert event.result() == 503
+
+
+def _web_processes(hunt: Hunt) -> set[int]:
+    return {child.pid for child in psutil.Process(hunt.stack.pid("web")).children()}
+
+
+def _has_served_her(hunt: Hunt, so_far: set[int]) -> set[int]:
+    """Ask once more; which web processes have shown Ada her keys by now."""
+    with hunt.ada.get_anew("/stripe/keys/") as answer:
+        port = answer.raw.connection.sock.getsockname()[1]
+        if answer.status_code == 200:
+            so_far |= {process for process in _web_processes(hunt) if _speaks_to(process, port)}
+    return so_far
+
+
+def _speaks_to(process: int, port: int) -> bool:
+    connections = psutil.Process(process).net_connections("tcp4")
+    return any(connection.raddr and connection.raddr.port == port for connection in connections)
 
 
 def statements_fail(hunt: Hunt) -> None:

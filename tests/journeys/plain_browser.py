@@ -30,6 +30,13 @@ class PlainBrowser:
         """Ask for a page; redirects are followed."""
         return self._keep(self._session.get(self.base_url + address, timeout=20, **more))
 
+    def get_anew(self, address: str) -> requests.Response:
+        """Ask on a connection of its own, which is open until the answer is closed; no redirect is followed."""
+        cookies = requests.utils.dict_from_cookiejar(self._session.cookies)
+        return requests.get(
+            self.base_url + address, cookies=cookies, timeout=20, stream=True, allow_redirects=False
+        )
+
     def open_form(self, address: str) -> str:
         """Open a form's page and return its CSRF token."""
         token = _CSRF.search(self.get(address).text)
