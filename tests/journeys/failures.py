@@ -149,6 +149,7 @@ def _web_processes(hunt: Hunt) -> set[int]:
 def _has_served_her(hunt: Hunt, so_far: set[int]) -> set[int]:
     """Ask once more; which web processes have shown Ada her keys by now."""
     with hunt.ada.get_anew("/stripe/keys/") as answer:
+        assert answer.raw.connection is not None
         port = answer.raw.connection.sock.getsockname()[1]
         if answer.status_code == 200:
             so_far |= {process for process in _web_processes(hunt) if _speaks_to(process, port)}

@@ -32,9 +32,12 @@ class PlainBrowser:
 
     def get_anew(self, address: str) -> requests.Response:
         """Ask on a connection of its own, which is open until the answer is closed; no redirect is followed."""
-        cookies = requests.utils.dict_from_cookiejar(self._session.cookies)
         return requests.get(
-            self.base_url + address, cookies=cookies, timeout=20, stream=True, allow_redirects=False
+            self.base_url + address,
+            cookies=self._session.cookies,
+            timeout=20,
+            stream=True,
+            allow_redirects=False,
         )
 
     def open_form(self, address: str) -> str:
