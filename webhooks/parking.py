@@ -33,10 +33,9 @@ _NEXT = """
     ORDER BY stripe_account_id, livemode LIMIT 1"""
 
 # What waits for its account is done now; what waits for a key, if that is here, and at last when it has waited long.
+# MATERIALIZED: else a plan may choose anew for each row that it meets, and go beyond the limit.
 _TAKE_UP = """
-    UPDATE {table} t SET state = 'waiting', attempts = 0, due_at = statement_timestamp(), finished_at = NULL,
-        silent_since = NULL, outcome = '', outcome_note = CASE WHEN early.waited THEN %(waited)s ELSE '' END
-    FROM (
+    WITH early AS MATERIALIZED (
         SELECT id, {waited} AS waited
         FROM {table} JOIN unnest(%(accounts)s::text[], %(modes)s::bool[]) AS known (account, mode)
             ON stripe_account_id = known.account AND livemode = known.mode
@@ -46,8 +45,10 @@ _TAKE_UP = """
             )
         )
         LIMIT %(limit)s FOR UPDATE SKIP LOCKED
-    ) early
-    WHERE t.id = early.id
+    )
+    UPDATE {table} t SET state = 'waiting', attempts = 0, due_at = statement_timestamp(), finished_at = NULL,
+        silent_since = NULL, outcome = '', outcome_note = CASE WHEN early.waited THEN %(waited)s ELSE '' END
+    FROM early WHERE t.id = early.id
     RETURNING t.lane"""
 _WAITED = "(outcome_note = %(for_key)s AND least(stripe_created_at, created_at) < statement_timestamp() - %(longest)s)"
 

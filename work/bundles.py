@@ -18,14 +18,16 @@ from work.models import LOST, DueRow
 RowT = TypeVar("RowT", bound=DueRow)
 PUT_OFF = 1000
 
+# What is chosen under a lock is MATERIALIZED: a plan may ask a subquery anew for each row that it meets, and each time
+# would choose and change others, since it passes over those that the statement itself has changed.
 _TAKE = """
-    UPDATE {table} t SET attempts = t.attempts + 1, fence = t.fence + 1
-    FROM (
+    WITH taken AS MATERIALIZED (
         SELECT id FROM {table}
         WHERE state = 'waiting' AND lane = %(lane)s AND due_at <= statement_timestamp() AND attempts = 0 {alike}
         ORDER BY priority, due_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
-    ) taken
-    WHERE t.id = taken.id
+    )
+    UPDATE {table} t SET attempts = t.attempts + 1, fence = t.fence + 1
+    FROM taken WHERE t.id = taken.id
     RETURNING {columns}"""
 
 _LOCK = """
@@ -37,16 +39,15 @@ _FINISH = """
     FROM unnest(%(id)s::bigint[]{arrays}) AS ended (id{names}) WHERE t.id = ended.id"""
 
 _PUT_OFF = """
+    WITH due AS MATERIALIZED (
+        SELECT id, priority, due_at FROM {table}
+        WHERE state = 'waiting' AND lane = %(lane)s AND due_at <= statement_timestamp() AND problem <> %(suspect)s
+        ORDER BY priority, due_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+    ), line AS MATERIALIZED (
+        SELECT id, row_number() OVER (ORDER BY priority, due_at, id) AS place FROM due
+    )
     UPDATE {table} t SET due_at = statement_timestamp() + %(delay)s + place * %(spacing)s, problem = %(problem)s
-    FROM (
-        SELECT id, row_number() OVER (ORDER BY priority, due_at, id) AS place
-        FROM (
-            SELECT id, priority, due_at FROM {table}
-            WHERE state = 'waiting' AND lane = %(lane)s AND due_at <= statement_timestamp() AND problem <> %(suspect)s
-            ORDER BY priority, due_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
-        ) due
-    ) line
-    WHERE t.id = line.id"""
+    FROM line WHERE t.id = line.id"""
 
 
 def take_along(head: RowT, *, limit: int, **alike: Any) -> list[RowT]:

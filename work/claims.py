@@ -53,7 +53,7 @@ _SUSPECTS = """
 # The conditions are repeated beside the lock: a row that changed under us is looked at again, and let go.
 _CLAIM = """
     candidates AS (SELECT id, priority, random() AS turn FROM heads ORDER BY priority, turn LIMIT 100),
-    picked AS (
+    picked AS MATERIALIZED (
         SELECT t.id, t.state = 'claimed' AND CASE WHEN t.problem = %(suspect)s
             THEN t.attempts < %(ceiling)s ELSE t.attempts >= least({lost_times}, %(ceiling)s) END AS set_aside
         FROM candidates JOIN {table} t ON t.id = candidates.id

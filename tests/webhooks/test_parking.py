@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from accounts.models import Merchant, Notice, User
@@ -100,6 +101,20 @@ def test_every_parked_account_gets_its_turn(
     assert state_of(events[4])[0] == "waiting"
     bind_account(an_owner("eve@example.com", "Eve's Irons"), "acct_1NobodyYet00000")
     assert parking.take_up() == 1, "and begins with the first account again"
+
+
+def test_no_more_is_taken_up_at_once_than_the_limit(
+    ada: User, at_stripe: AtStripe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parking, "EVENTS_AT_ONCE", 2)
+    parked("acct_1NobodyYet00000")
+    with connection.cursor() as cursor:  # a plan for one row walks over the table, and chooses anew for each
+        cursor.execute("ANALYZE webhooks_eventnotification")
+    for _ in range(4):
+        parked("acct_1NobodyYet00000")
+    bind_account(ada, "acct_1NobodyYet00000")
+
+    assert [parking.take_up() for _ in range(4)] == [2, 2, 1, 0]
 
 
 def test_many_events_of_one_account_are_one_look_at_it(ada: User, at_stripe: AtStripe) -> None:
