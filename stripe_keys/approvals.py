@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from accounts.models import Merchant
 from stripe_keys import app_installs, managed_problems, our_apps, permissions
 from stripe_keys.account_names import short_account
-from stripe_keys.installs import app_settings_url, is_second_app_offered
+from stripe_keys.installs import is_second_app_offered
 from stripe_keys.models import AppOnAccount, KeyManagement, RestrictedKey, StripeInstall
 
 _NAMED = 8
@@ -70,5 +70,5 @@ def _approval(told: AppOnAccount) -> Approval:
         account=short_account(told.install.stripe_account_id),
         words=tuple(permissions.words_for(name) for name in pending[:_NAMED]),
         unnamed=max(len(pending) - _NAMED, 0),
-        address=app_settings_url(livemode=told.install.livemode, app=told.app),
+        address=our_apps.settings_url(livemode=told.install.livemode, app=told.app),
     )

@@ -275,7 +275,7 @@ def _paste_page(
         "other_mode": _other(mode),
         "replaces": replaces,
         **_end_of(replaces),
-        "app_settings_url": installs.app_settings_url(livemode=mode == "live"),
+        "app_settings_url": our_apps.settings_url(livemode=mode == "live"),
         **told,
     }
     if told["purpose"] is not None and not told["purpose"].is_default:

@@ -86,12 +86,6 @@ def return_url() -> str:
     return str(settings.SITE_URL) + reverse("stripe_keys:install_return")
 
 
-def app_settings_url(*, livemode: bool, app: str = our_apps.PASTING) -> str:
-    """That app's settings page in the Dashboard, where the merchant finds *View API keys*."""
-    path = settings.STRIPE_APP_SETTINGS_PATH_LIVE if livemode else settings.STRIPE_APP_SETTINGS_PATH_TEST
-    return str(settings.STRIPE_DASHBOARD_BASE + path.format(app_id=our_apps.manifest_id(app)))
-
-
 def _hash(state: str) -> bytes:
     return sha256(state.encode()).digest()
 

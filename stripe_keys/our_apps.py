@@ -28,6 +28,12 @@ def manifest_id(app: str) -> str:
     return str(own or settings.STRIPE_APP_ID)
 
 
+def settings_url(*, livemode: bool, app: str = PASTING) -> str:
+    """That app's settings page in the Dashboard, where the merchant finds *View API keys*."""
+    path = settings.STRIPE_APP_SETTINGS_PATH_LIVE if livemode else settings.STRIPE_APP_SETTINGS_PATH_TEST
+    return str(settings.STRIPE_DASHBOARD_BASE + path.format(app_id=manifest_id(app)))
+
+
 def meant_by(named: object) -> tuple[str, ...]:
     """Those of ours that a report naming this `app_…` id may be about: none for a stranger's, all where none is named.
 

@@ -10,6 +10,7 @@ from stripe_keys import (
     ending_sentences,
     giving_way,
     managed_sentences,
+    our_apps,
     permissions,
     purpose_addresses,
     uninstalls,
@@ -289,6 +290,4 @@ def _name_account(key: RestrictedKey) -> Link:
 
 
 def _app_settings(key: RestrictedKey) -> Link:
-    from stripe_keys.installs import app_settings_url
-
-    return Link(app_settings_url(livemode=key.livemode), "App settings in Stripe", True)
+    return Link(our_apps.settings_url(livemode=key.livemode), "App settings in Stripe", True)

@@ -8,7 +8,7 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from accounts.models import User
-from stripe_keys import app_answers, approvals, install_reports, installs
+from stripe_keys import app_answers, approvals, install_reports, our_apps
 from stripe_keys.models import AppOnAccount, RestrictedKey, StripeInstall
 from tests.people import merchant_of
 from tests.stripe_keys.keys import AtStripe, StripeKey, checked, paste
@@ -62,7 +62,7 @@ def test_what_waits_for_approval_is_said_with_what_to_do_until_it_is_approved(
     assert [page.count(TITLE) for page in waiting] == [1, 1, 1, 1]
     for page in waiting:
         assert "Payouts: write, rak_not_in_any_list" in page
-        assert f'href="{installs.app_settings_url(livemode=False)}"' in page
+        assert f'href="{our_apps.settings_url(livemode=False)}"' in page
     assert [page.count(TITLE) for page in approved] == [0, 0, 0, 0]
 
 

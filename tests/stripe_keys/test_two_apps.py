@@ -16,7 +16,6 @@ from stripe_keys import (
     app_installs,
     app_questions,
     install_reports,
-    installs,
     our_apps,
     uninstalls,
 )
@@ -212,7 +211,7 @@ def test_second_app_is_not_offered_where_the_app_makes_no_keys(ada: User, client
 
 
 def test_each_app_has_its_own_settings_page(settings: Settings) -> None:
-    first, second = (installs.app_settings_url(livemode=True, app=app) for app in ("pasting", "managing"))
+    first, second = (our_apps.settings_url(livemode=True, app=app) for app in ("pasting", "managing"))
 
     assert first.endswith(f"/settings/apps/{settings.STRIPE_APP_ID}")
     assert second.endswith("/settings/apps/com.example.second")
