@@ -1,10 +1,13 @@
 """A signing secret of the tests' own, and a Stripe whose events arrive here over real HTTP."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.core.handlers.wsgi import WSGIHandler
+from django.core.signals import request_finished, request_started
 from django.test import override_settings
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
@@ -39,14 +42,52 @@ def served(django_db_setup: None, empty_folder: Path) -> Iterator[str]:
     server.stop()
 
 
+class InHand:
+    """The requests that a thread of the tests is answering."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._number = 0
+
+    def begin(self, **_: object) -> None:
+        """One more."""
+        with self._changed:
+            self._number += 1
+
+    def end(self, **_: object) -> None:
+        """One less."""
+        with self._changed:
+            self._number -= 1
+            self._changed.notify_all()
+
+    def are_over(self) -> bool:
+        """Wait until there is none; False if that does not come."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._number, timeout=10)
+
+
+@pytest.fixture
+def in_hand() -> Iterator[InHand]:
+    """What is being answered by `served`; nothing any more once the test has ended."""
+    requests = InHand()
+    request_started.connect(requests.begin, sender=WSGIHandler)
+    request_finished.connect(requests.end, sender=WSGIHandler)
+    yield requests
+    request_started.disconnect(requests.begin, sender=WSGIHandler)
+    request_finished.disconnect(requests.end, sender=WSGIHandler)
+
+
 @pytest.fixture
 def arrivals(
     transactional_db: None,
     at_stripe: AtStripe,  # noqa: F811
     served: str,
+    in_hand: InHand,
     signing_secret: str,
+    settings: Settings,
 ) -> Iterator[Arrivals]:
-    """Stripe's deliveries to this site."""
+    """Stripe's deliveries to this site: of what happens from now on, and none later than this test."""
+    at_stripe.admin.reset()  # an uninstall of an earlier test may be about to end
     asking.ends.forget()
     endpoints = {"we_tests_thin": "thin", "we_tests_snapshot": "snapshot"}
     for endpoint, payload in endpoints.items():
@@ -55,6 +96,8 @@ def arrivals(
             endpoint, address, payload=payload, mode="both", secrets=[signing_secret]
         )
     yield Arrivals(at_stripe.admin)
+    settings.STRIPE_WEBHOOK_SECRETS = []  # what comes now is refused, and what came before is stored or not
+    assert in_hand.are_over()
     for endpoint, payload in endpoints.items():
         at_stripe.admin.put_endpoint(endpoint, served, payload=payload, disabled=True)
     at_stripe.admin.ask("DELETE", "/treatments")
