@@ -79,7 +79,6 @@ def in_hand() -> Iterator[InHand]:
 
 @pytest.fixture
 def arrivals(
-    transactional_db: None,
     at_stripe: AtStripe,  # noqa: F811
     served: str,
     in_hand: InHand,
