@@ -26,20 +26,20 @@ def test_whoever_is_alone_is_not_joined_before_the_end() -> None:
     assert order == ["alone", "beside others"]
 
 
-def test_whoever_wants_to_be_alone_waits_for_those_at_work() -> None:
+def test_whoever_wants_to_be_alone_waits_for_those_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("work.company._FIRST_PATIENCE", 60.0)
     company, order = Company(), list[str]()
-    begun, end = threading.Event(), threading.Event()
+    begun = threading.Event()
 
     def work() -> None:
         with company.beside_others(LEASE):
             begun.set()
-            end.wait(10)
+            eventually(lambda: company._loner)  # somebody wants to be alone
             order.append("beside others")
 
     other = threading.Thread(target=work)
     other.start()
     assert begun.wait(10)
-    threading.Timer(0.05, end.set).start()
     with company.alone(LEASE) as alone:
         assert alone
         order.append("alone")
@@ -50,6 +50,7 @@ def test_whoever_wants_to_be_alone_waits_for_those_at_work() -> None:
 
 def test_process_that_does_not_fall_quiet_rests_and_lets_others_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("work.company._FIRST_PATIENCE", 0.02)
+    monkeypatch.setattr("work.company._REST_PER_CLOSED", 1e6)
     company = Company()
     with company.beside_others(LEASE):
         with company.alone(LEASE) as alone:
@@ -104,26 +105,27 @@ def test_patience_outlasts_a_success(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_others_are_kept_out_for_a_fifth_of_the_time_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("work.company._FIRST_PATIENCE", 0.05)
+    monkeypatch.setattr("work.company.LONGEST_ALONE", 60.0)
     company = Company()
-    began = time.monotonic()
     with company.alone(LEASE):
+        began = time.monotonic()
         other = in_thread(company, [])
         eventually(lambda: company._keeps_out)
         other.join(0.1)
-    closed = time.monotonic() - began
+        ended = time.monotonic()
     other.join(10)
-    opened = time.monotonic()
 
     def is_alone() -> bool:
         with company.alone(LEASE) as chance:
             return bool(chance)
 
     eventually(is_alone)
-    assert time.monotonic() - opened > 3 * closed
+    assert time.monotonic() - ended >= 4 * (ended - began)
 
 
 def test_nobody_begins_anything_while_the_process_closes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(activity, "closing", threading.Event())
+    monkeypatch.setattr("work.company.LONGEST_ALONE", 60.0)
     company, heard = Company(), list[bool]()
 
     def work() -> None:
@@ -135,13 +137,13 @@ def test_nobody_begins_anything_while_the_process_closes(monkeypatch: pytest.Mon
         waiting.start()
         eventually(lambda: company._keeps_out)
         activity.closing.set()
-        waiting.join(2)
+        waiting.join(20)
         assert heard == [False]
 
 
 def test_nobody_waits_to_be_alone_while_the_process_closes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(activity, "closing", threading.Event())
-    monkeypatch.setattr("work.company._FIRST_PATIENCE", 10)
+    monkeypatch.setattr("work.company._FIRST_PATIENCE", 60)
     company, heard = Company(), list[Chance]()
 
     def want_to_be_alone() -> None:
@@ -153,7 +155,7 @@ def test_nobody_waits_to_be_alone_while_the_process_closes(monkeypatch: pytest.M
         waiting.start()
         eventually(lambda: company._loner)
         activity.closing.set()
-        waiting.join(2)
+        waiting.join(20)
         assert heard == [Chance.NONE]
 
 

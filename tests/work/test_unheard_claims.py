@@ -48,7 +48,10 @@ def test_unheard_claim_is_free_after_the_outage(errands: "Queue[Errand]") -> Non
         pass
 
 
-def test_claim_that_may_still_be_heard_of_is_left_alone(errands: "Queue[Errand]") -> None:
+def test_claim_that_may_still_be_heard_of_is_left_alone(
+    errands: "Queue[Errand]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "CLAIMED_BEFORE", 20.0)
     claimed_unheard(errands, seconds_ago=1)
     meet_an_outage(errands)
 
