@@ -7,6 +7,7 @@ from playwright.sync_api import Locator, Page, expect
 from local_stack.processes import Stack
 from local_stack.totp import totp_code
 from tests.browser.stage import Person
+from tests.browser.watching import HERE
 from tests.waiting import eventually
 
 ADDRESS_OF_A_KEY = re.compile(r"/stripe/keys/[0-9a-f-]{36}/$")
@@ -16,6 +17,14 @@ def sign_in(page: Page, person: Person) -> None:
     """Sign in by e-mail and password and arrive at the list of keys."""
     page.goto("/accounts/login/")
     _fill_in_sign_in(page, person.email, person.password)
+    expect(page.get_by_role("heading", name="Stripe keys", level=1)).to_be_visible()
+
+
+def be_signed_in(page: Page, person: Person) -> None:
+    """Be at the list of keys, signed in since before."""
+    session = {"name": "sid", "value": person.session, "domain": HERE, "path": "/", "httpOnly": True}
+    page.context.add_cookies([session])  # type: ignore[list-item] # a TypedDict
+    page.goto("/stripe/keys/")
     expect(page.get_by_role("heading", name="Stripe keys", level=1)).to_be_visible()
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import django
 
+from tests.browser import casting
 from tests.simulator import SimulatorAdmin
 from tests.waiting import eventually
 
@@ -35,8 +36,7 @@ class Seeding:
         from tests import people
 
         user = people.an_owner(email, name)
-        who = {"email": email, "merchant": str(people.merchant_of(user).pk), "password": people.PASSWORD}
-        self.people[name.partition("'")[0].lower()] = who
+        self.people[name.partition("'")[0].lower()] = casting.introduced(user)
         return user
 
     def connect(self, user: Any, account: str, *, livemode: bool) -> str:
@@ -124,4 +124,5 @@ def seed(stripe_url: str) -> dict[str, Any]:
 
 if __name__ == "__main__":
     django.setup()
+    casting.hash_quickly()
     json.dump(seed(sys.argv[1]), sys.stdout)

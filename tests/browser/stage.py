@@ -56,11 +56,12 @@ _BATCH = 8
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who owns a merchant on the stack, and signs in with `password`."""
+    """Somebody who owns a merchant on the stack, signs in with `password`, and has done so in `session`."""
 
     email: str
     merchant: str
     password: str = field(repr=False)
+    session: str = field(repr=False)
 
 
 class Cast:
@@ -128,6 +129,7 @@ class Visits:
             java_script_enabled=javascript,
             locale="en-GB",
             timezone_id="UTC",
+            reduced_motion="reduce",  # what turns while one waits is drawn anew and anew
             **wishes,
         )
         context.set_default_timeout(PATIENCE_MILLISECONDS)

@@ -24,6 +24,9 @@ def faults_of(page: Page, addresses: Iterable[str]) -> dict[str, list[str]]:
     found = {}
     for address in addresses:
         page.goto(address)
+        assert page.url.rstrip("/").endswith(
+            address.rstrip("/")
+        )  # where it leads on, nobody would look at it
         faults = looks.faults_of(page)
         if faults:
             found[address] = faults
@@ -65,7 +68,7 @@ def test_forms_that_were_refused(page: Page, visit: Visits) -> None:
 
 
 def test_pages_of_a_merchant_without_keys(page: Page, cast: Cast, visit: Visits) -> None:
-    site.sign_in(page, cast.owner())
+    site.be_signed_in(page, cast.owner())
     account = (
         "email/",
         "password/change/",
@@ -90,7 +93,7 @@ def test_pages_of_a_merchant_without_keys(page: Page, cast: Cast, visit: Visits)
 
 
 def test_pages_of_a_merchant_with_keys_in_every_state(page: Page, gallery: Gallery) -> None:
-    site.sign_in(page, gallery.people["ada"])
+    site.be_signed_in(page, gallery.people["ada"])
     rotated, limited = gallery.page_of("rotated"), gallery.page_of("limited")
     addresses = [f"/stripe/{name}/" for name in ("keys", "connect/live", "migrate", "erased", "close")]
     addresses += [gallery.page_of(state) for state in STATES]
@@ -108,14 +111,14 @@ def test_pages_of_a_merchant_with_keys_in_every_state(page: Page, gallery: Galle
 
 @pytest.mark.parametrize(("who", "state"), [("ben", "confirm"), ("eve", "suspended"), ("mia", "active")])
 def test_pages_of_others(page: Page, gallery: Gallery, who: str, state: str) -> None:
-    site.sign_in(page, gallery.people[who])
+    site.be_signed_in(page, gallery.people[who])
     key = gallery.page_of(state) if who != "mia" else ""
 
     assert faults_of(page, ["/stripe/keys/", *([key] if key else [])]) == {}
 
 
 def test_pages_of_a_merchant_who_closes_the_account(page: Page, cast: Cast, visit: Visits) -> None:
-    site.sign_in(page, cast.owner())
+    site.be_signed_in(page, cast.owner())
     visit.allow(page, 422)
     page.goto("/stripe/close/")
     page.get_by_role("button", name="Erase everything").click()

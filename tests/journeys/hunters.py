@@ -5,6 +5,8 @@ import sys
 
 import django
 
+from tests.browser.casting import hash_quickly
+
 
 def appear() -> dict[str, str]:
     """Make both, and say who they are."""
@@ -24,4 +26,5 @@ def appear() -> dict[str, str]:
 
 if __name__ == "__main__":
     django.setup()
+    hash_quickly()
     json.dump(appear(), sys.stdout)

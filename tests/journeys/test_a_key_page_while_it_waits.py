@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.processes]
 @pytest.fixture
 def checking_page(page: Page, cast: Cast, at_stripes: SimulatorAdmin) -> Page:
     """Ada on the page of a key about which Stripe is slow to answer."""
-    site.sign_in(page, cast.owner())
+    site.be_signed_in(page, cast.owner())
     key = at_stripes.create_key(at_stripes.create_account())
     at_stripes.add_fault("slow", path="/v1/account", seconds=4)
     site.paste(page, str(key["token"]))

@@ -27,7 +27,7 @@ def bring_a_key(page: Page, cast: Cast, at_stripes: SimulatorAdmin) -> tuple[str
     """Ada's address, her key's account and its last four characters."""
     ada, account = cast.owner(), at_stripes.create_account("Ada's Lamps")
     key = str(at_stripes.create_key(account)["token"])
-    site.sign_in(page, ada)
+    site.be_signed_in(page, ada)
     site.paste(page, key)
     page.get_by_role("button", name="Yes, it is ours").click()
     site.expect_key_to_be(page, "Active")

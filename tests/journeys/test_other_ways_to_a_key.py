@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.processes]
 @pytest.fixture
 def adas_page(page: Page, cast: Cast) -> Page:
     """Ada, signed in, on her list of keys."""
-    site.sign_in(page, cast.owner())
+    site.be_signed_in(page, cast.owner())
     return page
 
 

@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
 
 def test_ada_lets_the_app_make_her_key_and_goes_back(page: Page, cast: Cast) -> None:
-    site.sign_in(page, cast.owner())
+    site.be_signed_in(page, cast.owner())
     page.goto("/stripe/connect/test/")
     page.get_by_role("button", name="Continue to Stripe").click()
     dashboard.install(page)
