@@ -32,6 +32,7 @@ CLASSES = (
     "limited to addresses",
 )
 PASTE = reverse("stripe_keys:paste_key", args=["test"])
+SHORTEST_CHECK_SECONDS = 3600  # longer than any test takes, however busy the machine is
 SEEN_ANYWAY = (
     (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}", "ID"),
     (r"rk_test_\.\.\.\w{4}|(?<=\"mono\">)\w{4}(?=</dd>)", "KEY"),
@@ -102,7 +103,7 @@ def modulo_what_is_seen_anyway(text: str) -> str:
 @pytest.fixture
 def thieves(at_stripe: AtStripe, eve: User, settings: Settings) -> Iterator[list[Thief]]:
     """One thief for each class of useless keys, all of them connected to an account of their own."""
-    settings.KEY_SHORTEST_CHECK_SECONDS = 20
+    settings.KEY_SHORTEST_CHECK_SECONDS = SHORTEST_CHECK_SECONDS
     settings.PASTE_LIMIT_PER_ADDRESS_PER_HOUR = 1000
     settings.KEY_BRAKE_ACCOUNTS = 1000
     expired, foreign, of_eve = at_stripe.key(), at_stripe.key(), at_stripe.bound_key(eve)
@@ -145,7 +146,6 @@ def all_learnt_the_same(thieves: list[Thief]) -> bool:
 def test_no_page_tells_useless_keys_apart_at_any_moment(thieves: list[Thief]) -> None:
     for thief in thieves:
         thief.paste()
-        thief.look_around()
         thief.paste()
         thief.look_around()
     assert all_learnt_the_same(thieves)
@@ -157,7 +157,7 @@ def test_no_page_tells_useless_keys_apart_at_any_moment(thieves: list[Thief]) ->
         thief.look_around()
     assert all_learnt_the_same(thieves)
 
-    time_passes(20.1)
+    time_passes(SHORTEST_CHECK_SECONDS)
     engine.drain("validations")
     assert RestrictedKey.objects.filter(status="rejected").count() == len(CLASSES)
     for thief in thieves:
@@ -173,7 +173,7 @@ def test_while_stripe_refuses_many_no_page_tells_useless_keys_apart(thieves: lis
     for thief in thieves:
         thief.paste()
     for _ in range(2):
-        time_passes(20.1)
+        time_passes(SHORTEST_CHECK_SECONDS)
         engine.drain("validations")
         for thief in thieves:
             thief.look_around()
@@ -194,7 +194,7 @@ def test_stolen_key_is_nowhere_but_with_its_merchant(thieves: list[Thief], eve: 
     stand_in = RestrictedKey.objects.get(stands_in_for=of_eve)
     assert bytes(stand_in.fingerprint) == bytes(of_eve.fingerprint)
     assert bytes(stand_in.envelope.envelope) != bytes(of_eve.envelope.envelope)
-    time_passes(20.1)
+    time_passes(SHORTEST_CHECK_SECONDS)
     engine.drain("validations")
     assert KeyEnvelope.objects.count() == 1
 

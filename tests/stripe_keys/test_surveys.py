@@ -5,7 +5,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -42,11 +42,10 @@ def ask(key: RestrictedKey, user: User) -> Validation:
     return Validation.objects.surveys().latest("pk")
 
 
-def one_run(row: Validation, *, with_budget: bool = True) -> Validation:
-    """Let a worker do what is due of the survey, now."""
+def one_run(row: Validation, *, free_at: timedelta = timedelta(hours=-1)) -> Validation:
+    """Let a worker do what is due of the survey, now, with a full budget if no other is asked for."""
     Validation.objects.filter(pk=row.pk).update(due_at=timezone.now())
-    if with_budget:
-        AccountPace.objects.update(free_at=timezone.now() - timedelta(hours=1))
+    AccountPace.objects.update(free_at=timezone.now() + free_at)
     engine.drain("validations")
     row.refresh_from_db()
     return row
@@ -100,13 +99,16 @@ def test_each_run_stays_within_the_budget_and_the_next_goes_on(
     settings.STRIPE_RATE_TEST = 25
     row, portion = ask(key, ada), pace.at_once(livemode=False)
     before = len(at_stripe.admin.requests(key=stripe_key.id))
+    refilled_after, began = timedelta(seconds=3), timezone.now()
 
     one_run(row)
     after_one = len(at_stripe.admin.requests(key=stripe_key.id)) - before
-    one_run(row, with_budget=False)
+    spent_until = AccountPace.objects.get().free_at
+    one_run(row, free_at=refilled_after)
     after_two = len(at_stripe.admin.requests(key=stripe_key.id)) - before
 
     assert after_one == portion == 15
+    assert spent_until >= began + refilled_after
     assert after_two == portion, "the budget was spent, and nobody waited for it"
     assert (row.state, row.problem) == (DueRow.State.WAITING, "BudgetSpent")
     while row.state == DueRow.State.WAITING:
@@ -218,18 +220,18 @@ def test_a_key_that_ended_meanwhile_makes_it_moot(ada: User, at_stripe: AtStripe
 def test_nothing_is_written_of_a_key_that_ends_while_stripe_is_asked(
     ada: User, at_stripe: AtStripe, settings: Settings
 ) -> None:
-    # May do everything: refusals for want of a permission are not slow, and each portion is drawn by lot.
+    # May do everything, so that there would be something to write, whatever portion is drawn.
     stripe_key = at_stripe.bound_key(ada, permissions=list(catalogue.PROBES))
     key = checked(paste(ada, stripe_key.token))
     settings.STRIPE_RATE_TEST = 25
-    at_stripe.admin.add_fault("slow", key=stripe_key.id, seconds=3, times=None)
-    row = ask(key, ada)
-    before = key.uses.count()
+    row, before = ask(key, ada), len(at_stripe.admin.requests(key=stripe_key.id))
     worker = Thread(target=drain_elsewhere)
 
-    worker.start()
-    eventually(lambda: key.uses.count() > before)
-    services.remove(key=key, user=ada, now=timezone.now())
+    with transaction.atomic():  # until the key has ended, the worker can write nothing about it
+        RestrictedKey.objects.select_for_update(no_key=True).get(pk=key.pk)
+        worker.start()
+        eventually(lambda: len(at_stripe.admin.requests(key=stripe_key.id)) > before)
+        services.remove(key=key, user=ada, now=timezone.now())
     worker.join()
 
     assert found(key) == {}
