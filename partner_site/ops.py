@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -21,6 +21,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import SimpleTemplateResponse
 from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 
 if TYPE_CHECKING:
@@ -106,6 +107,10 @@ class OpsAdminSite(AdminSite):
     def has_permission(self, request: HttpRequest) -> bool:
         """Staff who have proven a second factor in this session within the hour."""
         return is_staff(request) and has_second_factor(request) and has_fresh_second_factor(request)
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> Any:
+        """All lists; put together where they are shown: every page is given them, and most show none."""
+        return SimpleLazyObject(partial(super().get_app_list, request, app_label))
 
     def admin_view(self, view: _View, cacheable: bool = False) -> _View:
         """Every page of the desk: for those it is open to, and for questions without a NUL."""
