@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
 from itertools import cycle
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from cryptography.hazmat.primitives.serialization import load_der_private_key
 from django.db.models.functions import Now
 from django.utils import timezone
 from pytest_django import Settings
@@ -16,6 +19,7 @@ from stripe_keys.models import KeyManagement, Minting, RestrictedKey, Retirement
 from stripe_keys.vault import delivery_keys
 from tests.people import merchant_of
 from tests.stripe_keys.keys import AtStripe, bind_account
+from tests.stripe_keys.managed.moments import let_pass
 from work import engine
 
 
@@ -70,26 +74,32 @@ class Managed:
         ]
 
 
-@pytest.fixture(params=[False, True], ids=["test", "live"])
+@pytest.fixture
 def livemode(request: pytest.FixtureRequest) -> bool:
-    """Both modes."""
-    return bool(request.param)
+    """Test mode, unless the module's LIVEMODE, or a test by `both_modes`, says otherwise."""
+    return bool(getattr(request.module, "LIVEMODE", False))
 
 
-@pytest.fixture(scope="session")
-def pairs() -> list[RSAPrivateKey]:
-    """RSA pairs, made once: each costs a quarter of a second."""
-    return [generate_private_key(65537, 3072) for _ in range(2)]
+both_modes = pytest.mark.parametrize("livemode", [False, True], ids=["test", "live"])
+
+
+@cache
+def a_pair(number: int) -> RSAPrivateKey:
+    """The RSA pairs of this session, each made when it is first asked for: that takes a tenth of a second."""
+    return generate_private_key(65537, 3072)
+
+
+# It looks for a tenth of a second whether a pair is sound.
+_loaded_once = cache(load_der_private_key)
 
 
 @pytest.fixture(autouse=True)
-def quick_pairs(
-    request: pytest.FixtureRequest, pairs: list[RSAPrivateKey], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def quick_pairs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Take the pairs of this session in turns, except where a process of its own makes them."""
     if not request.node.get_closest_marker("processes"):
-        turns = cycle(pairs)
-        monkeypatch.setattr(delivery_keys, "generate_private_key", lambda **_: next(turns))
+        turns = cycle([0, 1])
+        monkeypatch.setattr(delivery_keys, "generate_private_key", lambda **_: a_pair(next(turns)))
+        monkeypatch.setattr(delivery_keys, "load_der_private_key", _loaded_once)
 
 
 @pytest.fixture
@@ -103,6 +113,15 @@ def managed(
     at_stripe.admin.create_install(account, livemode=livemode)
     bind_account(ada, account, livemode=livemode)
     return Managed(ada, at_stripe, account, livemode)
+
+
+@pytest.fixture
+def key(managed: Managed) -> RestrictedKey:
+    """The app's first key, in use for a while."""
+    managed.choose_app()
+    managed.work()
+    let_pass(timedelta(hours=2))
+    return managed.key()
 
 
 @pytest.fixture

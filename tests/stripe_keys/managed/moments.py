@@ -1,13 +1,16 @@
 """Time that passes for managed keys, here and at Stripe, without anybody waiting."""
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from django.db.models import F
 from django.utils import timezone
 
 from stripe_keys.managed import schedule
 from stripe_keys.models import KeyManagement, Minting, Retirement
-from tests.stripe_keys.managed.conftest import Managed
+
+if TYPE_CHECKING:
+    from tests.stripe_keys.managed.conftest import Managed
 
 
 def fall_due() -> None:
@@ -15,7 +18,7 @@ def fall_due() -> None:
     KeyManagement.objects.update(next_rotation_at=timezone.now() - timedelta(seconds=1))
 
 
-def rotate(managed: Managed) -> None:
+def rotate(managed: "Managed") -> None:
     """A new key is due, and workers do all there is to do."""
     fall_due()
     schedule.plan()
@@ -29,7 +32,7 @@ def let_pass(time: timedelta) -> None:
     Retirement.objects.filter(finished_at__isnull=False).update(finished_at=F("finished_at") - time)
 
 
-def work_after(managed: Managed, time: timedelta) -> None:
+def work_after(managed: "Managed", time: timedelta) -> None:
     """Workers do what is due so much later."""
     let_pass(time)
     managed.work()

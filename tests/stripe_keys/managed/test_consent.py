@@ -17,11 +17,7 @@ from tests.stripe_keys.keys import LONG_AGO, bind_account
 from tests.stripe_keys.managed.conftest import Managed
 from work import engine
 
-
-@pytest.fixture
-def livemode() -> bool:
-    """Live mode; nothing here depends on it, but for what only live mode asks."""
-    return True
+LIVEMODE = True  # nothing here depends on it, but for what only live mode asks
 
 
 def uninstall_at_stripe(managed: Managed) -> None:

@@ -30,21 +30,6 @@ Status = RestrictedKey.Status
 DAY = timedelta(days=1)
 
 
-@pytest.fixture
-def livemode() -> bool:
-    """One mode will do here."""
-    return False
-
-
-@pytest.fixture
-def key(managed: Managed) -> RestrictedKey:
-    """The app's first key, in use for a while."""
-    managed.choose_app()
-    managed.work()
-    let_pass(timedelta(hours=2))
-    return managed.key()
-
-
 def told() -> list[str]:
     """What merchants were mailed, or are to be, by kind."""
     marks = Notice.objects.exclude(merchant=None).order_by("pk").values_list("dedupe_key", flat=True)

@@ -17,12 +17,7 @@ CODES = {
     "unrestricted": managed_problems.UNRESTRICTED,
     "plain": managed_problems.PLAIN_IN_LIVE,
 }
-
-
-@pytest.fixture
-def livemode() -> bool:
-    """Live mode, where keys must come encrypted."""
-    return True
+LIVEMODE = True  # where keys must come encrypted
 
 
 def everything_stored() -> str:

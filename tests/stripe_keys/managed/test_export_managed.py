@@ -2,7 +2,6 @@
 
 import json
 
-import pytest
 from django.test import Client
 from django.utils import timezone
 
@@ -11,12 +10,6 @@ from stripe_keys.managed import arrangements
 from stripe_keys.models import Minting, Retirement
 from tests.stripe_keys.managed.conftest import Managed
 from work import engine
-
-
-@pytest.fixture
-def livemode() -> bool:
-    """One mode is enough here."""
-    return False
 
 
 def test_choice_making_and_ending_are_told_without_secrets(

@@ -6,7 +6,7 @@ import pytest
 
 from stripe_keys import gateway, key_endpoint, vault
 from stripe_keys.app_answers import StripeUnavailable
-from tests.stripe_keys.managed.conftest import Managed
+from tests.stripe_keys.managed.conftest import Managed, both_modes
 
 
 def listed(managed: Managed) -> list[key_endpoint.Listed]:
@@ -65,7 +65,6 @@ def test_list_that_does_not_end_is_given_up(managed: Managed, monkeypatch: pytes
         listed(managed)
 
 
-@pytest.mark.parametrize("livemode", [False])
 def test_texts_that_stripe_lists_stay_behind(managed: Managed) -> None:
     text = made_at_stripe(managed)
     whole = gateway.call_as_app(
@@ -79,6 +78,7 @@ def test_texts_that_stripe_lists_stay_behind(managed: Managed) -> None:
     assert one.publishable == ""
 
 
+@both_modes
 def test_text_of_a_key_that_was_made_does_not_print(managed: Managed) -> None:
     made = key_endpoint.create(
         body={"type": "secret_key", "permissions": ["charge_read"]}

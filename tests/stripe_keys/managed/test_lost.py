@@ -22,12 +22,7 @@ from work import engine
 from work.queues import LostLease
 
 PATH = "/v2/iam/api_keys"
-
-
-@pytest.fixture
-def livemode() -> bool:
-    """Live mode, where a key comes encrypted; test mode has its own tests here."""
-    return True
+LIVEMODE = True  # where a key comes encrypted; test mode has its own tests here
 
 
 def lose_the_answer(managed: Managed, kind: str = "reset", **more: object) -> None:

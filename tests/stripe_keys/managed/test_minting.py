@@ -5,12 +5,14 @@ from django.conf import settings
 from stripe_keys import vault
 from stripe_keys.models import Minting, RestrictedKey, Retirement
 from tests.stripe_keys.keys import REQUIRED
-from tests.stripe_keys.managed.conftest import Managed
+from tests.stripe_keys.managed.conftest import Managed, both_modes
+from tests.stripe_keys.managed.moments import rotate
 from work.engine import revive
 
 Status = RestrictedKey.Status
 
 
+@both_modes
 def test_app_makes_a_key_and_it_is_proven(managed: Managed) -> None:
     managed.choose_app()
 
@@ -42,16 +44,13 @@ def test_each_key_is_asked_for_with_a_pair_and_a_name_of_its_own(managed: Manage
     )
 
 
+@both_modes
 def test_new_key_takes_over_and_the_old_one_dies_at_stripe(managed: Managed) -> None:
-    management = managed.choose_app()
+    managed.choose_app()
     managed.work()
     old = managed.key()
-    type(management).objects.update(next_rotation_at="2026-01-01T00:00:00Z")
 
-    from stripe_keys.managed import schedule
-
-    schedule.plan()
-    managed.work()
+    rotate(managed)
 
     new = managed.key()
     assert new.pk != old.pk

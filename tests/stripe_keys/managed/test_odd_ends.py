@@ -25,20 +25,6 @@ from work.engine import revive
 SOON = timedelta(minutes=20)
 
 
-@pytest.fixture
-def livemode() -> bool:
-    """One mode will do here."""
-    return False
-
-
-@pytest.fixture
-def key(managed: Managed) -> RestrictedKey:
-    """The app's key, in use."""
-    managed.choose_app()
-    managed.work()
-    return managed.key()
-
-
 def is_tried_again_soon() -> bool:
     """Whether the next key is made long before Stripe ends the old one."""
     at = KeyManagement.objects.get().next_rotation_at

@@ -20,12 +20,6 @@ RETIREMENTS = "admin:stripe_keys_retirement_changelist"
 
 
 @pytest.fixture
-def livemode() -> bool:
-    """One mode will do here."""
-    return False
-
-
-@pytest.fixture
 def management(managed: Managed) -> KeyManagement:
     """The app has made a key."""
     management = managed.choose_app()

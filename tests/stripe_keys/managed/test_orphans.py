@@ -22,20 +22,6 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 APP = "app_1SimulatedPartnerApp"
 
 
-@pytest.fixture
-def livemode() -> bool:
-    """One mode will do here."""
-    return False
-
-
-@pytest.fixture
-def key(managed: Managed) -> RestrictedKey:
-    """The app's key, in use."""
-    managed.choose_app()
-    managed.work()
-    return managed.key()
-
-
 def our_name(settings: Settings) -> str:
     return f"{settings.MANAGED_KEY_NAME} {settings.SITE_ENVIRONMENT} {uuid4()}"
 

@@ -10,7 +10,7 @@ from stripe_keys.clients import NoPublishableKey, publishable_key
 from stripe_keys.managed import publishing
 from stripe_keys.models import KeyManagement, PublishableKey
 from tests.people import merchant_of
-from tests.stripe_keys.managed.conftest import Managed
+from tests.stripe_keys.managed.conftest import Managed, both_modes
 
 PATH = "/v2/iam/api_keys"
 
@@ -35,6 +35,7 @@ def try_again() -> None:
     publishing.publish_missing()
 
 
+@both_modes
 def test_partners_engineers_get_the_publishable_key(served: Managed) -> None:
     publishing.publish_missing()
     publishing.publish_missing()

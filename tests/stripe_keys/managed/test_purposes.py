@@ -14,8 +14,6 @@ from tests.people import a_client_of, merchant_of
 from tests.stripe_keys.managed.conftest import Managed
 from tests.stripe_keys.purposes import BILLING, ask_for_two_keys
 
-pytestmark = pytest.mark.parametrize("livemode", [False], ids=["test"])
-
 
 @pytest.fixture
 def browser(managed: Managed, settings: Settings, tmp_path: Path) -> Client:

@@ -23,21 +23,6 @@ Status = RestrictedKey.Status
 HOUR = timedelta(hours=1)
 
 
-@pytest.fixture
-def livemode() -> bool:
-    """One mode will do here."""
-    return False
-
-
-@pytest.fixture
-def key(managed: Managed) -> RestrictedKey:
-    """The app's first key, in use for a while."""
-    managed.choose_app()
-    managed.work()
-    let_pass(2 * HOUR)
-    return managed.key()
-
-
 def work_on_checks(managed: Managed) -> None:
     """Workers do every check, and what follows."""
     for _ in range(3):

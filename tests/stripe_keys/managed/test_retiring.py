@@ -19,17 +19,9 @@ MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 
 @pytest.fixture
-def livemode() -> bool:
-    """One mode will do here."""
-    return False
-
-
-@pytest.fixture
-def old(managed: Managed) -> RestrictedKey:
-    """The app's first key, in use."""
-    managed.choose_app()
-    managed.work()
-    return managed.key()
+def old(key: RestrictedKey) -> RestrictedKey:
+    """The app's first key, which others follow here."""
+    return key
 
 
 def of(key: RestrictedKey) -> Retirement:

@@ -16,25 +16,25 @@ from stripe_keys.models import KeyManagement, Minting, RestrictedKey, StripeInci
 from tests.people import merchant_of
 from tests.stripe_keys.managed.conftest import Managed
 from tests.stripe_keys.managed.moments import fall_due, let_pass, rotate
-from tests.stripe_keys.rows import a_key
+from tests.stripe_keys.rows import ACCOUNT, a_key
 
 Status = RestrictedKey.Status
 DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def livemode() -> bool:
-    """One mode will do here."""
-    return False
-
-
-@pytest.fixture
-def key(managed: Managed) -> RestrictedKey:
-    """The app's first key, in use; made an hour ago and more."""
-    managed.choose_app()
-    managed.work()
+def made(ada: User, settings: Settings) -> RestrictedKey:
+    """A key that the app has made for Ada an hour ago and more, as rows alone: what is due shows without Stripe."""
+    settings.MANAGED_KEYS = ["live", "test"]
+    management = KeyManagement.objects.create(
+        merchant=merchant_of(ada),
+        livemode=False,
+        stripe_account_id=ACCOUNT,
+        next_rotation_at=timezone.now() + 85 * DAY,
+    )
+    Minting.objects.create(lane="ada", management=management, reason="first", state="done")
     let_pass(timedelta(hours=2))
-    return managed.key()
+    return a_key(ada, managed_by="app", stripe_key_id="mk_1OfTheApp00000")
 
 
 def planned() -> list[str]:
@@ -94,7 +94,7 @@ def test_a_stored_key_has_such_a_moment(managed: Managed, monkeypatch: pytest.Mo
     assert timedelta(days=80) < next_one - timezone.now() < timedelta(days=82)
 
 
-def test_keys_are_locked_before_their_management_as_checks_do(managed: Managed, key: RestrictedKey) -> None:
+def test_keys_are_locked_before_their_management_as_checks_do(made: RestrictedKey) -> None:
     fall_due()
     with CaptureQueriesContext(connection) as seen:
         schedule.plan()
@@ -104,7 +104,7 @@ def test_keys_are_locked_before_their_management_as_checks_do(managed: Managed, 
 
 
 def test_one_that_was_asked_for_meanwhile_is_not_asked_for_again(
-    managed: Managed, key: RestrictedKey, monkeypatch: pytest.MonkeyPatch
+    made: RestrictedKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fall_due()
     lock = minting_rows.locked
@@ -118,49 +118,49 @@ def test_one_that_was_asked_for_meanwhile_is_not_asked_for_again(
     assert planned() == []
 
 
-def test_nothing_is_made_before_its_time(managed: Managed, key: RestrictedKey) -> None:
+def test_nothing_is_made_before_its_time(made: RestrictedKey) -> None:
     assert planned() == []
 
 
-def test_a_key_that_ends_soon_is_replaced_before(managed: Managed, key: RestrictedKey) -> None:
+def test_a_key_that_ends_soon_is_replaced_before(made: RestrictedKey) -> None:
     RestrictedKey.objects.update(expires_at=timezone.now() + 2 * DAY)
 
     assert planned() == ["ending"]
     assert planned() == ["ending"], "once"
 
 
-def test_a_key_that_ends_later_is_not(managed: Managed, key: RestrictedKey) -> None:
+def test_a_key_that_ends_later_is_not(made: RestrictedKey) -> None:
     RestrictedKey.objects.update(expires_at=timezone.now() + 4 * DAY)
 
     assert planned() == []
 
 
-def test_a_rotated_or_unreadable_key_is_replaced(managed: Managed, key: RestrictedKey) -> None:
+def test_a_rotated_or_unreadable_key_is_replaced(made: RestrictedKey) -> None:
     RestrictedKey.objects.update(quarantined_at=timezone.now())
 
     assert planned() == ["ending"]
 
 
-def test_where_no_key_is_left_one_is_made(managed: Managed, key: RestrictedKey) -> None:
+def test_where_no_key_is_left_one_is_made(made: RestrictedKey) -> None:
     RestrictedKey.objects.update(status=Status.EXPIRED)
 
     assert planned() == ["schedule"]
 
 
-def test_a_merchants_own_key_is_never_replaced_for_its_end(managed: Managed, key: RestrictedKey) -> None:
+def test_a_merchants_own_key_is_never_replaced_for_its_end(made: RestrictedKey) -> None:
     RestrictedKey.objects.update(managed_by="user", expires_at=timezone.now() + DAY)
 
     assert planned() == []
 
 
-def test_none_is_asked_for_while_one_is_being_proven(managed: Managed, key: RestrictedKey) -> None:
+def test_none_is_asked_for_while_one_is_being_proven(made: RestrictedKey) -> None:
     RestrictedKey.objects.update(status=Status.PENDING)
     fall_due()
 
     assert planned() == []
 
 
-def test_what_failed_is_not_tried_every_minute(managed: Managed, key: RestrictedKey) -> None:
+def test_what_failed_is_not_tried_every_minute(made: RestrictedKey) -> None:
     RestrictedKey.objects.update(expires_at=timezone.now() + DAY)
     KeyManagement.objects.update(
         problem=managed_problems.NOT_APPROVED, next_rotation_at=timezone.now() + DAY / 4
@@ -171,7 +171,7 @@ def test_what_failed_is_not_tried_every_minute(managed: Managed, key: Restricted
     assert planned() == ["schedule"]
 
 
-def test_one_that_dies_again_and_again_is_made_at_a_pace(managed: Managed, key: RestrictedKey) -> None:
+def test_one_that_dies_again_and_again_is_made_at_a_pace(made: RestrictedKey) -> None:
     RestrictedKey.objects.update(status=Status.EXPIRED)
     Minting.objects.update(created_at=timezone.now())
 
@@ -198,9 +198,7 @@ def test_nothing_is_made_while_stripe_refuses_the_keys_of_many(managed: Managed,
     [{"is_on": False}, {"purpose": "given-up"}],
     ids=["merchant-brings", "no-such-purpose"],
 )
-def test_nothing_is_made_where_nobody_wants_it(
-    managed: Managed, key: RestrictedKey, change: dict[str, object]
-) -> None:
+def test_nothing_is_made_where_nobody_wants_it(made: RestrictedKey, change: dict[str, object]) -> None:
     fall_due()
     KeyManagement.objects.update(**change)
 
@@ -208,7 +206,7 @@ def test_nothing_is_made_where_nobody_wants_it(
 
 
 def test_nothing_is_made_in_a_mode_that_is_not_offered_any_more(
-    managed: Managed, key: RestrictedKey, settings: Settings
+    made: RestrictedKey, settings: Settings
 ) -> None:
     fall_due()
     settings.MANAGED_KEYS = ["live"]
@@ -216,7 +214,7 @@ def test_nothing_is_made_in_a_mode_that_is_not_offered_any_more(
     assert planned() == []
 
 
-def test_nothing_is_made_in_place_of_a_suspended_key(managed: Managed, key: RestrictedKey) -> None:
+def test_nothing_is_made_in_place_of_a_suspended_key(made: RestrictedKey) -> None:
     RestrictedKey.objects.update(suspended_at=timezone.now())
     fall_due()
 
@@ -224,7 +222,7 @@ def test_nothing_is_made_in_place_of_a_suspended_key(managed: Managed, key: Rest
 
 
 def test_what_ends_comes_before_what_is_old(
-    managed: Managed, key: RestrictedKey, eve: User, monkeypatch: pytest.MonkeyPatch
+    made: RestrictedKey, eve: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     RestrictedKey.objects.update(expires_at=timezone.now() + DAY)
     a_key(eve)

@@ -12,12 +12,6 @@ from tests.stripe_keys.managed.conftest import Managed
 
 
 @pytest.fixture
-def livemode() -> bool:
-    """One mode will do here."""
-    return False
-
-
-@pytest.fixture
 def merely_named(managed: Managed) -> Managed:
     """The app is on the account, which Ada has connected by her word alone."""
     StripeInstall.objects.update(proof="merchant")

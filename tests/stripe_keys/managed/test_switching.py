@@ -15,12 +15,6 @@ from work import engine
 Status = RestrictedKey.Status
 
 
-@pytest.fixture
-def livemode() -> bool:
-    """One mode is enough here."""
-    return False
-
-
 def bring_own(managed: Managed) -> None:
     """As Ada does on the page."""
     arrangements.bring_own_keys(
