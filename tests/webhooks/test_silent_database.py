@@ -8,17 +8,18 @@ from pathlib import Path
 
 import pytest
 from django.db import connection, transaction
+from pytest_django import Settings
 
 from tests import production
 from tests.drills.proxy import Proxy
 from tests.waiting import eventually
 from tests.webhooks.deliveries import a_notification, encoded, header_for
-from tests.webhooks.test_on_gunicorn import ANSWER_SECONDS, answer, impatient, log, port, serving
+from tests.webhooks.gunicorns import ANSWER_SECONDS, answer, gunicorn, port, serving, started
 
 pytestmark = pytest.mark.processes
-__all__ = ["impatient", "log", "port"]
+__all__ = ["gunicorn", "port", "started"]
 # More than there are threads, so that somebody has to wait for those who wait.
-SENDERS = 40
+SENDERS = 24
 
 
 @pytest.fixture
@@ -51,9 +52,11 @@ def look(port: int, path: str) -> tuple[int, float]:
 
 
 def test_database_that_says_nothing_is_503_soon_and_the_rest_of_the_site_answers(
-    network: Proxy, log: Path, impatient: Path, signing_secret: str
+    network: Proxy, tmp_path: Path, settings: Settings
 ) -> None:
-    with serving(impatient, log, signing_secret, DATABASE_URL=network.url) as port:
+    with serving(tmp_path, DATABASE_URL=network.url) as site:
+        port = site.port
+        settings.STRIPE_WEBHOOK_SECRETS = [f"events:{site.signing_secret}"]
         assert deliver(port)[0] == 200
         network.become("drop")
 
