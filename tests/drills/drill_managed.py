@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.browser.stage import SIMULATOR, stack_in_a_folder_of_its_own
-from tests.drills.dying_steps import ENDING_STEPS, OVERLAP_STEPS, STEPS
+from tests.drills.dying_steps import ENDING_STEPS, OVERLAP_STEPS, STEPS, TAKEOVER_STEPS, TOO_EARLY
 from tests.drills.managed_ground import Count, Mint
-from tests.drills.renewed import Renewing
+from tests.drills.renewed import Overlapping, Renewing
 from tests.drills.tally import tally
 from tests.waiting import eventually
 
@@ -21,6 +21,8 @@ ENVIRONMENT = {
     "STRIPE_RATE_LIVE": "1000000",
     "STRIPE_TIMEOUT_SECONDS": "2",
 }
+# By setting alone; long enough for all who die on the way to a new key.
+ROTATING = {"MANAGED_KEY_ROTATION": "rotate", "MANAGED_KEY_OVERLAP_MINUTES": "2"}
 
 
 @pytest.fixture(scope="module")
@@ -101,3 +103,22 @@ def drill_renewals_and_endings(mint: Mint, tmp_path: Path, capsys: pytest.Captur
     )
     endings = {f"create-{step}" for step in ENDING_STEPS} | {f"rotate-{step}" for step in OVERLAP_STEPS}
     assert deaths == {*STEPS, *endings}
+
+
+def drill_overlaps_that_run_out(mint: Mint, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    renewing = Overlapping(mint, mint.merchants(2 * len(STEPS)))
+    mint.stripe.add_fault("slow", path=PATH, method="POST", seconds=1.0, times=None)
+    renewing.let_fall_due(renewing.accounts)
+    told = {"DRILL_DEATHS": str(tmp_path), **ROTATING}
+    for _ in range(2):
+        mint.crew.worker("tests.drills.dying_overlaps", "-c", "1", keep=True, **told)
+
+    renewing.wait_until_renewed()
+    renewing.wait_until_ended()
+    deaths = {death.name.partition("-")[2] for death in tmp_path.iterdir()}
+
+    expect_each_made_once(
+        renewing.count("overlaps run out, workers killed", len(list(tmp_path.iterdir()))), capsys
+    )
+    assert renewing.is_rotated_by_stripe()
+    assert deaths == {*STEPS, *TAKEOVER_STEPS, *(f"rotate-{step}" for step in (TOO_EARLY, *OVERLAP_STEPS))}

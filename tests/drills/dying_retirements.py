@@ -15,10 +15,11 @@ from stripe_keys.managed import retiring
 from stripe_keys.models import Minting, Retirement
 from work import engine
 
-__all__ = ["app"]
+__all__ = ["app", "die_where_nobody_has"]
 
 
-def _die_where_nobody_has(row: object, step: str, *, after: float = 0.0) -> None:
+def die_where_nobody_has(row: object, step: str, *, after: float = 0.0) -> None:
+    """Be killed at that step of ending `row`, if it is of a key that was replaced, and neither has had its death."""
     if not isinstance(row, Retirement) or row.key_id is None:
         return
     if any(note.read_text() == str(row.pk) for note in DEATHS.glob("ending-*")):
@@ -33,7 +34,7 @@ def _with_death(room: Any, name: str, step: str, *, after: float = 0.0) -> None:
 
     @wraps(real)
     def dying(row: object, *more: Any) -> Any:
-        _die_where_nobody_has(row, step, after=after)
+        die_where_nobody_has(row, step, after=after)
         return real(row, *more)
 
     setattr(room, name, dying)

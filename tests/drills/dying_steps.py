@@ -19,3 +19,6 @@ ENDING_STEPS = (
     "before_the_end",
 )
 OVERLAP_STEPS = ("before_a_look", "before_the_end")
+# While the overlap runs: a new key takes over, and its old one is looked at too early.
+TAKEOVER_STEPS = ("before_it", "in_it")
+TOO_EARLY = "serves_until_then"

@@ -22,6 +22,11 @@ _DUE = """
 _HASTEN = """
     UPDATE stripe_keys_retirement SET due_at = now() WHERE state = 'waiting' AND problem <> 'WorkerLost'
     AND due_at > now() + interval '15 seconds' AND (expired_at IS NULL OR expired_at <= now()) RETURNING id"""
+_LOOK_EARLY = """
+    UPDATE stripe_keys_retirement SET due_at = now() WHERE state = 'waiting' AND problem = ''
+    AND stripe_key_id = ANY(%s) AND due_at > now() AND expired_at > now() + interval '10 seconds' RETURNING id"""
+_ROTATED = """
+    SELECT count(*) FROM stripe_keys_minting WHERE how = 'rotate' AND stripe_account_id = ANY(%s)"""
 _OVER_NOW = """
     UPDATE stripe_keys_retirement SET expired_at = now(), due_at = now()
     WHERE state = 'waiting' AND stripe_key_id = ANY(%s) RETURNING id"""
@@ -146,3 +151,27 @@ class Renewing:
         except urllib.error.HTTPError as refused:
             with refused:
                 return refused.code
+
+
+class Overlapping(Renewing):
+    """The same where the workers' setting has Stripe rotate each key, and each old one live on for minutes."""
+
+    def is_rotated_by_stripe(self) -> bool:
+        """Whether each new key came by a rotation of Stripe's, and no old one was ended by us."""
+        ended_by_us = [
+            call
+            for account in self.accounts
+            for call in self._mint.stripe.requests(path="/v2/iam/api_keys", account=account, method="POST")
+            if call["path"].endswith("/expire")
+        ]
+        return self._mint.rows(_ROTATED, self.accounts) == [(len(self.accounts),)] and not ended_by_us
+
+    def _note_unserved(self) -> None:
+        """Also who has a key here that Stripe refuses; and have each old key looked at while it is left alone yet."""
+        super()._note_unserved()
+        in_use = self._in_use()
+        accepted = {str(key["id"]) for key in self._mint.stripe.keys("") if key["authenticates"]}
+        refused = {(account, key) for account, key in in_use if key not in accepted}
+        # One that was replaced between the two looks is not in use any more.
+        self._unserved |= {account for account, _ in refused & set(self._in_use())} if refused else set()
+        self._mint.rows(_LOOK_EARLY, list(self._old.values()))
