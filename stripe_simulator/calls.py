@@ -1,6 +1,5 @@
 """One API call from its first byte to its answer: checks in order, idempotency, headers, trouble on demand."""
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -60,7 +59,7 @@ def endpoint(handler: Handler, *permissions: str, gate: Gate | None = None) -> W
         used = request.headers.get("Idempotency-Key", "") if request.method == "POST" else ""
         if used:
             return await _once(call, handler, request, body, used)
-        await asyncio.sleep(request.get("delay", 0))
+        await _take_time(sim, request)
         return web.json_response(handler(call))
 
     return handle
@@ -84,6 +83,12 @@ def _call(sim: Simulator, key: ApiKey, account: str, request: web.Request, body:
     )
 
 
+async def _take_time(sim: Simulator, request: web.Request) -> None:
+    """Wait where a fault has slowed the request down."""
+    if "delay" in request:
+        await sim.faults.wait(request["delay"])
+
+
 async def _once(
     call: Call, handler: Handler, request: web.Request, body: bytes, used: str
 ) -> web.StreamResponse:
@@ -96,7 +101,7 @@ async def _once(
         headers = {"Idempotent-Replayed": "true", "Original-Request": earlier.request_id}
         return web.json_response(earlier.body, status=earlier.status, headers=headers)
     try:
-        await asyncio.sleep(request.get("delay", 0))
+        await _take_time(call.sim, request)
         answer = handler(call)
     except errors.ApiError as error:
         if version == "v2" or error.status in NOT_REMEMBERED:
@@ -126,7 +131,7 @@ async def api_middleware(request: web.Request, handler: WebHandler) -> web.Strea
         note["fault"] = fault.kind
     started = time.perf_counter()
     try:
-        response = await harm.around(fault, request, lambda: _answered(request, handler))
+        response = await harm.around(fault, sim.faults, request, lambda: _answered(request, handler))
         note["status"] = response.status
         return response
     finally:

@@ -1,5 +1,7 @@
 """Trouble on demand: what the admin endpoint can make the API do to its callers."""
 
+import asyncio
+import contextlib
 import re
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -73,6 +75,7 @@ class Faults:
     def __init__(self) -> None:
         self._rules: list[Fault] = []
         self._last_id = 0
+        self._cleared = asyncio.Event()
 
     def add(self, values: dict[str, Any]) -> Fault:
         """Add a rule; ConfigError when it is not understood."""
@@ -109,8 +112,15 @@ class Faults:
         return len(self._rules) < before
 
     def clear(self) -> None:
-        """Remove every rule."""
+        """Remove every rule, and let go on what they make wait."""
         self._rules.clear()
+        cleared, self._cleared = self._cleared, asyncio.Event()
+        cleared.set()
+
+    async def wait(self, seconds: float) -> None:
+        """Make a request wait so long, or until the rules are cleared."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._cleared.wait(), seconds)
 
     def listed(self) -> list[dict[str, Any]]:
         """Return the rules as JSON."""

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from stripe_simulator import authorization, errors
-from stripe_simulator.faults import Fault
+from stripe_simulator.faults import Fault, Faults
 
 Answer = Callable[[], Awaitable[web.Response]]
 HANG_SECONDS = 3600.0
@@ -18,7 +18,9 @@ HTML = (
 )
 
 
-async def around(fault: Fault | None, request: web.Request, answer: Answer) -> web.StreamResponse:
+async def around(
+    fault: Fault | None, faults: Faults, request: web.Request, answer: Answer
+) -> web.StreamResponse:
     """Return the answer, harmed as the fault says; with no fault it is returned as it is."""
     if fault is None:
         return await answer()
@@ -29,7 +31,7 @@ async def around(fault: Fault | None, request: web.Request, answer: Answer) -> w
         return await _broken(fault, request, await answer())
     if fault.moment == "after":
         await answer()
-    response = await _instead(fault, request)
+    response = await _instead(fault, faults, request)
     if "request_id" in request:
         response.headers.setdefault("Request-Id", request["request_id"])
     if fault.should_retry is not None:
@@ -37,10 +39,10 @@ async def around(fault: Fault | None, request: web.Request, answer: Answer) -> w
     return response
 
 
-async def _instead(fault: Fault, request: web.Request) -> web.Response:
+async def _instead(fault: Fault, faults: Faults, request: web.Request) -> web.Response:
     """Do the fault in place of the answer."""
     if fault.kind == "hang":
-        await asyncio.sleep(fault.seconds if fault.seconds > 1 else HANG_SECONDS)
+        await faults.wait(fault.seconds if fault.seconds > 1 else HANG_SECONDS)
         return web.Response(status=504)
     if fault.kind == "reset":
         reset(request)

@@ -1,4 +1,4 @@
-"""One simulator for all of these tests, emptied before each; a Stripe client for whoever asks."""
+"""The simulator of all tests, emptied before each of these; a Stripe client for whoever asks."""
 
 from collections.abc import Callable, Iterator
 
@@ -14,18 +14,12 @@ THIN_SECRET = secret_like("whsec_")
 SNAPSHOT_SECRET = secret_like("whsec_")
 
 
-@pytest.fixture(scope="session")
-def simulator_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorProcess]:
-    with SimulatorProcess(tmp_path_factory.mktemp("simulator")) as process:
-        yield process
-
-
 @pytest.fixture
-def simulator(simulator_process: SimulatorProcess) -> SimulatorProcess:
+def simulator(simulator: SimulatorProcess) -> SimulatorProcess:
     """The running simulator, empty and with its switches as they were."""
-    simulator_process.admin.reset()
-    simulator_process.reset_switches()
-    return simulator_process
+    simulator.admin.reset()
+    simulator.reset_switches()
+    return simulator
 
 
 @pytest.fixture
