@@ -32,6 +32,12 @@ def lose_the_answer(managed: Managed, kind: str = "reset", **more: object) -> No
     managed.at_stripe.admin.add_fault(kind, path=PATH, method="POST", moment="after", **more)
 
 
+def asked_by_now(managed: Managed) -> list[str]:
+    """What Stripe has been asked once workers have tried again."""
+    managed.work_later()
+    return managed.asked()
+
+
 def claimed() -> Minting:
     """The minting, as the next worker gets it."""
     Minting.objects.filter(state="waiting").update(due_at=Now())
@@ -70,7 +76,7 @@ def test_answer_that_does_not_come_in_time_leads_to_the_same_key(
     lose_the_answer(managed, "hang")
     managed.choose_app()
     # So little patience may not last for the questions before it either.
-    eventually(lambda: (managed.work_later(), managed.asked())[-1])
+    eventually(lambda: asked_by_now(managed))
     assert managed.minting().state == "waiting"
 
     settings.STRIPE_TIMEOUT_SECONDS = 10
