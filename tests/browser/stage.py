@@ -25,6 +25,7 @@ from local_stack.browser import find_browser
 from local_stack.folders import LOCAL, PROJECT
 from local_stack.ports import free_ports
 from local_stack.processes import Stack
+from tests import quick_python
 from tests.browser.watching import Watch
 from tests.simulator import SimulatorAdmin
 from tests.stripe_keys.outgoing.receiver import Receiver, receiving
@@ -83,7 +84,7 @@ class Cast:
 def told_by(stack: Stack, module: str, *arguments: str) -> Any:
     """Run a module of ours beside the stack's processes, with their environment; what it prints, read as JSON."""
     ended = subprocess.run(
-        [sys.executable, "-m", module, *arguments],
+        [str(quick_python.program()), "-m", module, *arguments],
         cwd=PROJECT,
         env=stack.environment,
         capture_output=True,

@@ -1,12 +1,12 @@
 """Keys that the app makes in test mode, where every answer of Stripe's holds every key of the account in the clear."""
 
 import subprocess
-import sys
 
 import psycopg
 from django.utils import timezone
 
 from local_stack.folders import PROJECT
+from tests import quick_python
 from tests.journeys.canary import Found
 from tests.journeys.hunt import Hunt
 from tests.waiting import eventually
@@ -38,7 +38,7 @@ def _are_orphans_looked_for(hunt: Hunt) -> bool:
     """Whether her account, of all on this stage, was looked at; what is said is searched for canaries."""
     began_at = timezone.now()
     ran = subprocess.run(
-        [sys.executable, "manage.py", "end_orphaned_keys"],
+        [str(quick_python.program()), "manage.py", "end_orphaned_keys"],
         cwd=PROJECT,
         env=hunt.stack.environment,
         capture_output=True,

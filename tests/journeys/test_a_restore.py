@@ -20,7 +20,7 @@ from stripe_keys.models import DatabaseRestore, KeyEnvelope, MerchantDataKey, Re
 from stripe_keys.secret import Secret
 from stripe_keys.vault import data_keys
 from stripe_keys.vault.envelopes import unlock
-from tests import people, production
+from tests import people, production, quick_python
 from tests.stripe_keys.conftest import at_stripe, ledger_path
 from tests.stripe_keys.keys import AtStripe, StripeKey, check_again, checked, paste
 from tests.waiting import eventually
@@ -48,11 +48,22 @@ class Production:
 
     def start(self) -> subprocess.CompletedProcess[str]:
         """Start a web process, which ends as soon as it would serve."""
-        return production.run(*WEB, env=self.environment)
+        return self._python(*WEB)
 
     def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a management command as ops would."""
-        return production.run("manage.py", *arguments, env=self.environment)
+        return self._python("manage.py", *arguments)
+
+    def _python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [quick_python.program(), *arguments],
+            cwd=production.PROJECT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
 
     def dump(self) -> None:
         """Back the database up."""

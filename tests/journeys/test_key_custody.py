@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,7 +13,7 @@ from django.db import connection
 from psycopg import sql
 
 from local_stack.postgres import program
-from tests import production
+from tests import production, quick_python
 
 pytestmark = pytest.mark.processes
 GUIDE = (production.PROJECT / "docs" / "operations.md").read_text().split("\n## Key custody\n")[1]
@@ -75,6 +74,7 @@ class Terminal:
             (folder / name).mkdir()
         for name in ("pg_dump", "pg_restore"):
             (commands / name).symlink_to(program(name))
+        (commands / "python").symlink_to(quick_python.program())
         variables = production.environment(
             DATABASE_URL=database_url,
             DELETION_LEDGER=str(folder / "ledger" / "erased.jsonl"),
@@ -84,8 +84,7 @@ class Terminal:
             KEY_ENCRYPTION_KEYS_FILE=str(folder / "secrets" / "key-encryption-keys"),
             FINGERPRINT_KEYS_FILE=str(folder / "secrets" / "fingerprint-keys"),
         )
-        ours = (str(Path(sys.executable).parent), str(commands))
-        self._variables = {**variables, "PATH": os.pathsep.join([*ours, variables["PATH"]])}
+        self._variables = {**variables, "PATH": os.pathsep.join([str(commands), variables["PATH"]])}
         del self._variables["KEY_ENCRYPTION_KEYS"], self._variables["FINGERPRINT_KEYS"]
         self.folder = folder
 
