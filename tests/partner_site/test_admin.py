@@ -74,7 +74,8 @@ OPS_MODELS = {
 }
 NOT_FOR_PAGES = "sealed-and-not-for-pages"
 NEVER_SHOWN = {"keyenvelope", "kekcanary", "installstate", "authenticator", "session"}
-SEARCHES = ("ada", "acct_1AdasAccount0000", "%", "'", "x" * 500, "evt_1", "🙂")
+# Each word of a search is looked for by itself.
+SEARCHES = ("ada", "acct_1AdasAccount0000", f"% ' {'x' * 500} evt_1 🙂")
 
 
 @pytest.fixture
@@ -142,8 +143,8 @@ def shown_forms_of(stored: bytes) -> set[str]:
     return {stored.hex(), base64.b64encode(stored).decode(), escape(str(stored))}
 
 
-def pages() -> Iterator[str]:
-    """The address of every list, every row's page and its history, and a search for odd things in every list."""
+def pages(*, rows: int = 3) -> Iterator[str]:
+    """The address of every list, and of the pages of its first rows and their histories."""
     yield reverse("admin:index")
     yield reverse("admin:leak_desk")
     yield reverse("admin:leak_found") + "?read=1&ends=aB3d&shortened=1"
@@ -152,8 +153,7 @@ def pages() -> Iterator[str]:
     for model in admin.site._registry:
         name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
         yield reverse(f"{name}_changelist")
-        yield reverse(f"{name}_changelist") + "?e=1"
-        for row in model._base_manager.all()[:3]:
+        for row in model._base_manager.all()[:rows]:
             yield reverse(f"{name}_change", args=[row.pk])
             yield reverse(f"{name}_history", args=[row.pk])
 
@@ -193,16 +193,11 @@ def test_every_page_opens_for_ops_and_shows_nothing_secret(
         assert "fingerprint" not in text.replace("keyed fingerprint that is kept of each", ""), page
 
 
-@pytest.mark.parametrize("search", SEARCHES, ids=ascii)
-def test_every_list_can_be_searched_for_anything(
-    olgas_browser: Client, full_desk: RestrictedKey, search: str
-) -> None:
+def test_every_list_can_be_searched_for_anything(olgas_browser: Client, full_desk: RestrictedKey) -> None:
     for model, page in admin.site._registry.items():
         address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
-
-        answer = olgas_browser.get(address, {"q": search})
-
-        assert answer.status_code == 200, (model, page)
+        for search in SEARCHES if page.search_fields else SEARCHES[:1]:
+            assert olgas_browser.get(address, {"q": search}).status_code == 200, (model, search)
 
 
 def test_every_page_stays_shut_for_strangers_merchants_and_staff_without_a_second_factor(
@@ -212,7 +207,7 @@ def test_every_page_stays_shut_for_strangers_merchants_and_staff_without_a_secon
     make_staff(user=hasty, superuser=True)
     browsers = [Client(), eves_browser, people.a_client_of(hasty)]
 
-    answers = {browser.get(page).status_code for browser in browsers for page in pages()}
+    answers = {browser.get(page).status_code for page in pages(rows=1) for browser in browsers}
 
     assert answers <= {302, 403, 404}
 
@@ -223,7 +218,9 @@ def test_every_row_stays_shut_for_staff_without_rights(full_desk: RestrictedKey)
     User.objects.filter(pk=newcomer.pk).update(is_superuser=False)
     browser = people.a_client_of(newcomer, second_factor=True)
 
-    answers = {page: browser.get(page).status_code for page in pages() if page != reverse("admin:index")}
+    answers = {
+        page: browser.get(page).status_code for page in pages(rows=1) if page != reverse("admin:index")
+    }
 
     assert set(answers.values()) <= {403, 404}
 
