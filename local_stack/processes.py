@@ -81,6 +81,7 @@ class Stack:
             folder, logs=self.logs, programs=programs(ports, simulator_config=folder / "simulator.json")
         )
         self._log_offsets: dict[str, int] = {}
+        self._first_pids: dict[str, int] = {}
         self._ended_pids: dict[str, int] = {}
         self._is_up = False
         self.environment: dict[str, str] = {}
@@ -96,6 +97,8 @@ class Stack:
             for name in ("simulator", "mail"):
                 self._start_program(name)
             self.manage("migrate", "--no-input", "--verbosity", "0")
+            for name in ("simulator", "mail"):
+                self._tell_if_ended(name)
             for name in ("web", "worker"):
                 self._start_program(name)
             self.wait_until_ready(*PROCESSES)
@@ -269,6 +272,7 @@ class Stack:
     def _start_program(self, name: str) -> None:
         self._mark_log(name)
         self._supervisor.start_program(name)
+        self._first_pids[name] = self._supervisor.pid(name)
 
     def _mark_log(self, name: str) -> None:
         log = self.log_of(name)
@@ -280,10 +284,15 @@ class Stack:
             raise StackError(f"The stack did not start {name}: its address was given.")
         return server
 
-    def _is_ready(self, name: str) -> bool:
-        # While everything starts, one that ends is a mistake to tell of; later it may well be on its way back.
-        if self._supervisor.state(name) in ({"FATAL"} if self._is_up else {"FATAL", "BACKOFF"}):
+    def _tell_if_ended(self, name: str) -> None:
+        """StackError if supervisord has given that process up; while everything starts, if it has ended at all."""
+        # Not by its state then: one that needs more than `startsecs` to fail is started again for ever, never BACKOFF.
+        has_ended = self._supervisor.pid(name) != self._first_pids[name] or not self._first_pids[name]
+        if (has_ended and not self._is_up) or self._supervisor.state(name) == "FATAL":
             raise died(f"The process `{name}`", self.log_of(name))
+
+    def _is_ready(self, name: str) -> bool:
+        self._tell_if_ended(name)
         if self._supervisor.pid(name) in {0, self._ended_pids.get(name)}:
             return False
         if name == "worker":
