@@ -49,7 +49,7 @@ def release(errand: Errand) -> None:
 def test_racing_workers_never_share_a_lane_and_do_everything_once(workers: Workers) -> None:
     Errand.objects.bulk_create([Errand(lane=f"lane {n % 10}", priority=n % 3) for n in range(300)])
 
-    for _ in range(3):
+    for _ in range(2):
         workers()
     eventually(lambda: not Errand.objects.exclude(state="done").exists(), timeout=30)
 
@@ -58,7 +58,7 @@ def test_racing_workers_never_share_a_lane_and_do_everything_once(workers: Worke
     assert not Effect.objects.filter(overlapped=True).exists()
 
 
-def test_late_write_of_a_frozen_worker_is_refused(workers: Workers) -> None:
+def test_row_of_a_frozen_and_then_of_a_killed_worker_is_taken_over(workers: Workers) -> None:
     errand = put(kind="wait")
     both = {worker.pid: worker for worker in [workers(ERRAND_LEASE="2"), workers(ERRAND_LEASE="2")]}
     frozen = both[eventually(lambda: begun_by(errand), timeout=20)[0]]
@@ -70,24 +70,21 @@ def test_late_write_of_a_frozen_worker_is_refused(workers: Workers) -> None:
     frozen.signal(signal.SIGCONT)
     eventually(lambda: frozen.said("was lost to another worker"))
 
-    assert len(written(errand)) == 1
+    assert len(written(errand)) == 1, "what a frozen worker writes late is refused"
     assert written(errand) != [frozen.pid]
     assert is_done(errand)
 
-
-def test_row_of_a_killed_worker_is_taken_over(workers: Workers) -> None:
-    errand = put(kind="wait")
-    both = {worker.pid: worker for worker in [workers(ERRAND_LEASE="1"), workers(ERRAND_LEASE="1")]}
-    killed = both[eventually(lambda: begun_by(errand), timeout=20)[0]]
-
+    another = put(kind="wait")
+    killed = both[eventually(lambda: begun_by(another))[0]]
     killed.signal(signal.SIGKILL)
-    release(errand)
+    release(another)
 
-    eventually(lambda: is_done(errand))
-    assert len(written(errand)) == 1
+    eventually(lambda: is_done(another))
+    assert len(written(another)) == 1
 
 
 def test_row_that_kills_its_workers_is_parked_and_takes_nobody_along(workers: Workers) -> None:
+    """And all that without any broker."""
     poison = put("lane", kind="die")
     following = put("lane")
     neighbours = [put(f"beside {n}", kind="be beside") for n in range(3)]
@@ -119,17 +116,8 @@ def test_stalled_worker_ends_for_a_restart_and_its_successor_does_the_work(worke
     assert stalled.process.returncode == EXIT_FOR_RESTART
     assert stalled.said("ending the process for a restart")
     Errand.objects.update(kind="write")
-    workers(ERRAND_LEASE="1", ERRAND_OVERDUE="1.5", ERRAND_STUCK="1")
+    workers()
     eventually(lambda: not Errand.objects.exclude(state="done").exists(), timeout=20)
-
-
-def test_work_is_done_without_any_broker(workers: Workers) -> None:
-    errand = put()
-
-    worker = workers(REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")
-
-    eventually(lambda: is_done(errand), timeout=20)
-    assert written(errand) == [worker.pid]
 
 
 def test_work_goes_on_while_the_broker_is_frozen(workers: Workers, tmp_path: Path) -> None:
@@ -158,27 +146,19 @@ def test_bell_is_answered_at_once(workers: Workers) -> None:
     eventually(lambda: is_done(errand))
 
 
-def test_row_whose_bell_was_lost_is_rung_for_again(workers: Workers) -> None:
-    errand = put("ada")  # and nobody rings
-
+def test_row_whose_bell_was_lost_is_rung_for_again_until_the_worker_is_asked_to_end(workers: Workers) -> None:
+    errand, following = put("lane", kind="wait"), put("lane")  # and nobody rings
     worker = workers(ERRAND_BELL_LOST="1000")
-
-    eventually(lambda: is_done(errand), timeout=20)
-    assert worker.said("tests.work.drain_errands")
-
-
-def test_worker_asked_to_end_finishes_its_row_and_takes_no_other(workers: Workers) -> None:
-    errand, following = put("lane", kind="wait"), put("lane")
-    worker = workers()
     eventually(lambda: begun_by(errand), timeout=20)
+    eventually(lambda: worker.said("Task tests.work.drain_errands["), timeout=20)
 
     worker.signal(signal.SIGTERM)
     eventually(lambda: worker.said("Warm shutdown"))
     release(errand)
     eventually(worker.ended)
 
-    assert is_done(errand)
-    assert not is_done(following)
+    assert is_done(errand), "it finishes its row"
+    assert not is_done(following), "and takes no other"
 
 
 def test_worker_survives_an_outage_of_the_database(workers: Workers) -> None:
