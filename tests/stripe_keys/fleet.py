@@ -29,29 +29,47 @@ MOMENTS = {
 def kept(token: str, number: int, *, status: str = Status.ACTIVE, account: str = "") -> RestrictedKey:
     """A new merchant's key with that text, encrypted, as if it had been proven yesterday."""
     merchant = Merchant.objects.create(name=f"Merchant {number}")
-    account = account or f"acct_1Fleet{number:06}"
     secret = Secret(token)
+    key = _key(merchant, secret, number, status=status, account=account)
+    key.save(force_insert=True)
+    vault.encrypt(key, secret).save(force_insert=True)
+    StripeInstall.objects.create(
+        merchant=merchant,
+        stripe_account_id=account or _account(number),
+        livemode=False,
+        proof=StripeInstall.Proof.SIGNED_RETURN,
+        installed_at=LONG_AGO,
+    )
+    return key
+
+
+def _account(number: int) -> str:
+    return f"acct_1Fleet{number:06}"
+
+
+def _key(
+    merchant: Merchant, secret: Secret, number: int, *, status: str = Status.ACTIVE, account: str = ""
+) -> RestrictedKey:
     mark = vault.fingerprints(secret)[0]
-    key = RestrictedKey.objects.create(
+    return RestrictedKey(
         merchant=merchant,
         livemode=False,
         status=status,
-        stripe_account_id="" if status == Status.PENDING else account,
+        stripe_account_id="" if status == Status.PENDING else account or _account(number),
         stripe_key_id="" if status == Status.PENDING else f"mk_1Fleet{number:06}",
         last4=secret.last4,
         fingerprint=mark.digest,
         fingerprint_key_id=mark.key_id,
         next_check_at=timezone.now() + timedelta(hours=number + 1),
     )
-    vault.encrypt(key, secret).save(force_insert=True)
-    StripeInstall.objects.create(
-        merchant=merchant,
-        stripe_account_id=account,
-        livemode=False,
-        proof=StripeInstall.Proof.SIGNED_RETURN,
-        installed_at=LONG_AGO,
+
+
+def never_asked_about(count: int) -> list[RestrictedKey]:
+    """So many merchants' keys, all at once and without envelopes: for tests in which nobody asks Stripe about them."""
+    merchants = Merchant.objects.bulk_create(Merchant(name=f"Merchant {number}") for number in range(count))
+    return RestrictedKey.objects.bulk_create(
+        _key(merchant, Secret(a_restricted_key()), number) for number, merchant in enumerate(merchants)
     )
-    return key
 
 
 def strangers_to_stripe(count: int, *, status: str = Status.ACTIVE) -> list[RestrictedKey]:

@@ -12,7 +12,15 @@ from stripe_keys import brake, incidents
 from stripe_keys.brake import Ruling
 from stripe_keys.models import RestrictedKey, StripeIncident, Validation
 from tests.people import a_restricted_key
-from tests.stripe_keys.fleet import kept, known_to_stripe, make_due, pass_time, statuses, work
+from tests.stripe_keys.fleet import (
+    kept,
+    known_to_stripe,
+    make_due,
+    never_asked_about,
+    pass_time,
+    statuses,
+    work,
+)
 from tests.stripe_keys.keys import AtStripe
 from work import engine
 from work.models import DueRow
@@ -23,11 +31,6 @@ Reason = Validation.Reason
 
 def the_brake() -> StripeIncident:
     return StripeIncident.objects.get(kind=Kind.REFUSALS)
-
-
-def some_keys(count: int) -> list[RestrictedKey]:
-    """So many merchants' keys; nobody asks about them."""
-    return [kept(a_restricted_key(), number) for number in range(count)]
 
 
 def said(keys: Iterable[RestrictedKey], verdict: str, *, ago: timedelta = timedelta(minutes=5)) -> None:
@@ -73,7 +76,7 @@ def brake_since(**ago: float) -> None:
 def test_a_few_that_are_refused_among_many_that_answer_end_the_brake(
     db: None, refused: int, answering: int, others: int, ends: bool
 ) -> None:
-    keys = some_keys(refused + others)
+    keys = never_asked_about(refused + others)
     refuse(keys[:refused], since=timezone.now() - timedelta(hours=1))
     said(keys[refused : refused + answering], "active")
     brake_since(minutes=11)
@@ -85,7 +88,7 @@ def test_a_few_that_are_refused_among_many_that_answer_end_the_brake(
 
 @pytest.mark.parametrize("verdict", ["held", "refused_once", "expired"])
 def test_one_more_that_turns_out_to_be_refused_keeps_it_on(db: None, verdict: str) -> None:
-    keys = some_keys(25)
+    keys = never_asked_about(25)
     refuse(keys[:4])
     said(keys[3:4], verdict)
     said(keys[4:], "active")
@@ -100,7 +103,7 @@ def test_one_more_that_turns_out_to_be_refused_keeps_it_on(db: None, verdict: st
 
 
 def test_the_others_are_heard_for_a_whole_window_first(db: None) -> None:
-    keys = some_keys(25)
+    keys = never_asked_about(25)
     refuse(keys[:3])
     said(keys[3:], "active")
     brake_since(minutes=9)
@@ -112,7 +115,7 @@ def test_the_others_are_heard_for_a_whole_window_first(db: None) -> None:
 
 def test_a_short_window_does_not_keep_the_brake_on_for_ever(db: None, settings: Settings) -> None:
     settings.KEY_BRAKE_WINDOW_SECONDS = 60
-    keys = some_keys(25)
+    keys = never_asked_about(25)
     refuse(keys[:3])
     said(keys[3:], "active")
     brake_since(minutes=11)
@@ -124,7 +127,7 @@ def test_a_short_window_does_not_keep_the_brake_on_for_ever(db: None, settings: 
 
 def test_every_account_has_its_turn_as_a_witness(db: None) -> None:
     now = timezone.now()
-    keys = some_keys(4)
+    keys = never_asked_about(4)
     for number, key in enumerate(keys):
         RestrictedKey.objects.filter(pk=key.pk).update(last_checked_at=now - timedelta(hours=number))
 
@@ -152,7 +155,7 @@ def test_three_dead_accounts_hold_the_brake_for_a_window_and_then_their_keys_die
 
 
 def test_accounts_that_the_brake_was_ended_without_count_again_once_they_were_accepted(db: None) -> None:
-    keys = some_keys(9)
+    keys = never_asked_about(9)
     now = timezone.now()
     StripeIncident.objects.create(kind=Kind.REFUSALS, ended_at=now, ended_by=brake.BY_THE_OTHERS)
     StripeIncident.objects.update(began_at=now - timedelta(minutes=20))
@@ -175,7 +178,7 @@ def test_accounts_that_the_brake_was_ended_without_count_again_once_they_were_ac
 )
 def test_ops_word_holds_until_the_held_keys_are_done(hours: float, is_left: bool, expected: Ruling) -> None:
     now = timezone.now()
-    keys = some_keys(5)
+    keys = never_asked_about(5)
     said_at = now - timedelta(hours=hours)
     StripeIncident.objects.create(kind=Kind.REFUSALS, ended_at=said_at, ended_by="olga@example.com")
     refuse(keys[:4], since=now - timedelta(minutes=2))

@@ -11,7 +11,14 @@ from django.utils import timezone
 from accounts.models import Notice, User
 from stripe_keys import incidents
 from stripe_keys.models import AccountPace, RestrictedKey, StripeIncident, Validation
-from tests.stripe_keys.fleet import check_each, kept, known_to_stripe, make_due, pass_time, statuses
+from tests.stripe_keys.fleet import (
+    check_each,
+    known_to_stripe,
+    make_due,
+    never_asked_about,
+    pass_time,
+    statuses,
+)
 from tests.stripe_keys.keys import AtStripe, paste
 from tests.stripe_keys.rows import a_key
 from work import engine
@@ -37,11 +44,6 @@ def found(keys: Iterable[RestrictedKey], verdict: str, *, ago: timedelta = A_WHI
             verdict=verdict,
             finished_at=timezone.now() - ago,
         )
-
-
-def some_keys(count: int) -> list[RestrictedKey]:
-    """So many merchants' keys; nobody asks about them."""
-    return [kept(f"rk_test_{number:099}", number) for number in range(count)]
 
 
 def asked(at_stripe: AtStripe) -> int:
@@ -71,7 +73,7 @@ def test_five_merchants_without_an_answer_are_an_outage(at_stripe: AtStripe) -> 
 
 @pytest.mark.parametrize(("answered", "expected"), [(5, True), (6, False)])
 def test_it_takes_half_of_those_asked(db: None, answered: int, expected: bool) -> None:
-    keys = some_keys(5 + answered)
+    keys = never_asked_about(5 + answered)
     found(keys[:5], "unknown")
     found(keys[5:], "active")
 
@@ -81,7 +83,7 @@ def test_it_takes_half_of_those_asked(db: None, answered: int, expected: bool) -
 
 
 def test_one_merchant_with_many_answers_does_not_speak_for_the_others(db: None) -> None:
-    busy, *silent = some_keys(6)
+    busy, *silent = never_asked_about(6)
     found([busy] * 20, "active")
     found(silent, "unknown")
 
@@ -117,7 +119,7 @@ def test_everybody_who_is_asked_to_slow_down_is_left_alone_and_stripe_is_not_cal
 def test_merchants_who_throttle_themselves_neither_make_an_outage_nor_hide_one(
     db: None, silent: int, expected: bool
 ) -> None:
-    keys = some_keys(silent + 8)
+    keys = never_asked_about(silent + 8)
     found(keys[:silent], "unknown")
     found(keys[silent:], "throttled")
 
@@ -128,7 +130,7 @@ def test_merchants_who_throttle_themselves_neither_make_an_outage_nor_hide_one(
 
 @pytest.mark.parametrize("verdict", ["incomplete", "unproven", "moot"])
 def test_other_trouble_is_not_an_outage(db: None, verdict: str) -> None:
-    found(some_keys(6), verdict)
+    found(never_asked_about(6), verdict)
 
     incidents.note_no_answer(timezone.now())
 
@@ -147,7 +149,7 @@ def test_one_endpoint_that_fails_for_everybody_is_not_an_outage(at_stripe: AtStr
 
 
 def test_what_went_unanswered_before_the_last_outage_ended_counts_no_more(db: None) -> None:
-    found(some_keys(6), "unknown", ago=timedelta(seconds=20))
+    found(never_asked_about(6), "unknown", ago=timedelta(seconds=20))
     StripeIncident.objects.create(kind=Kind.OUTAGE, ended_at=timezone.now() - timedelta(seconds=10))
 
     incidents.note_no_answer(timezone.now())
@@ -157,7 +159,7 @@ def test_what_went_unanswered_before_the_last_outage_ended_counts_no_more(db: No
 
 def test_ops_are_mailed_once_an_hour_however_often_stripe_comes_and_goes(db: None) -> None:
     now = timezone.now()
-    keys = some_keys(6)
+    keys = never_asked_about(6)
     for _ in range(3):
         found(keys, "unknown", ago=timedelta())
         incidents.note_no_answer(now)
@@ -171,7 +173,7 @@ def test_ops_are_mailed_once_an_hour_however_often_stripe_comes_and_goes(db: Non
 
 
 def test_all_workers_together_try_once_in_ten_seconds(transactional_db: None) -> None:
-    keys = some_keys(4)
+    keys = never_asked_about(4)
     make_due(keys)
     incidents.begin(Kind.OUTAGE, "6 of 6")
     pass_time(seconds=10)

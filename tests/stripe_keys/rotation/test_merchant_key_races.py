@@ -18,7 +18,7 @@ from tests.work.processes import database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
 READERS = WRITERS = 4
-ROTATIONS = 5
+ROTATIONS = 3
 
 
 def every_key_opens() -> bool:

