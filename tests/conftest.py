@@ -17,7 +17,7 @@ from tests import people
 from tests.emptying import Emptying
 from tests.simulator import SimulatorProcess
 
-pytest_plugins = ["tests.browser.stage"]
+pytest_plugins = ["tests.collecting", "tests.browser.stage"]
 
 
 class SharingOut:
