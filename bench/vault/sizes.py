@@ -25,5 +25,5 @@ FULL = Sizes(
     readers=2,
     batch=500,
 )
-# Small batches: there must be a middle in which the command can be killed.
-QUICK = Sizes(rounds=2, operations=50, tenants=1000, calm_tenants=100, stored_keys=100, readers=2, batch=2)
+# Row by row: there must be a middle, of many commits, in which the command can be killed.
+QUICK = Sizes(rounds=2, operations=50, tenants=400, calm_tenants=20, stored_keys=50, readers=1, batch=1)

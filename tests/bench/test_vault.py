@@ -14,7 +14,7 @@ from stripe_keys.models import KeyEnvelope, MerchantDataKey
 
 LAST_LINE = re.compile(
     r"vault: encrypt_vs_bare=\d+\.\d\d decrypt_vs_bare=\d+\.\d\d vs_fernet_field=\d+\.\d\d"
-    r" rewrap_rows=1000 failed_reads=0 lost=0"
+    r" rewrap_rows=400 failed_reads=0 lost=0"
 )
 
 
