@@ -30,7 +30,7 @@ def test_in_the_end_we_know_what_is_true_at_stripe(
         run_state_machine_as_test(
             OurHistory,
             settings=settings(
-                max_examples=30,
+                max_examples=15,
                 stateful_step_count=12,
                 deadline=None,
                 suppress_health_check=list(HealthCheck),

@@ -53,7 +53,7 @@ def counted_calls() -> Iterator[Counter[str]]:
         sys.setprofile(None)
 
 
-@pytest.mark.parametrize("lists", [1, 8_500], ids=["few lists", "a megabyte"])
+@pytest.mark.parametrize("lists", [1, 1_500], ids=["few lists", "many"])
 def test_deep_lists_cost_no_call_each(lists: int) -> None:
     body = b'{"id":"evt_1","type":"a.b","a":[' + (b"[" * 60 + b"]" * 60 + b",") * lists + b"1]}"
 

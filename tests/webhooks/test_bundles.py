@@ -1,6 +1,7 @@
 """A backlog of one account is worked on in one go, and whatever goes wrong with one event is that event's alone."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -17,16 +18,25 @@ from tests.webhooks.arrivals import Arrivals, make_due
 from tests.webhooks.deliveries import deliver
 from webhooks import processing, tasks
 from webhooks.models import EventNotification
-from work import bundles, engine
+from work import bundles, engine, queues
 
 IAM = "v2.iam.api_key."
-pytestmark = pytest.mark.usefixtures("arrivals")
+pytestmark = pytest.mark.usefixtures("arrivals", "no_wait_ends")
 
 
 @pytest.fixture
 def ada(transactional_db: None) -> User:
     """Ada, in rows that are committed."""
     return an_owner("ada@example.com", "Ada's Lamps")
+
+
+@pytest.fixture
+def no_wait_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever waits, for another try or for Stripe, does so for longer than a test takes."""
+    patient = replace(tasks.EVENTS, backoff=lambda attempts: timedelta(hours=1))
+    monkeypatch.setitem(queues._queues, patient.name, patient)
+    monkeypatch.setattr(processing, "_FIRST_DELAY", timedelta(minutes=1))
+    monkeypatch.setattr(app_pace, "_FIRST_PAUSE", 60.0)
 
 
 @pytest.fixture
@@ -201,9 +211,15 @@ def test_while_stripe_answers_nothing_the_account_is_asked_about_once_a_pause(
 
 
 def test_no_more_is_asked_than_the_apps_budget_allows(
-    key: RestrictedKey, theirs: StripeKey, at_stripe: AtStripe, settings: Settings
+    key: RestrictedKey,
+    theirs: StripeKey,
+    at_stripe: AtStripe,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     settings.STRIPE_RATE_TEST, settings.STRIPE_RATE_SHARE = 12, 1  # three at once
+    monkeypatch.setattr(app_pace, "_PER_SECOND", 0.0)  # and the next one seconds later
+    monkeypatch.setitem(app_pace._paces, (False, 12.0), app_pace.AppPace(12.0, clock=lambda: 0.0))
     events = backlog(at_stripe, theirs, ["updated"] * 6)
 
     assert engine.drain("events") == 2, "three were done as one, and the next one found nothing left"

@@ -103,6 +103,7 @@ def test_related_object_names_the_key_where_the_event_cannot_be_fetched(
 def test_event_waits_while_stripe_does_not_answer(
     key: RestrictedKey, theirs: StripeKey, arrivals: Arrivals
 ) -> None:
+    arrivals.all_of(theirs.account)
     arrivals.admin.add_fault("error", path="/v2/core/events", times=None)
     arrivals.admin.expire_key(theirs.id, lag=0)
 
@@ -121,7 +122,7 @@ def test_event_waits_while_stripe_does_not_answer(
 def test_event_that_stripe_has_not_shown_for_days_is_given_up_and_the_keys_looked_at(
     key: RestrictedKey, theirs: StripeKey, arrivals: Arrivals
 ) -> None:
-    engine.drain("events")
+    arrivals.all_of(theirs.account)
     arrivals.admin.add_fault("error", path="/v2/core/events", times=None)
     told = a_notification(context=theirs.account)
     deliver_event(told)

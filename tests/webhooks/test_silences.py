@@ -18,7 +18,7 @@ from work import engine
 def test_old_event_has_patience_from_when_stripe_was_silent_first(
     key: RestrictedKey, theirs: StripeKey, arrivals: Arrivals, how: str
 ) -> None:
-    engine.drain("events")
+    arrivals.all_of(theirs.account)
     told = a_notification(context=theirs.account)
     deliver_event(told)
     event = EventNotification.objects.filter(event_id=told["id"])
@@ -44,7 +44,7 @@ def test_old_event_has_patience_from_when_stripe_was_silent_first(
 def test_waiting_for_other_things_makes_no_silence_longer(
     key: RestrictedKey, theirs: StripeKey, arrivals: Arrivals
 ) -> None:
-    engine.drain("events")
+    arrivals.all_of(theirs.account)
     lane = [a_notification(context=theirs.account) for _ in range(3)]
     for told in lane:
         deliver_event(told)
@@ -59,7 +59,7 @@ def test_waiting_for_other_things_makes_no_silence_longer(
 
 
 def test_lane_is_never_put_off_for_long(key: RestrictedKey, theirs: StripeKey, arrivals: Arrivals) -> None:
-    engine.drain("events")
+    arrivals.all_of(theirs.account)
     lane = [a_notification(context=theirs.account) for _ in range(3)]
     for told in lane:
         deliver_event(told)
@@ -77,7 +77,7 @@ def test_lane_is_never_put_off_for_long(key: RestrictedKey, theirs: StripeKey, a
 def test_given_up_event_that_is_revived_has_new_patience(
     key: RestrictedKey, theirs: StripeKey, arrivals: Arrivals
 ) -> None:
-    engine.drain("events")
+    arrivals.all_of(theirs.account)
     told = a_notification(context=theirs.account)
     deliver_event(told)
     event = EventNotification.objects.get(event_id=told["id"])

@@ -36,9 +36,9 @@ def test_events_that_wait_for_stripe_leave_the_database_to_others(
         told = a_snapshot(account=account) if number % 2 else a_notification(context=account)
         assert deliver_event(told).status_code == 200
     for path in ("/v2/core/events", "/v1/apps/installs"):  # longer than anybody waits for a connection
-        at_stripe.admin.add_fault("hang", path=path, times=None, seconds=2)
+        at_stripe.admin.add_fault("hang", path=path, times=None, seconds=5)
 
-    with connections_in_the_pool(3), ThreadPoolExecutor(WAITING) as threads:
+    with connections_in_the_pool(3, waits=4.0), ThreadPoolExecutor(WAITING) as threads:
         for account in accounts:
             threads.submit(drain, account)
 
