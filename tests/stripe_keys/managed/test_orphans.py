@@ -71,17 +71,18 @@ FOREIGN: dict[str, Json] = {
 }
 
 
-@pytest.mark.parametrize("more", FOREIGN.values(), ids=FOREIGN.keys())
-def test_whatever_is_not_ours_is_left_alone(
-    managed: Managed, key: RestrictedKey, settings: Settings, more: Json
-) -> None:
-    named = {"name": our_name(settings), **more}
-    named["name"] = named["name"].replace("{environment}", settings.SITE_ENVIRONMENT)
-    foreign = at_stripe(managed, **named)
+def test_whatever_is_not_ours_is_left_alone(managed: Managed, key: RestrictedKey, settings: Settings) -> None:
+    foreign = {}
+    for what, more in FOREIGN.items():
+        named = {"name": our_name(settings), **more}
+        named["name"] = named["name"].replace("{environment}", settings.SITE_ENVIRONMENT)
+        foreign[at_stripe(managed, **named)] = what
+    orphan = at_stripe(managed, our_name(settings))
 
-    assert swept(managed) == []
+    taken = swept(managed)
 
-    assert foreign in managed.living_at_stripe()
+    assert [foreign.get(each, each) for each in taken] == [orphan], "and what is beside them is found"
+    assert managed.living_at_stripe() == {key.stripe_key_id, *foreign}
 
 
 def test_a_young_one_may_be_one_that_is_being_made(
@@ -103,11 +104,15 @@ def test_nothing_is_ended_while_a_key_is_made_there(
     assert swept(managed) == []
 
 
-@pytest.mark.parametrize("status", RestrictedKey.KEPT)
-def test_a_key_that_is_kept_is_never_an_orphan(managed: Managed, key: RestrictedKey, status: str) -> None:
-    RestrictedKey.objects.update(status=status, managed_by="user")
+def test_a_key_that_is_kept_is_never_an_orphan(managed: Managed, key: RestrictedKey) -> None:
+    found = {}
+    for status in RestrictedKey.KEPT:
+        RestrictedKey.objects.update(status=status, managed_by="user")
+        KeyManagement.objects.update(swept_at=None)
+        found[status] = orphans.walk(timezone.now() + HOUR)
 
-    assert swept(managed) == []
+    assert [sum(walk.outcomes.values()) for walk in found.values()] == [1] * len(RestrictedKey.KEPT)
+    assert [status for status, walk in found.items() if walk.orphans] == []
 
 
 @pytest.mark.parametrize("outcome", ["still_accepted", "not_installed"])
