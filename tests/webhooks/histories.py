@@ -34,7 +34,7 @@ class History(RuleBasedStateMachine):
     def begin(self) -> None:
         """Open an account at Stripe and a merchant here, and hold back every delivery."""
         self.account = self.admin.create_account()
-        self.ada = an_owner(f"{some_letters(12)}@example.com", "Ada's Lamps")
+        self.ada = an_owner(f"{some_letters(12).lower()}@example.com", "Ada's Lamps")
         self.tokens: dict[str, str] = {}
         self.pasted: list[RestrictedKey] = []
         self.seen_uninstalled: set[str] = set()
