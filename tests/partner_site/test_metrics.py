@@ -1,6 +1,5 @@
 """What a metrics collector reads, and that nobody else does."""
 
-import socket
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +12,7 @@ from pytest_django import Settings
 
 from accounts.models import Notice, User
 from stripe_keys.models import AccountPace, LedgerEntry, RestrictedKey, StripeIncident
-from tests import people, production
+from tests import people
 from tests.people import a_restricted_key
 from tests.stripe_keys.audit.damage import a_kept_key, audited, damage
 from webhooks import secrets_in_use
@@ -179,7 +178,7 @@ def test_what_only_the_merchant_can_go_on_with_is_not_overdue(client: Client, ad
 
 
 def test_no_metric_names_a_merchant_a_key_or_a_person(client: Client, ada: User) -> None:
-    key = a_kept_key(ada)
+    key = a_kept_key(ada, text=f"{a_restricted_key()}ZqXj")  # four letters that no number is made of
     damage(key)
     audited()
 
@@ -248,28 +247,6 @@ def test_a_site_that_is_not_migrated_answers_503(client: Client) -> None:
         cursor.execute("ALTER TABLE stripe_keys_vaultaudit RENAME TO gone")
 
     assert ask(client, authorization=f"Bearer {TOKEN}").status_code == 503
-
-
-ASK = """
-import django, sys
-django.setup()
-from django.test import Client
-client = Client(headers={"host": "partner.example.com"})
-print(client.get("/metrics", headers={"authorization": "Bearer " + sys.argv[1]}).status_code)
-print(client.get("/metrics").status_code)
-"""
-
-
-@pytest.mark.processes
-def test_while_the_database_is_away_it_answers_503() -> None:
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))  # bound, never listening
-        address = f"postgres://nobody@127.0.0.1:{nobody.getsockname()[1]}/none"
-        env = {**production.environment(METRICS_TOKEN=TOKEN), "DATABASE_URL": address}
-
-        ended = production.run("-c", ASK, TOKEN, env=env)
-
-    assert ended.stdout.split() == ["503", "404"], ended.stderr
 
 
 def test_events_are_counted_by_what_became_of_them(client: Client, db: None) -> None:

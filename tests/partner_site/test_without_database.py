@@ -42,23 +42,33 @@ def delivered(browser):
     return browser.post("/webhooks/stripe/", body, content_type="application/json", secure=True,
                         headers={"stripe-signature": header})
 
+def asked_for_numbers(browser):
+    return browser.get("/metrics", headers={"authorization": "Bearer " + sys.argv[2]})
+
+note("all that is loaded for the first answer", lambda browser: browser.get("/healthz"))
 note("a page", with_session)
 note("signing in", signing_in)
 note("a delivery", delivered)
 note("alive", lambda browser: browser.get("/healthz"))
 note("alive with a session", alive_with_session)
+note("a collector", asked_for_numbers)
+note("a stranger to the numbers", lambda browser: browser.get("/metrics"))
 print(json.dumps(told))
 """
 
 
 @pytest.mark.django_db
 def test_whoever_comes_is_asked_to_come_again() -> None:
-    secret = people.a_signing_secret()
-    env = production.environment(DATABASE_URL=NOBODY_LISTENS, STRIPE_WEBHOOK_SECRETS=f"events:{secret}")
+    secret, token = people.a_signing_secret(), people.some_letters(40)
+    env = production.environment(
+        DATABASE_URL=NOBODY_LISTENS, STRIPE_WEBHOOK_SECRETS=f"events:{secret}", METRICS_TOKEN=token
+    )
 
-    ended = production.run("-c", ASK, secret, env=env)
+    ended = production.run("-c", ASK, secret, token, env=env)
+    assert ended.returncode == 0, ended.stderr
     told = json.loads(ended.stdout)
 
+    del told["all that is loaded for the first answer"]
     for alive in (told.pop("alive"), told.pop("alive with a session")):
         assert alive[0] == 200
         assert alive[2] < 1  # at once: nobody waited for a connection
@@ -66,5 +76,7 @@ def test_whoever_comes_is_asked_to_come_again() -> None:
         "a page": [503, "5"],
         "signing in": [503, "5"],
         "a delivery": [503, "5"],
+        "a collector": [503, None],
+        "a stranger to the numbers": [404, None],
     }
     assert max(seconds for _, _, seconds in told.values()) < 3
