@@ -7,6 +7,7 @@ from accounts.models import User
 from stripe_keys.account_names import short_account as short
 from stripe_keys.models import RestrictedKey, StripeInstall
 from tests.stripe_keys.keys import AtStripe, bind_account, checked, paste
+from tests.stripe_keys.proven import proven
 from tests.stripe_keys.rows import page_of
 
 Status = RestrictedKey.Status
@@ -20,7 +21,7 @@ def test_key_of_another_account_than_the_one_it_replaces_names_both(
     ada: User, adas_browser: Client, at_stripe: AtStripe
 ) -> None:
     old, new = (at_stripe.bound_key(ada) for _ in range(2))
-    checked(paste(ada, old.token))
+    proven(ada, old)
 
     key = checked(paste(ada, new.token))
 

@@ -11,7 +11,8 @@ from accounts.models import User
 from stripe_keys import app_answers, approvals, install_reports, our_apps
 from stripe_keys.models import AppOnAccount, RestrictedKey, StripeInstall
 from tests.people import merchant_of
-from tests.stripe_keys.keys import AtStripe, StripeKey, checked, paste
+from tests.stripe_keys.keys import AtStripe, StripeKey
+from tests.stripe_keys.proven import proven
 
 TITLE = "New permissions wait for your approval in Stripe"
 
@@ -25,7 +26,7 @@ def theirs(ada: User, at_stripe: AtStripe, app_known_by_id: None) -> StripeKey:
 @pytest.fixture
 def key(ada: User, theirs: StripeKey) -> RestrictedKey:
     """The same key here, in use."""
-    return checked(paste(ada, theirs.token))
+    return proven(ada, theirs)
 
 
 def install_at_stripe(at_stripe: AtStripe, account: str) -> str:

@@ -12,6 +12,7 @@ from tests import people
 from tests.people import a_restricted_key
 from tests.stripe_keys.fleet import pass_time
 from tests.stripe_keys.keys import AtStripe, bind_account, checked, paste
+from tests.stripe_keys.proven import proven
 from tests.stripe_keys.rows import a_key, page_of
 from tests.stripe_keys.test_verdict_pages import anonymous
 from work import engine
@@ -33,7 +34,7 @@ def paste_useless_keys(at_stripe: AtStripe, eve: User) -> dict[str, RestrictedKe
     """One key for each reason why a key is of no use, each pasted by a merchant whose account is connected."""
     expired, foreign, eves = at_stripe.key(), at_stripe.key(), at_stripe.bound_key(eve)
     at_stripe.admin.expire_key(expired.id, lag=0)
-    assert checked(paste(eve, eves.token)).status == Status.ACTIVE
+    proven(eve, eves)
     tokens = {
         "unknown": a_restricted_key(),
         "expired": expired.token,

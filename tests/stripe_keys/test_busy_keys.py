@@ -9,7 +9,8 @@ from pytest_django import Settings
 from accounts.models import User
 from stripe_keys import reports
 from stripe_keys.models import RestrictedKey, Validation
-from tests.stripe_keys.keys import AtStripe, StripeKey, checked, paste
+from tests.stripe_keys.keys import AtStripe, StripeKey
+from tests.stripe_keys.proven import proven
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def theirs(ada: User, at_stripe: AtStripe) -> StripeKey:
 def key(ada: User, theirs: StripeKey, settings: Settings) -> RestrictedKey:
     """The same key here, proven this moment, and to be left alone for a minute."""
     settings.KEY_EVENT_SPACING_SECONDS = 60
-    return checked(paste(ada, theirs.token))
+    return proven(ada, theirs)
 
 
 def renamed(theirs: StripeKey) -> int:

@@ -16,13 +16,14 @@ from stripe_keys import clients, lifecycle, services, uninstalls, usage
 from stripe_keys.models import KeyUse, RestrictedKey
 from tests.people import a_restricted_key, merchant_of
 from tests.stripe_keys.keys import AtStripe, checked, paste
+from tests.stripe_keys.proven import proven
 from tests.stripe_keys.rows import a_key
 
 
 @pytest.fixture
 def key(ada: User, at_stripe: AtStripe) -> RestrictedKey:
     """Ada's proven key."""
-    return checked(paste(ada, at_stripe.bound_key(ada).token))
+    return proven(ada, at_stripe.bound_key(ada))
 
 
 def test_client_calls_stripe_as_the_merchant(key: RestrictedKey) -> None:

@@ -14,7 +14,8 @@ from stripe_keys.secret import Secret
 from stripe_keys.vault import data_keys
 from tests.people import merchant_of
 from tests.stripe_keys.audit.damage import audited, damage, found
-from tests.stripe_keys.keys import AtStripe, StripeKey, check_again, checked, paste
+from tests.stripe_keys.keys import AtStripe, StripeKey, check_again, checked
+from tests.stripe_keys.proven import proven
 from tests.stripe_keys.rotation.stored import a_local_key, in_a_thread, somebody_waits
 from tests.waiting import eventually
 from work import engine
@@ -32,7 +33,7 @@ def at_stripes(ada: User, at_stripe: AtStripe) -> StripeKey:
 @pytest.fixture
 def key(ada: User, at_stripes: StripeKey) -> RestrictedKey:
     """Ada's proven key."""
-    return checked(paste(ada, at_stripes.token))
+    return proven(ada, at_stripes)
 
 
 def take_away(key: RestrictedKey) -> None:

@@ -7,7 +7,8 @@ from django.utils import timezone
 from accounts.models import User
 from stripe_keys import reports
 from stripe_keys.models import RestrictedKey
-from tests.stripe_keys.keys import AtStripe, checked, paste
+from tests.stripe_keys.keys import AtStripe
+from tests.stripe_keys.proven import proven
 
 
 def rotated(key: RestrictedKey, reported_at: datetime, expires_at: datetime | None) -> None:
@@ -25,7 +26,7 @@ def rotated(key: RestrictedKey, reported_at: datetime, expires_at: datetime | No
 
 
 def test_rotation_whose_end_is_not_told_keeps_the_one_that_is_known(ada: User, at_stripe: AtStripe) -> None:
-    key = checked(paste(ada, at_stripe.bound_key(ada).token))
+    key = proven(ada, at_stripe.bound_key(ada))
     now = timezone.now()
     end = now + timedelta(days=3)
     RestrictedKey.objects.filter(pk=key.pk).update(expires_at=end)
@@ -37,7 +38,7 @@ def test_rotation_whose_end_is_not_told_keeps_the_one_that_is_known(ada: User, a
 
 
 def test_replay_of_a_rotation_brings_the_end_that_was_not_told(ada: User, at_stripe: AtStripe) -> None:
-    key = checked(paste(ada, at_stripe.bound_key(ada).token))
+    key = proven(ada, at_stripe.bound_key(ada))
     now = timezone.now()
     end = now + timedelta(days=3)
     rotated(key, now, None)

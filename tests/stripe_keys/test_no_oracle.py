@@ -20,7 +20,8 @@ from accounts.models import User
 from stripe_keys import incidents
 from stripe_keys.models import KeyEnvelope, RestrictedKey, StripeIncident, Validation
 from tests import people
-from tests.stripe_keys.keys import AtStripe, bind_account, checked, paste
+from tests.stripe_keys.keys import AtStripe, bind_account
+from tests.stripe_keys.proven import proven
 from tests.stripe_keys.rows import a_check, a_key, page_of
 from work import engine
 
@@ -108,7 +109,7 @@ def thieves(at_stripe: AtStripe, eve: User, settings: Settings) -> Iterator[list
     settings.KEY_BRAKE_ACCOUNTS = 1000
     expired, foreign, of_eve = at_stripe.key(), at_stripe.key(), at_stripe.bound_key(eve)
     at_stripe.admin.expire_key(expired.id, lag=0)
-    assert checked(paste(eve, of_eve.token)).status == "active"
+    proven(eve, of_eve)
     elsewhere = at_stripe.key(ip_allowlist=["203.0.113.9"])
     tokens = (people.a_restricted_key(), expired.token, foreign.token, of_eve.token, elsewhere.token)
     found = []

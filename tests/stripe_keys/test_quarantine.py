@@ -12,14 +12,15 @@ from stripe_keys import clients, quarantine
 from stripe_keys.models import DatabaseRestore, KeyEnvelope, RestrictedKey, Validation
 from stripe_keys.vault import data_keys
 from tests.people import merchant_of
-from tests.stripe_keys.keys import AtStripe, check_again, checked, paste
+from tests.stripe_keys.keys import AtStripe, check_again
+from tests.stripe_keys.proven import proven
 from work.models import DueRow
 
 
 @pytest.fixture
 def key(ada: User, at_stripe: AtStripe) -> RestrictedKey:
     """Ada's proven key."""
-    return checked(paste(ada, at_stripe.bound_key(ada).token))
+    return proven(ada, at_stripe.bound_key(ada))
 
 
 def damage(key: RestrictedKey) -> bytes:

@@ -11,7 +11,8 @@ from stripe_keys import install_reports, lifecycle, reports, validation
 from stripe_keys.models import RestrictedKey, StripeInstall, Validation
 from stripe_keys.tasks import VALIDATIONS
 from stripe_keys.validation import EXPIRY_LOOKS
-from tests.stripe_keys.keys import AtStripe, StripeKey, checked, paste
+from tests.stripe_keys.keys import AtStripe, StripeKey, checked
+from tests.stripe_keys.proven import proven
 from work import engine
 from work.models import DueRow
 
@@ -27,7 +28,7 @@ def stripe_key(ada: User, at_stripe: AtStripe) -> StripeKey:
 @pytest.fixture
 def key(ada: User, stripe_key: StripeKey) -> RestrictedKey:
     """The same key here, proven."""
-    return checked(paste(ada, stripe_key.token))
+    return proven(ada, stripe_key)
 
 
 def rotated(key: StripeKey, new: str, *, expires_at: datetime | None = None, age: int = 0) -> int:

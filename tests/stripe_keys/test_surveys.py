@@ -19,7 +19,8 @@ from stripe_keys.models import (
     StripeIncident,
     Validation,
 )
-from tests.stripe_keys.keys import REQUIRED, AtStripe, StripeKey, checked, paste
+from tests.stripe_keys.keys import REQUIRED, AtStripe, StripeKey
+from tests.stripe_keys.proven import proven
 from tests.stripe_keys.rows import a_key
 from tests.waiting import eventually
 from work import engine
@@ -33,7 +34,7 @@ NOT_HEALTH = {"last_surveyed_at"}
 def usable(ada: User, at_stripe: AtStripe) -> tuple[StripeKey, RestrictedKey]:
     """A key that can do a little more than the app needs, proven."""
     stripe_key = at_stripe.bound_key(ada, permissions=[*REQUIRED, *MORE])
-    return stripe_key, checked(paste(ada, stripe_key.token))
+    return stripe_key, proven(ada, stripe_key)
 
 
 def ask(key: RestrictedKey, user: User) -> Validation:
@@ -222,7 +223,7 @@ def test_nothing_is_written_of_a_key_that_ends_while_stripe_is_asked(
 ) -> None:
     # May do everything, so that there would be something to write, whatever portion is drawn.
     stripe_key = at_stripe.bound_key(ada, permissions=list(catalogue.PROBES))
-    key = checked(paste(ada, stripe_key.token))
+    key = proven(ada, stripe_key)
     settings.STRIPE_RATE_TEST = 25
     row, before = ask(key, ada), len(at_stripe.admin.requests(key=stripe_key.id))
     worker = Thread(target=drain_elsewhere)

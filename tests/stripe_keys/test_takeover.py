@@ -6,13 +6,14 @@ from accounts.models import User
 from stripe_keys import services
 from stripe_keys.models import KeyEnvelope, RestrictedKey
 from tests.stripe_keys.keys import AtStripe, all_but, check_again, checked, paste
+from tests.stripe_keys.proven import proven
 
 Status = RestrictedKey.Status
 
 
 def test_new_key_takes_over_and_the_old_one_is_erased(ada: User, at_stripe: AtStripe) -> None:
     first = at_stripe.bound_key(ada)
-    old = checked(paste(ada, first.token))
+    old = proven(ada, first)
     rotated = at_stripe.admin.rotate_key(first.id, overlap=3600)
     new = paste(ada, str(rotated["token"]))
     old.refresh_from_db()
@@ -27,7 +28,7 @@ def test_new_key_takes_over_and_the_old_one_is_erased(ada: User, at_stripe: AtSt
 
 def test_lesser_key_does_not_take_over_from_an_active_one(ada: User, at_stripe: AtStripe) -> None:
     first = at_stripe.bound_key(ada)
-    old = checked(paste(ada, first.token))
+    old = proven(ada, first)
     lesser = at_stripe.key(first.account, permissions=all_but("payout_read"))
 
     new = checked(paste(ada, lesser.token))
@@ -49,7 +50,7 @@ def test_a_suspended_newcomer_does_not_take_over_until_it_is_resumed(
     ada: User, olga: User, at_stripe: AtStripe
 ) -> None:
     first = at_stripe.bound_key(ada)
-    old = checked(paste(ada, first.token))
+    old = proven(ada, first)
     new = paste(ada, at_stripe.key(first.account).token)
     services.suspend(key=new, actor=olga, now=timezone.now())
 

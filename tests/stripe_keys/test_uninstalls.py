@@ -12,6 +12,7 @@ from accounts.models import Notice, User
 from stripe_keys import checks, install_reports, takeover, uninstalls
 from stripe_keys.models import RestrictedKey, StripeInstall
 from tests.stripe_keys.keys import LONG_AGO, AtStripe, bind_account, checked, paste
+from tests.stripe_keys.proven import proven
 from tests.stripe_keys.rows import ACCOUNT, a_key, page_of
 
 pytestmark = pytest.mark.django_db
@@ -99,7 +100,7 @@ def test_a_kept_key_that_stripe_has_ended_is_told_once_with_the_cause(
 ) -> None:
     settings.KEY_ON_UNINSTALL = "keep"
     theirs = at_stripe.bound_key(ada)
-    key = checked(paste(ada, theirs.token))
+    key = proven(ada, theirs)
     at_stripe.admin.expire_key(theirs.id, lag=0)
 
     uninstalled(hours_ago=0, account=theirs.account)
@@ -177,7 +178,7 @@ def test_a_new_key_after_the_reinstall_makes_all_well(
     adas_browser: Client, ada: User, at_stripe: AtStripe
 ) -> None:
     first = at_stripe.bound_key(ada)
-    old = checked(paste(ada, first.token))
+    old = proven(ada, first)
     uninstalled(hours_ago=0, account=first.account)
     bind_account(ada, first.account)
 

@@ -12,7 +12,8 @@ from stripe_keys import incidents, pace
 from stripe_keys.endings import written
 from stripe_keys.models import AccountPace, StripeIncident, Validation
 from tests.stripe_keys.fleet import pass_time
-from tests.stripe_keys.keys import AtStripe, checked, paste
+from tests.stripe_keys.keys import AtStripe
+from tests.stripe_keys.proven import proven
 from tests.stripe_keys.rows import ALL_GRANTED, a_check, a_key, page_of, status_of
 from work import engine
 
@@ -131,7 +132,7 @@ def test_check_now_while_the_breaker_is_open_asks_once_and_then_says_when_the_ne
     at_stripe: AtStripe, adas_browser: Client, ada: User
 ) -> None:
     stripe_key = at_stripe.bound_key(ada)
-    key = checked(paste(ada, stripe_key.token))
+    key = proven(ada, stripe_key)
     for _ in range(8):
         pace.note_trouble(key, timezone.now())
     pass_time(hours=1)

@@ -5,7 +5,8 @@ import pytest
 from accounts.models import User
 from stripe_keys.clients import StripeClient, stripe_client
 from stripe_keys.models import RestrictedKey
-from tests.stripe_keys.keys import AtStripe, StripeKey, checked, paste
+from tests.stripe_keys.keys import AtStripe, StripeKey
+from tests.stripe_keys.proven import proven
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def stripes_key(ada: User, at_stripe: AtStripe) -> StripeKey:
 @pytest.fixture
 def key(ada: User, stripes_key: StripeKey) -> RestrictedKey:
     """Ada's key as the site holds it."""
-    return checked(paste(ada, stripes_key.token))
+    return proven(ada, stripes_key)
 
 
 @pytest.fixture
