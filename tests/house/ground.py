@@ -39,8 +39,24 @@ def tree_of(path: Path) -> ast.Module:
     return ast.parse((PROJECT / path).read_text(), filename=str(path))
 
 
-def functions_of(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    """Every function and method of a module."""
-    for node in ast.walk(tree_of(path)):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            yield node
+@lru_cache(maxsize=1)
+def outlines() -> dict[Path, tuple[bool, dict[str, int]]]:
+    """Of each of our modules: whether it begins with a docstring (or is empty), and its functions' lengths in lines."""
+    return {path: _outline(tree_of(path)) for path in modules()}
+
+
+def _outline(tree: ast.Module) -> tuple[bool, dict[str, int]]:
+    lengths: dict[str, int] = {}
+    for each in _statements(tree):
+        if isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            length = (each.end_lineno or 0) - each.lineno + 1
+            lengths[each.name] = max(length, lengths.get(each.name, 0))
+    return not tree.body or ast.get_docstring(tree) is not None, lengths
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Every statement below, with what holds some, such as `except`; expressions, which are most nodes, hold none."""
+    for field in ("body", "orelse", "finalbody", "handlers", "cases"):
+        for each in getattr(node, field, ()):
+            yield each
+            yield from _statements(each)

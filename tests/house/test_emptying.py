@@ -6,7 +6,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.test import TransactionTestCase
 
-from accounts.models import User
+from accounts.models import Notice, User
 from stripe_keys.models import StatusChange
 from tests.emptying import FILLED_BY_DJANGO, LARGE, Emptying
 from tests.house.adas_things import bring_adas_things, every_row
@@ -52,16 +52,16 @@ def test_what_django_fills_itself_is_filled_again(
 
 
 def test_a_large_table_gets_a_new_file(emptying: Emptying) -> None:
-    User.objects.bulk_create(
-        User(email=f"{number}@example.com", password="x" * 100) for number in range(8000)
+    Notice.objects.bulk_create(
+        Notice(lane="x", subject="s", body="b" * 1900, dedupe_key=str(number)) for number in range(700)
     )
     with connection.cursor() as cursor:
         size = "SELECT pg_relation_size(%s)"
-        cursor.execute(size, [User._meta.db_table])
+        cursor.execute(size, [Notice._meta.db_table])
         before = cursor.fetchall()
 
         emptying.after(TransactionTestCase())
 
-        cursor.execute(size, [User._meta.db_table])
+        cursor.execute(size, [Notice._meta.db_table])
         after = cursor.fetchall()
     assert (before[0][0] > LARGE, after) == (True, [(0,)])

@@ -138,6 +138,8 @@ def test_the_command_prints_the_list() -> None:
 def test_the_command_fails_with_a_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    listed = {Path(site.partition(":")[0]) for site in reveals.SITES}
+    monkeypatch.setattr(ground, "files", lambda: sorted(listed))
     monkeypatch.delitem(reveals.SITES, LISTED)
 
     assert reveals.main() == 1
