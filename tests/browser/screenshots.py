@@ -4,19 +4,21 @@ What differs from run to run (moments, ids, the last characters of keys) is writ
 picture changes only when the page does.
 """
 
+import contextlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from local_stack.browser import ensure_browser
 from local_stack.folders import PROJECT
 from local_stack.totp import fresh_totp_secret
 from tests.browser import in_the_dashboard as dashboard
 from tests.browser import on_the_site as site
-from tests.browser.stage import CHROMIUM_ARGUMENTS, Gallery, Person, Visits, stack_in_a_folder_of_its_own
+from tests.browser.stage import Gallery, Person, stack_in_a_folder_of_its_own
+from tests.browser.visits import Chromium, Visits
 from tests.simulator import SimulatorAdmin
 
 PICTURES = PROJECT / "docs" / "images"
@@ -149,10 +151,9 @@ OPS_PASSWORD = "a fine long sentence for the desk"  # of a stack that is gone wi
 
 def main() -> int:
     """Take every picture."""
-    executable = ensure_browser()
-    with stack_in_a_folder_of_its_own() as stack, sync_playwright() as playwright:
+    chromium = Chromium(ensure_browser())
+    with stack_in_a_folder_of_its_own() as stack, contextlib.closing(chromium):
         gallery, stripe = Gallery.on(stack), SimulatorAdmin(stack.simulator_url)
-        chromium = playwright.chromium.launch(executable_path=executable, args=list(CHROMIUM_ARGUMENTS))
         visits = Visits(chromium, stack)
         camera = Photographer(visits, gallery)
 
@@ -167,11 +168,9 @@ def main() -> int:
         of_the_ops_desk(camera, add_staff, leaked)
         of_the_apps_own_key(camera, stripe, gallery.people["mia"])
         of_the_simulator(camera, stack.simulator_url)
-        visits.close()
-        chromium.close()
-    for complaint in visits.complaints:
-        sys.stderr.write(f"{complaint}\n")
-    return 1 if visits.complaints else 0
+        for complaint in visits.complaints:
+            sys.stderr.write(f"{complaint}\n")
+        return 1 if visits.complaints else 0
 
 
 if __name__ == "__main__":

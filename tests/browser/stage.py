@@ -1,8 +1,8 @@
 """The stage for tests with a browser: the whole site as real processes, and a real Chromium that looks at it.
 
 A plugin (tests/conftest.py names it), because two folders share the one stack: it is started once, at the first test
-that asks for it. The browser lives as long as a module: Playwright keeps an event loop running meanwhile, and Django
-refuses database work beside one, so the tests of other modules must not meet it.
+that asks for it. The browser lives as long as modules whose tests use it follow each other: Playwright keeps an event
+loop running meanwhile, and Django refuses database work beside one, so the tests of other modules must not meet it.
 """
 
 import fcntl
@@ -15,31 +15,20 @@ import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Page
 
 from local_stack.browser import find_browser
 from local_stack.folders import LOCAL, PROJECT
 from local_stack.ports import free_ports
 from local_stack.processes import Stack
 from tests import quick_python
-from tests.browser.watching import Watch
+from tests.browser.visits import Chromium, Visits
 from tests.simulator import SimulatorAdmin
 from tests.stripe_keys.outgoing.receiver import Receiver, receiving
 
-CHROMIUM_ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-PATIENCE_MILLISECONDS = 20_000  # of every wait in a browser; the machine may be busy
 FAILURES = LOCAL / "failed-pages"
 SITE_ENVIRONMENT = {
     "LOG_LEVEL": "DEBUG",  # what would leak, leaks here
@@ -115,56 +104,6 @@ class Gallery:
         return f"/stripe/keys/{self.keys[state]}/"
 
 
-class Visits:
-    """Opens pages, each in a browser profile of its own that is watched."""
-
-    def __init__(self, chromium: Browser, stack: Stack) -> None:
-        self._chromium = chromium
-        self._stack = stack
-        self.opened: list[tuple[BrowserContext, Watch]] = []
-
-    def __call__(self, *, javascript: bool = True, **wishes: Any) -> Page:
-        """A new visitor's page; `wishes` are Playwright's (viewport, color_scheme, …)."""
-        context = self._chromium.new_context(
-            base_url=self._stack.site_url,
-            java_script_enabled=javascript,
-            locale="en-GB",
-            timezone_id="UTC",
-            reduced_motion="reduce",  # what turns while one waits is drawn anew and anew
-            **wishes,
-        )
-        context.set_default_timeout(PATIENCE_MILLISECONDS)
-        context.grant_permissions(["clipboard-read", "clipboard-write"], origin=self._stack.simulator_url)
-        self.opened.append((context, Watch(context)))
-        return context.new_page()
-
-    def allow(self, page: Page, *statuses: int) -> None:
-        """From now on, answers with these statuses are no complaint of this page's browser."""
-        for context, watch in self.opened:
-            if context is page.context:
-                watch.allow(*statuses)
-
-    @property
-    def complaints(self) -> list[str]:
-        """Everything anybody's browser complained about."""
-        return [complaint for _, watch in self.opened for complaint in watch.complaints]
-
-    def picture(self, folder: Path, name: str) -> list[Path]:
-        """Take a picture of every open page."""
-        folder.mkdir(parents=True, exist_ok=True)
-        taken: list[Path] = []
-        for page in [page for context, _ in self.opened for page in context.pages]:
-            path = folder / f"{name}-{len(taken) + 1}.png"
-            page.screenshot(path=path, full_page=True)
-            taken.append(path)
-        return taken
-
-    def close(self) -> None:
-        """End every visit."""
-        for context, _ in self.opened:
-            context.close()
-
-
 @contextmanager
 def stack_in_a_folder_of_its_own(*, durable: bool = False, **environment: str) -> Iterator[Stack]:
     """The whole site as processes on free ports; afterwards nothing is left of it. `environment` wins over the usual.
@@ -226,34 +165,39 @@ def gallery(stack: Stack) -> Gallery:
     return Gallery.on(stack)
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """The browser itself."""
+@pytest.fixture(scope="session")
+def _browser_of_the_run() -> Iterator[Chromium]:
     path = find_browser()
     if path is None:
         pytest.fail("There is no Chromium or Chrome on this machine; `make browser` installs one.")
-    expect.set_options(timeout=PATIENCE_MILLISECONDS)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_ARGUMENTS))
-        yield browser
-        browser.close()
+    browser = Chromium(path)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="module")
+def chromium(_browser_of_the_run: Chromium, request: pytest.FixtureRequest) -> Iterator[Chromium]:
+    """The browser itself."""
+    yield _browser_of_the_run
+    if not request.config.stash.get(_NEEDED_NEXT, False):
+        _browser_of_the_run.close()
 
 
 @pytest.fixture
-def visit(chromium: Browser, stack: Stack, request: pytest.FixtureRequest) -> Iterator[Visits]:
+def visit(chromium: Chromium, stack: Stack, request: pytest.FixtureRequest) -> Iterator[Visits]:
     """Opens pages. The test fails if any browser complained; a failed test leaves pictures of its pages."""
-    visits = Visits(chromium, stack)
+    visits, went_well = Visits(chromium, stack), False
     try:
         yield visits
-        failed = request.node.stash.get(_FAILED, False)
-        if failed or visits.complaints:
+        went_well = not (request.node.stash.get(_FAILED, True) or visits.complaints)
+        if not went_well:
             name = re.sub(r"[^\w-]+", "-", request.node.name)
             taken = [str(path.relative_to(PROJECT)) for path in visits.picture(FAILURES, name)]
             sys.stderr.write(f"Pictures of the pages: {', '.join(taken)}\n")
         if visits.complaints:
             pytest.fail("The browser complained:\n" + "\n".join(visits.complaints), pytrace=False)
     finally:
-        visits.close()
+        visits.close(went_well=went_well)
 
 
 @pytest.fixture
@@ -263,6 +207,16 @@ def page(visit: Callable[[], Page]) -> Page:
 
 
 _FAILED = pytest.StashKey[bool]()
+_NEEDED_NEXT = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(
+    item: pytest.Item, nextitem: pytest.Item | None
+) -> Generator[None, object, object]:
+    """Let the browser know whether the next test uses it, too."""
+    item.config.stash[_NEEDED_NEXT] = "chromium" in getattr(nextitem, "fixturenames", ())
+    return (yield)
 
 
 @pytest.hookimpl(wrapper=True)

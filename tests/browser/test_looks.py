@@ -9,7 +9,8 @@ from local_stack.processes import Stack
 from local_stack.totp import fresh_totp_secret
 from tests.browser import looks
 from tests.browser import on_the_site as site
-from tests.browser.stage import Cast, Gallery, Visits
+from tests.browser.stage import Cast, Gallery
+from tests.browser.visits import Visits
 from tests.people import PASSWORD, a_secret_key, some_letters
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]

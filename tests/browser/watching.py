@@ -32,6 +32,11 @@ class Watch:
         """From now on, answers with these statuses are no complaint."""
         self._expected |= set(statuses)
 
+    def forget(self) -> None:
+        """Begin anew."""
+        self.complaints.clear()
+        self._expected.clear()
+
     def _heard(self, message: ConsoleMessage) -> None:
         text = message.text
         if message.type not in ("error", "warning"):

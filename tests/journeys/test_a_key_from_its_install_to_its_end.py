@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from local_stack.processes import Stack
 from tests.browser import in_the_dashboard as dashboard
 from tests.browser import on_the_site as site
-from tests.browser.stage import Visits
+from tests.browser.visits import Visits
 from tests.people import PASSWORD, some_letters
 from tests.simulator import SimulatorAdmin
 

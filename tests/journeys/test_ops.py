@@ -6,7 +6,8 @@ from playwright.sync_api import Page, expect
 from local_stack.processes import Stack
 from local_stack.totp import fresh_totp_secret
 from tests.browser import on_the_site as site
-from tests.browser.stage import Cast, Visits
+from tests.browser.stage import Cast
+from tests.browser.visits import Visits
 from tests.people import PASSWORD
 from tests.simulator import SimulatorAdmin
 

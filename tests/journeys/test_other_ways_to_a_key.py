@@ -7,7 +7,8 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import in_the_dashboard as dashboard
 from tests.browser import on_the_site as site
-from tests.browser.stage import Cast, Visits
+from tests.browser.stage import Cast
+from tests.browser.visits import Visits
 from tests.people import a_restricted_key, a_secret_key
 from tests.simulator import SimulatorAdmin
 

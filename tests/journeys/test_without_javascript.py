@@ -5,7 +5,8 @@ from playwright.sync_api import expect
 
 from tests.browser import in_the_dashboard as dashboard
 from tests.browser import on_the_site as site
-from tests.browser.stage import Cast, Visits
+from tests.browser.stage import Cast
+from tests.browser.visits import Visits
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
