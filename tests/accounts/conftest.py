@@ -2,7 +2,9 @@
 
 import email
 import email.policy
-from collections.abc import Iterator
+import socket
+from asyncio import AbstractServer
+from collections.abc import Awaitable, Iterator
 from email.message import EmailMessage
 from typing import Any
 
@@ -10,7 +12,17 @@ import pytest
 from aiosmtpd.controller import Controller
 from pytest_django import Settings
 
-from local_stack.ports import free_port
+
+class _Listener(Controller):
+    """Listens on a socket that has its port already."""
+
+    def __init__(self, handler: "MailServer", held: socket.socket) -> None:
+        hostname, port = held.getsockname()
+        super().__init__(handler, hostname=hostname, port=port)
+        self._held = held
+
+    def _create_server(self) -> Awaitable[AbstractServer]:
+        return self.loop.create_server(self._factory_invoker, sock=self._held)
 
 
 class MailServer:
@@ -19,7 +31,9 @@ class MailServer:
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
         self.refusal = ""
-        self.port = free_port()
+        self._held = socket.socket()  # its port is taken from the beginning: bound, not listening, it refuses
+        self._held.bind(("127.0.0.1", 0))
+        self.port = int(self._held.getsockname()[1])
         self._controller: Controller | None = None
 
     async def handle_RCPT(  # noqa: N802 # aiosmtpd's name
@@ -40,14 +54,15 @@ class MailServer:
 
     def start(self) -> None:
         """Be up."""
-        self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
+        self._controller = _Listener(self, self._held)
         self._controller.start()
 
     def stop(self) -> None:
-        """Be down."""
+        """Be down for good."""
         if self._controller is not None:
             self._controller.stop()
             self._controller = None
+        self._held.close()
 
 
 @pytest.fixture
