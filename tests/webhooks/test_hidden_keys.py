@@ -120,11 +120,11 @@ def test_key_inside_another_notation_is_hidden(write: Any) -> None:
 def test_what_is_hidden_costs_little_however_it_is_written() -> None:
     texts = [r"\u0041" * 170_000, "%41" * 340_000, "%25" * 340_000, "\\" * 1_000_000, "rk_live_" * 130_000]
 
-    began = time.process_time()
+    began = time.thread_time()
     for text in texts:
         hiding.without_keys(f'"{text}"')
 
-    assert time.process_time() - began < 2
+    assert time.thread_time() - began < 2
 
 
 def test_event_named_like_a_key_is_refused_and_its_context_not_taken() -> None:

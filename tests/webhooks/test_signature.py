@@ -83,10 +83,10 @@ def test_current_secrets_are_asked_first_and_every_one_is_tried(
 
 def test_endless_headers_are_refused_in_no_time() -> None:
     header = "t=1,v1=" + ",v1=".join(["0" * 64] * 100_000)
-    began = time.perf_counter()
+    began = time.thread_time()
 
     for _ in range(10):
         with pytest.raises(signature.BadSignature):
             signature.read_header(header, now=timezone.now())
 
-    assert (time.perf_counter() - began) / 10 < 0.01
+    assert (time.thread_time() - began) / 10 < 0.01

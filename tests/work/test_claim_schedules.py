@@ -119,7 +119,7 @@ def some_hands() -> Iterator[list[Hand]]:
 
 
 @settings(
-    max_examples=150,
+    max_examples=75,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
