@@ -6,13 +6,13 @@ import select
 import string
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from tests.simulator_admin import AdminRefused, Json, SimulatorAdmin
+from tests.waiting import eventually
 
 ROOT = Path(__file__).resolve().parent.parent
 MANIFEST = ROOT / "stripe_app" / "stripe-app.json"
@@ -27,16 +27,9 @@ def secret_like(prefix: str, length: int = 32) -> str:
     return prefix + "".join(secrets.choice(letters) for _ in range(length))
 
 
-def until(condition: Callable[[], Any], *, seconds: float = 10.0, every: float = 0.03) -> Any:
+def until(condition: Callable[[], Any], *, seconds: float = 10.0) -> Any:
     """Return the condition's first true value; AssertionError when it stays false that long."""
-    end = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise AssertionError(f"Still not so after {seconds} seconds: {condition}")
-        time.sleep(every)
+    return eventually(condition, timeout=seconds)
 
 
 class SimulatorProcess:
