@@ -1,4 +1,4 @@
-"""The simulator of all tests, emptied before each of these; a Stripe client for whoever asks."""
+"""One simulator for all of these tests, emptied before each; a Stripe client for whoever asks."""
 
 from collections.abc import Callable, Iterator
 
@@ -14,12 +14,19 @@ THIN_SECRET = secret_like("whsec_")
 SNAPSHOT_SECRET = secret_like("whsec_")
 
 
+@pytest.fixture(scope="session")
+def simulator_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorProcess]:
+    """Of these tests alone: they leave it with whatever they have made of it, and its clock days ahead."""
+    with SimulatorProcess(tmp_path_factory.mktemp("simulator")) as process:
+        yield process
+
+
 @pytest.fixture
-def simulator(simulator: SimulatorProcess) -> SimulatorProcess:
+def simulator(simulator_process: SimulatorProcess) -> SimulatorProcess:
     """The running simulator, empty and with its switches as they were."""
-    simulator.admin.reset()
-    simulator.reset_switches()
-    return simulator
+    simulator_process.admin.reset()
+    simulator_process.reset_switches()
+    return simulator_process
 
 
 @pytest.fixture

@@ -125,7 +125,7 @@ def key(managed: Managed) -> RestrictedKey:
 
 
 @pytest.fixture
-def a_month_passes(at_stripe: AtStripe) -> Iterator[Callable[[], None]]:
+def time_passes(at_stripe: AtStripe) -> Iterator[Callable[[timedelta], None]]:
     """Puts Stripe's clock forward; afterwards it is right again, and Stripe knows nobody."""
-    yield lambda: at_stripe.admin.advance(31 * 24 * 3600)
+    yield lambda time: at_stripe.admin.advance(time.total_seconds())
     at_stripe.admin.reset()

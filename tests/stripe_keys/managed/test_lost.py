@@ -139,13 +139,13 @@ def test_two_workers_in_the_call_at_once_get_one_key(managed: Managed) -> None:
 
 
 def test_what_stripe_has_forgotten_is_not_repeated_but_looked_for(
-    managed: Managed, a_month_passes: Callable[[], None]
+    managed: Managed, time_passes: Callable[[timedelta], None]
 ) -> None:
     lose_the_answer(managed)
     managed.choose_app()
     managed.work()
     (lost,) = managed.living_at_stripe()
-    a_month_passes()
+    time_passes(timedelta(days=31))
     Minting.objects.update(asked_at=timezone.now() - timedelta(hours=21))
 
     managed.work_later()

@@ -65,12 +65,12 @@ def test_lost_answer_makes_no_second_one(served: Managed) -> None:
 
 
 def test_one_that_stripe_has_is_taken_even_when_the_call_is_forgotten(
-    served: Managed, a_month_passes: Callable[[], None]
+    served: Managed, time_passes: Callable[[timedelta], None]
 ) -> None:
     publishing.publish_missing()
     made = PublishableKey.objects.get()
     made.delete()
-    a_month_passes()
+    time_passes(timedelta(days=31))
 
     try_again()
 

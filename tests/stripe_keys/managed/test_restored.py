@@ -2,6 +2,7 @@
 
 import base64
 import os
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -81,7 +82,11 @@ def lose(kek_id: str, settings: Settings) -> None:
 
 
 def test_with_the_key_encryption_key_gone_another_key_is_made(
-    managed: Managed, key: RestrictedKey, kek_is_lost: str, settings: Settings
+    managed: Managed,
+    key: RestrictedKey,
+    kek_is_lost: str,
+    settings: Settings,
+    time_passes: Callable[[timedelta], None],
 ) -> None:
     managed.at_stripe.admin.switch(expire_lag_seconds=600)
     rotate(managed)
@@ -91,7 +96,7 @@ def test_with_the_key_encryption_key_gone_another_key_is_made(
 
     schedule.plan()
     managed.work()
-    managed.at_stripe.admin.advance(601)
+    time_passes(timedelta(seconds=601))
     work_after(managed, timedelta(minutes=11))
 
     assert managed.key().pk != serving.pk

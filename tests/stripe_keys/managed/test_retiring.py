@@ -1,5 +1,6 @@
 """A key that is not to be used any more is ended at Stripe, and watched until Stripe refuses it."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -36,7 +37,9 @@ def to_ops() -> list[str]:
     return list(Notice.objects.filter(merchant=None).order_by("pk").values_list("subject", flat=True))
 
 
-def test_a_key_that_works_for_some_seconds_more_is_watched(managed: Managed, old: RestrictedKey) -> None:
+def test_a_key_that_works_for_some_seconds_more_is_watched(
+    managed: Managed, old: RestrictedKey, time_passes: Callable[[timedelta], None]
+) -> None:
     managed.at_stripe.admin.switch(expire_lag_seconds=60)
 
     rotate(managed)
@@ -45,7 +48,7 @@ def test_a_key_that_works_for_some_seconds_more_is_watched(managed: Managed, old
     assert (row.state, row.problem, row.refused_at) == ("waiting", "StillAccepted", None)
     assert row.sealed
     assert row.due_at < timezone.now() + 10 * timedelta(seconds=1), "soon"
-    managed.at_stripe.admin.advance(61)
+    time_passes(timedelta(seconds=61))
     work_after(managed, MINUTE)
     row = of(old)
     assert (row.state, row.outcome, row.sealed) == ("done", "refused", "")
@@ -105,14 +108,14 @@ def test_without_the_vault_at_the_switch_stripes_word_does(managed: Managed, old
 
 
 def test_a_copy_that_opens_no_more_stops_nothing(
-    managed: Managed, old: RestrictedKey, settings: Settings
+    managed: Managed, old: RestrictedKey, time_passes: Callable[[timedelta], None]
 ) -> None:
     managed.at_stripe.admin.switch(expire_lag_seconds=60)
     rotate(managed)
     Retirement.objects.update(sealed="garbage")
     data_keys.forget()
 
-    managed.at_stripe.admin.advance(61)
+    time_passes(timedelta(seconds=61))
     work_after(managed, MINUTE)
 
     assert of(old).outcome == "gone"
