@@ -133,10 +133,13 @@ def test_run_of_a_worker_is_followed(ada: User, at_stripe: AtStripe, monkeypatch
     """Here the worker has been killed, and its lease runs out while the command waits."""
     an_account(ada, at_stripe)
     run = reconciling.begin(options=reconciling.Options(), asked_for_by="manage.py reconcile")
-    Reconciliation.objects.update(
-        state="claimed", claimed_by="worker:1", lease_until=Now() + timedelta(seconds=0.3)
-    )
+    claim = {"state": "claimed", "claimed_by": "worker:1"}
+    Reconciliation.objects.update(**claim, lease_until=Now() + timedelta(hours=1))
 
+    def tell(*_: object) -> None:
+        Reconciliation.objects.filter(**claim).update(lease_until=Now())
+
+    monkeypatch.setattr(reconcile.Command, "_tell", tell)
     text = said()
 
     run.refresh_from_db()
