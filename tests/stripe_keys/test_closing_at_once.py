@@ -4,7 +4,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -20,6 +20,7 @@ from tests import people
 from tests.people import a_restricted_key, merchant_of
 from tests.stripe_keys.closings import ACCOUNT, CLOSE, close, stored_of
 from tests.stripe_keys.keys import AtStripe, bind_account, paste
+from tests.stripe_keys.rotation.stored import somebody_waits
 from tests.stripe_keys.rows import a_key
 from tests.stripe_keys.test_turns import cross
 from tests.waiting import eventually
@@ -81,13 +82,15 @@ def test_a_paste_that_comes_too_late_is_told_so(ada: User, ben: User) -> None:
 
 
 def test_a_check_in_flight_neither_fails_nor_brings_the_key_back(ada: User, at_stripe: AtStripe) -> None:
-    at_stripe.admin.add_fault("slow", path="/v1/account", seconds=1)
     key = paste(ada, at_stripe.bound_key(ada).token)
     worker = Thread(target=drained)
-    worker.start()
-    eventually(KeyUse.objects.exists)
 
-    close(ada)
+    with transaction.atomic():  # until the account is closed, the worker cannot write what Stripe said
+        RestrictedKey.objects.select_for_update(no_key=True).get(pk=key.pk)
+        worker.start()
+        eventually(somebody_waits)
+        assert KeyUse.objects.exists()
+        close(ada)
     worker.join()
 
     check = Validation.objects.get()

@@ -16,7 +16,7 @@ from stripe_keys import pace
 from stripe_keys.checks import check_pace
 from stripe_keys.models import AccountPace, RestrictedKey, Validation
 from tests.people import a_restricted_key
-from tests.stripe_keys.fleet import known_to_stripe, make_due, pass_time
+from tests.stripe_keys.fleet import check_each, known_to_stripe, make_due, pass_time
 from tests.stripe_keys.keys import AtStripe, paste
 from tests.stripe_keys.rows import a_key
 from work import engine
@@ -117,12 +117,14 @@ def test_merchants_and_modes_have_budgets_of_their_own(ada: User, eve: User, set
 def test_a_refusal_says_when_there_is_room(ada: User, settings: Settings) -> None:
     settings.STRIPE_RATE_TEST, settings.STRIPE_RATE_SHARE = 20, 1
     key = a_key(ada)
+    a_second, began = timedelta(seconds=1), timezone.now()
     pace.admit(key, 15)
 
     with pytest.raises(pace.Breather) as refusal:
         pace.admit(key, 5)
 
-    assert 0.9 < refusal.value.delay.total_seconds() <= 1.0, "five a second come back"
+    meanwhile = timezone.now() - began
+    assert a_second - meanwhile <= refusal.value.delay <= a_second, "five a second come back"
 
 
 @pytest.mark.parametrize(("limit", "problems"), [(25, []), (2, ["stripe_keys.E008"])])
@@ -186,7 +188,7 @@ def test_an_account_without_answers_is_left_alone_and_its_key_suffers_nothing(at
 
     def look() -> RestrictedKey:
         make_due([key])
-        engine.drain("validations")
+        check_each([key])
         key.refresh_from_db()
         return key
 
@@ -230,12 +232,13 @@ def test_a_new_paste_closes_the_breaker(ada: User) -> None:
 def test_an_account_that_takes_long_is_slow_for_a_while(
     at_stripe: AtStripe, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
-    monkeypatch.setattr(pace, "SLOW_SECONDS", 0.2)
     slow, quick = known_to_stripe(at_stripe, 2)
     at_stripe.admin.add_fault("slow", account=slow.stripe_account_id, path=path, seconds=0.25)
     make_due([slow, quick])
 
-    engine.drain("validations")
+    check_each([quick])  # however busy this machine is, that takes no three seconds
+    monkeypatch.setattr(pace, "SLOW_SECONDS", 0.2)
+    check_each([slow])
 
     assert [pace.admit(key, 1).is_slow for key in (slow, quick)] == [True, False]
     pass_time(minutes=11)

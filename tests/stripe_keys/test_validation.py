@@ -1,15 +1,13 @@
 """What a worker concludes from Stripe's answers: right verdicts, and no key killed by an outage."""
 
 from datetime import timedelta
-from threading import Thread
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import Notice, User
-from stripe_keys import catalogue, installs, services, tasks
+from stripe_keys import installs, services, tasks
 from stripe_keys.models import KeyEnvelope, PermissionCheck, RestrictedKey, StripeInstall, Validation
 from tests.people import a_restricted_key
 from tests.stripe_keys.keys import (
@@ -22,8 +20,6 @@ from tests.stripe_keys.keys import (
     checked,
     paste,
 )
-from tests.waiting import eventually
-from work import engine
 from work.models import DueRow
 
 Status = RestrictedKey.Status
@@ -276,24 +272,3 @@ def test_key_that_nobody_could_prove_is_given_up_and_erased(ada: User, at_stripe
     assert (waiting.status, waiting.last_problem) == (Status.REJECTED, "never_proven")
     assert not KeyEnvelope.objects.filter(key=waiting).exists()
     assert proven.status == Status.ACTIVE
-
-
-def test_what_arrived_is_written_down_while_other_answers_hang(ada: User, at_stripe: AtStripe) -> None:
-    stripe_key = at_stripe.bound_key(ada)
-    slow = [catalogue.PROBES[name].path.partition("?")[0] for name in REQUIRED[-4:]]
-    for path in slow:
-        at_stripe.admin.add_fault("slow", key=stripe_key.id, path=path, seconds=3, times=None)
-    key = paste(ada, stripe_key.token)
-    worker = Thread(target=drain_elsewhere)
-
-    worker.start()
-    eventually(lambda: PermissionCheck.objects.filter(key=key).count() == len(REQUIRED) - 4, timeout=2)
-    worker.join()
-
-    assert PermissionCheck.objects.filter(key=key).count() == len(REQUIRED)
-
-
-def drain_elsewhere() -> None:
-    """What a worker does, in a thread of its own."""
-    engine.drain("validations")
-    connection.close()
