@@ -106,7 +106,7 @@ class OpsAdminSite(AdminSite):
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Staff who have proven a second factor in this session within the hour."""
-        return is_staff(request) and has_second_factor(request) and has_fresh_second_factor(request)
+        return is_staff(request) and has_fresh_second_factor(request) and has_second_factor(request)
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> Any:
         """All lists; put together where they are shown: every page is given them, and most show none."""
