@@ -21,6 +21,7 @@ from tests.webhooks.deliveries import a_notification, encoded
 
 def stripe_fails(hunt: Hunt, page: str) -> None:
     """Stripe fails in its ways while the next key is checked, and the worker is killed with that key in its hands."""
+    key = hunt.made("paste form, while Stripe fails")
     for kind, path, more in (
         ("quoting", "payouts", {"status": 500}),
         ("quoting", "refunds", {"status": 402}),
@@ -30,9 +31,8 @@ def stripe_fails(hunt: Hunt, page: str) -> None:
         ("error", "prices", {}),
         ("hang", "charges", {"seconds": 30}),
     ):
-        hunt.stripe.add_fault(kind, path=f"/v1/{path}", **more)
-    key = hunt.known("paste form, while Stripe fails")
-    assert hunt.ada.post(page + "replace/", {"key": key}).status_code == 200
+        hunt.stripe.add_fault(kind, key=key["id"], path=f"/v1/{path}", **more)
+    assert hunt.ada.post(page + "replace/", {"key": str(key["token"])}).status_code == 200
     eventually(lambda: [fault for fault in hunt.stripe.faults() if fault["kind"] == "hang"] == [])
     hunt.watch.look()
     hunt.stack.kill("worker", signal.SIGKILL)
@@ -44,7 +44,7 @@ def stripe_fails(hunt: Hunt, page: str) -> None:
 
 def stripe_quotes_the_key(hunt: Hunt) -> str:
     """Stripe refuses a key with a 401 whose words and headers hold it; the address of its page."""
-    key = hunt.stripe.create_key(hunt.account, token=hunt.canaries.key("paste form, quoted by Stripe"))
+    key = hunt.made("paste form, quoted by Stripe")
     hunt.stripe.add_fault("quoting", key=key["id"], status=401, times=None)
     return hunt.ada.post(PASTE, {"key": key["token"]}).url.removeprefix(hunt.ada.base_url)
 

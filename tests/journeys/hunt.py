@@ -13,7 +13,7 @@ from tests.journeys import sinks
 from tests.journeys.canary import Canaries, Found
 from tests.journeys.ears import ProcessWatch, RedisEar
 from tests.journeys.plain_browser import PlainBrowser
-from tests.simulator import SimulatorAdmin
+from tests.simulator import Json, SimulatorAdmin
 from tests.stripe_keys.outgoing.receiver import Receiver
 from tests.waiting import eventually
 
@@ -50,7 +50,11 @@ class Hunt:
 
     def known(self, name: str) -> str:
         """A canary that Stripe knows as a key of Ada's account."""
-        return str(self.stripe.create_key(self.account, token=self.canaries.key(name))["token"])
+        return str(self.made(name)["token"])
+
+    def made(self, name: str) -> Json:
+        """The same, with its id and so on."""
+        return self.stripe.create_key(self.account, token=self.canaries.key(name))
 
     def wait_for(self, address: str, words: str) -> None:
         """Until Ada reads these words there."""
