@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from mypy_boto3_kms.client import KMSClient
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def ours() -> DeliveryKey:
     """The key that deliveries are made for; making one takes a while."""
     return new_delivery_key()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def a_strangers() -> DeliveryKey:
     """A key of somebody else."""
     return new_delivery_key()
