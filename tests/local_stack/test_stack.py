@@ -22,11 +22,19 @@ def our_children() -> set[psutil.Process]:
     return set(psutil.Process().children())
 
 
+def ledger_of(stack: Stack) -> Path:
+    """The file of its deletion ledger."""
+    return Path(stack.environment["DELETION_LEDGER"])
+
+
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A running stack of our own, not the stage. Once it is stopped, no process of it is left."""
     before = our_children()
     with Stack(tmp_path_factory.mktemp("stack"), ports=free_ports()) as stack:
+        ledger = ledger_of(stack)
+        # Before anybody ends a process: what a worker was at then waits until it is known to be silent.
+        assert wait_until(lambda: ledger.exists() and '"kind":"mark"' in ledger.read_text(), seconds=20)
         yield stack
         new = our_children() - before
         started = [*new, *(below for child in new for below in child.children(recursive=True))]
@@ -43,12 +51,11 @@ def test_every_process_answers(running: Stack) -> None:
     running.check()
 
 
-def test_a_worker_writes_the_deletion_ledger(running: Stack) -> None:
-    path = Path(running.environment["DELETION_LEDGER"])
-
-    assert wait_until(lambda: path.exists() and '"kind":"mark"' in path.read_text(), seconds=20)
+def test_a_worker_writes_the_deletion_ledger_where_only_the_owner_can_read_it(running: Stack) -> None:
+    path = ledger_of(running)
 
     assert path.parent == running.folder
+    assert '"kind":"mark"' in path.read_text()
     assert path.stat().st_mode & 0o777 == 0o600
 
 
