@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.test import Client, TransactionTestCase
+from django.test import Client, TransactionTestCase, override_settings
 from pytest_django import Settings
 
 from accounts.models import Merchant, User
@@ -76,12 +76,13 @@ def django_db_setup(django_db_setup: None) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(autouse=True)
-def plain_static_files(settings: Settings, empty_folder: Path) -> None:
+@pytest.fixture(scope="session", autouse=True)
+def plain_static_files(empty_folder: Path) -> Iterator[None]:
     """Static files by their plain names: tests run without `collectstatic`."""
     plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
-    settings.STATIC_ROOT = str(empty_folder)
+    storages = {**settings.STORAGES, "staticfiles": plain}
+    with override_settings(STORAGES=storages, STATIC_ROOT=str(empty_folder)):
+        yield
 
 
 @pytest.fixture(autouse=True)
