@@ -1,11 +1,12 @@
 """What people do on our pages, by the words they read there."""
 
 import re
+import time
 
 from playwright.sync_api import Locator, Page, expect
 
 from local_stack.processes import Stack
-from local_stack.totp import totp_code
+from local_stack.totp import PERIOD_SECONDS, totp_code
 from tests.browser.stage import Person
 from tests.browser.watching import HERE
 from tests.waiting import eventually
@@ -32,9 +33,15 @@ def sign_in_to_ops(page: Page, *, email: str, password: str, totp_secret: str) -
     """Go to the ops desk by password and six-digit code."""
     page.goto("/ops/")
     _fill_in_sign_in(page, email, password)
-    page.get_by_label("Code").fill(totp_code(totp_secret))
+    page.get_by_label("Code").fill(lasting_code(totp_secret))
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", name="What the site knows")).to_be_visible()
+
+
+def lasting_code(totp_secret: str) -> str:
+    """The six digits of an authenticator app, once they are good for some seconds more."""
+    eventually(lambda: time.time() % PERIOD_SECONDS < PERIOD_SECONDS * 0.6, timeout=PERIOD_SECONDS)
+    return totp_code(totp_secret)
 
 
 def _fill_in_sign_in(page: Page, email: str, password: str) -> None:

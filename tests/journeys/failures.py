@@ -51,28 +51,23 @@ def stripe_quotes_the_key(hunt: Hunt) -> str:
 
 @contextmanager
 def held_back(hunt: Hunt, name: str) -> Iterator[Future[requests.Response]]:
-    """A paste that waits inside the view, key in hand, until this ends."""
+    """A paste that waits inside the view, key in hand, until this ends: soon, since a view waits a second at most."""
     form = {"csrfmiddlewaretoken": hunt.ada.open_form(PASTE), "key": hunt.known(name)}
     url = hunt.stack.servers.database_url
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(url, autocommit=True) as witness:
         lock = psycopg.connect(url)
         try:
             lock.execute("SELECT FROM accounts_merchant WHERE id = %s FOR UPDATE", [hunt.merchant])
             sent = pool.submit(hunt.ada.post_blindly, PASTE, form)
-            eventually(lambda: _somebody_waits_for_a_lock(url))
-            hunt.watch.look()
+            eventually(lambda: witness.execute(_WAITING).fetchone())
             yield sent
         finally:
             with contextlib.suppress(psycopg.OperationalError):
                 lock.close()
+        hunt.watch.look()
 
 
-def _somebody_waits_for_a_lock(url: str) -> bool:
-    with psycopg.connect(url) as connection:
-        waiting = connection.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ~ 'accounts_merchant'"
-        ).fetchone()
-    return waiting is not None and waiting[0] > 0
+_WAITING = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ~ 'accounts_merchant'"
 
 
 def broker_is_killed(hunt: Hunt) -> None:
@@ -81,9 +76,9 @@ def broker_is_killed(hunt: Hunt) -> None:
         with held_back(hunt, "paste form, while Redis dies") as sent:
             hunt.stack.kill("redis", signal.SIGKILL)
             eventually(lambda: not hunt.stack.pid("redis"))
-            eventually(lambda: not hunt.ear.hears)
-            hunt.saved += _files_of(hunt, "redis")
         page = sent.result().url.removeprefix(hunt.ada.base_url)
+        eventually(lambda: not hunt.ear.hears)
+        hunt.saved += _files_of(hunt, "redis")
     finally:
         hunt.stack.start_process("redis")
     sinks.listen_closely_to_redis(hunt.stack)
@@ -103,8 +98,9 @@ def _files_of(hunt: Hunt, room: str) -> list[Found]:
 
 def web_worker_is_killed(hunt: Hunt) -> None:
     """The processes that answer are killed in the middle of a paste; gunicorn makes new ones."""
+    workers = psutil.Process(hunt.stack.pid("web")).children()
     with held_back(hunt, "paste form, while gunicorn's workers die") as sent:
-        for worker in psutil.Process(hunt.stack.pid("web")).children():
+        for worker in workers:
             worker.kill()
         with pytest.raises(requests.ConnectionError):
             sent.result()

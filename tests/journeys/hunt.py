@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from local_stack.processes import Stack
-from local_stack.totp import totp_code
+from tests.browser.on_the_site import lasting_code
 from tests.browser.stage import told_by
 from tests.journeys import sinks
 from tests.journeys.canary import Canaries, Found
@@ -96,7 +96,7 @@ def hunting(stack: Stack, partner: Receiver) -> Iterator[Hunt]:
         ada, stranger, olga, machine = browsers
         ada.sign_in(told["ada"], told["password"])
         olga.sign_in(told["olga"], told["password"])
-        olga.post("/accounts/2fa/authenticate/", {"code": totp_code(told["totp_secret"])})
+        olga.post("/accounts/2fa/authenticate/", {"code": lasting_code(told["totp_secret"])})
         assert "What the site knows" in olga.get("/ops/").text
         yield Hunt(
             stack=stack,

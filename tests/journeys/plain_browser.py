@@ -25,6 +25,8 @@ class PlainBrowser:
         self.base_url = base_url
         self.answers: list[Answer] = []
         self._session = requests.Session()
+        # A connection that is kept may be ended by the site at the very moment it is used again.
+        self._session.headers["Connection"] = "close"
 
     def get(self, address: str, **more: Any) -> requests.Response:
         """Ask for a page; redirects are followed."""
