@@ -47,23 +47,23 @@ class InHand:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._number = 0
+        self._threads: set[int] = set()
 
     def begin(self, **_: object) -> None:
-        """One more."""
+        """One more, in a thread of its own."""
         with self._changed:
-            self._number += 1
+            self._threads.add(threading.get_ident())
 
     def end(self, **_: object) -> None:
-        """One less."""
+        """One less; of one that an earlier test has begun nothing is known."""
         with self._changed:
-            self._number -= 1
+            self._threads.discard(threading.get_ident())
             self._changed.notify_all()
 
     def are_over(self) -> bool:
         """Wait until there is none; False if that does not come."""
         with self._changed:
-            return self._changed.wait_for(lambda: not self._number, timeout=10)
+            return self._changed.wait_for(lambda: not self._threads, timeout=10)
 
 
 @pytest.fixture

@@ -162,7 +162,7 @@ def test_row_whose_bell_was_lost_is_rung_for_again_until_the_worker_is_asked_to_
 
 
 def test_worker_survives_an_outage_of_the_database(workers: Workers) -> None:
-    worker = workers(ERRAND_OVERDUE="1", ERRAND_STUCK="1")
+    worker = workers(ERRAND_OVERDUE="5", ERRAND_STUCK="1")
     eventually(WorkerHeartbeat.objects.exists, timeout=20)
     with no_database():
         eventually(lambda: worker.said("no beat for now"), timeout=15)
