@@ -252,13 +252,14 @@ def test_every_list_answers_to_an_action_at_an_odd_address(desk: Client) -> None
     assert unclear_actions(desk, asked) == []
 
 
-def test_a_garbled_selection_is_refused_and_nothing_is_done(desk: Client) -> None:
+@pytest.mark.parametrize(("more", "across"), [(["x"], "1"), ([], "x")], ids=["id", "across"])
+def test_a_garbled_selection_is_refused_and_nothing_is_done(
+    desk: Client, more: list[str], across: str
+) -> None:
     dead = PeriodicSlot.objects.get()
+    chosen = {ACTION_CHECKBOX_NAME: [str(dead.pk), *more], "select_across": across}
 
-    answer = desk.post(
-        reverse("admin:work_periodicslot_changelist"),
-        {"action": "revive_dead", ACTION_CHECKBOX_NAME: [str(dead.pk), "x"], "select_across": "1"},
-    )
+    answer = desk.post(reverse("admin:work_periodicslot_changelist"), {"action": "revive_dead", **chosen})
 
     dead.refresh_from_db()
     assert (answer.status_code, dead.state) == (400, "dead")

@@ -1,8 +1,13 @@
 """The ops desk opens for staff with a fresh second factor, and for nobody else."""
 
+from typing import Any
+
 import pytest
 from allauth.mfa.models import Authenticator
 from django.contrib import admin
+from django.contrib.admin import SimpleListFilter
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.test import Client, RequestFactory
 
 from accounts.models import User
@@ -106,3 +111,28 @@ def test_every_page_of_the_desk_opens(olgas_browser: Client) -> None:
         address = f"/ops/{model._meta.app_label}/{model._meta.model_name}/"
 
         assert olgas_browser.get(address).status_code == 200, address
+
+
+class FailsLate(SimpleListFilter):
+    """A filter that cannot be read, which nobody notices before the page is made."""
+
+    title = parameter_name = "late"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("a", "A"), ("b", "B")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset
+
+    def choices(self, changelist: Any) -> Any:
+        raise ValueError(self.value())
+
+
+def test_a_filter_that_fails_only_in_the_template_leads_back_to_all_rows(
+    olgas_browser: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admin.site._registry[User], "list_filter", (FailsLate,))
+
+    answer = olgas_browser.get("/ops/accounts/user/", {"late": "x"})
+
+    assert answer["Location"] == "/ops/accounts/user/?e=1"
