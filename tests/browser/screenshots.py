@@ -6,7 +6,6 @@ picture changes only when the page does.
 
 import contextlib
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,11 @@ from playwright.sync_api import Page, expect
 
 from local_stack.browser import ensure_browser
 from local_stack.folders import PROJECT
+from local_stack.processes import Stack
 from local_stack.totp import fresh_totp_secret
 from tests.browser import in_the_dashboard as dashboard
 from tests.browser import on_the_site as site
-from tests.browser.stage import Gallery, Person, stack_in_a_folder_of_its_own
+from tests.browser.stage import Gallery, Person, add_staff, stack_in_a_folder_of_its_own
 from tests.browser.visits import Chromium, Visits
 from tests.simulator import SimulatorAdmin
 
@@ -116,10 +116,10 @@ def of_the_apps_own_key(camera: Photographer, stripe: SimulatorAdmin, owner: Per
     camera.take(page, "migrate", height=1100)
 
 
-def of_the_ops_desk(camera: Photographer, add_staff: Callable[[str], None], leaked: str) -> None:
+def of_the_ops_desk(camera: Photographer, stack: Stack, leaked: str) -> None:
     """The list of keys at the desk, what Stripe told, and whose key was in a log that somebody published."""
     secret = fresh_totp_secret()
-    add_staff(secret)
+    add_staff(stack, "olga@partner.example", password=OPS_PASSWORD, totp_secret=secret)
     page = camera.visitor()
     site.sign_in_to_ops(page, email="olga@partner.example", password=OPS_PASSWORD, totp_secret=secret)
     page.goto("/ops/stripe_keys/restrictedkey/")
@@ -156,16 +156,10 @@ def main() -> int:
         gallery, stripe = Gallery.on(stack), SimulatorAdmin(stack.simulator_url)
         visits = Visits(chromium, stack)
         camera = Photographer(visits, gallery)
-
-        def add_staff(secret: str) -> None:
-            told = ("--password-env", "THE_PASSWORD", "--totp-secret-env", "THE_SECRET")
-            given = {"THE_PASSWORD": OPS_PASSWORD, "THE_SECRET": secret}
-            stack.manage("add_staff", "--email", "olga@partner.example", *told, environment=given)
-
         of_the_way_to_a_key(camera, gallery)
         of_keys(camera, gallery)
         leaked = of_a_check(camera, stripe, gallery.people["mia"])
-        of_the_ops_desk(camera, add_staff, leaked)
+        of_the_ops_desk(camera, stack, leaked)
         of_the_apps_own_key(camera, stripe, gallery.people["mia"])
         of_the_simulator(camera, stack.simulator_url)
         for complaint in visits.complaints:

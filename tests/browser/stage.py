@@ -72,18 +72,29 @@ class Cast:
 
 def told_by(stack: Stack, module: str, *arguments: str) -> Any:
     """Run a module of ours beside the stack's processes, with their environment; what it prints, read as JSON."""
+    return json.loads(_run(stack, "-m", module, *arguments))
+
+
+def add_staff(stack: Stack, email: str, *, password: str, totp_secret: str) -> None:
+    """Let somebody new into the ops desk, by the command that ops would use."""
+    told = ("--password-env", "THE_PASSWORD", "--totp-secret-env", "THE_SECRET")
+    given = {"THE_PASSWORD": password, "THE_SECRET": totp_secret}
+    _run(stack, "manage.py", "add_staff", "--email", email, *told, **given)
+
+
+def _run(stack: Stack, *arguments: str, **environment: str) -> str:
     ended = subprocess.run(
-        [str(quick_python.program()), "-m", module, *arguments],
+        [str(quick_python.program()), *arguments],
         cwd=PROJECT,
-        env=stack.environment,
+        env={**stack.environment, **environment},
         capture_output=True,
         text=True,
         check=False,
         timeout=120,
     )
     if ended.returncode != 0:
-        raise RuntimeError(f"{module} ended with {ended.returncode}:\n{ended.stderr}")
-    return json.loads(ended.stdout)
+        raise RuntimeError(f"{arguments} ended with {ended.returncode}:\n{ended.stderr}")
+    return ended.stdout
 
 
 @dataclass(frozen=True)

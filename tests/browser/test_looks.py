@@ -9,7 +9,7 @@ from local_stack.processes import Stack
 from local_stack.totp import fresh_totp_secret
 from tests.browser import looks
 from tests.browser import on_the_site as site
-from tests.browser.stage import Cast, Gallery
+from tests.browser.stage import Cast, Gallery, add_staff
 from tests.browser.visits import Visits
 from tests.people import PASSWORD, a_secret_key, some_letters
 
@@ -142,9 +142,7 @@ def test_pages_of_a_merchant_who_closes_the_account(page: Page, cast: Cast, visi
 
 def test_pages_of_the_ops_desk(page: Page, gallery: Gallery, stack: Stack) -> None:
     secret = fresh_totp_secret()
-    told = ("--password-env", "THE_PASSWORD", "--totp-secret-env", "THE_SECRET")
-    given = {"THE_PASSWORD": PASSWORD, "THE_SECRET": secret}
-    stack.manage("add_staff", "--email", "otto@example.com", *told, environment=given)
+    add_staff(stack, "otto@example.com", password=PASSWORD, totp_secret=secret)
     site.sign_in_to_ops(page, email="otto@example.com", password=PASSWORD, totp_secret=secret)
     key = gallery.keys["rotated"]
     lists = ("stripe_keys/restrictedkey/", "webhooks/eventnotification/", "accounts/merchant/")

@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 from local_stack.processes import Stack
 from local_stack.totp import fresh_totp_secret
 from tests.browser import on_the_site as site
-from tests.browser.stage import Cast
+from tests.browser.stage import Cast, add_staff
 from tests.browser.visits import Visits
 from tests.people import PASSWORD
 from tests.simulator import SimulatorAdmin
@@ -18,9 +18,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.processes]
 def olgas_secret(stack: Stack) -> str:
     """Olga may enter the desk (with the ops group's rights, no more); what her authenticator app knows."""
     secret = fresh_totp_secret()
-    given = {"THE_PASSWORD": PASSWORD, "THE_SECRET": secret}
-    told = ("--password-env", "THE_PASSWORD", "--totp-secret-env", "THE_SECRET")
-    stack.manage("add_staff", "--email", "olga@example.com", *told, environment=given)
+    add_staff(stack, "olga@example.com", password=PASSWORD, totp_secret=secret)
     return secret
 
 
