@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.core.handlers.wsgi import WSGIHandler
 from django.core.signals import request_finished, request_started
 from django.test import override_settings
+from django.test.client import ClientHandler
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
@@ -49,13 +49,14 @@ class InHand:
         self._changed = threading.Condition()
         self._threads: set[int] = set()
 
-    def begin(self, **_: object) -> None:
-        """One more, in a thread of its own."""
-        with self._changed:
-            self._threads.add(threading.get_ident())
+    def begin(self, sender: object, **_: object) -> None:
+        """One more, in a thread of its own, unless it is one that a test makes without a server."""
+        if sender is not ClientHandler:
+            with self._changed:
+                self._threads.add(threading.get_ident())
 
     def end(self, **_: object) -> None:
-        """One less; of one that an earlier test has begun nothing is known."""
+        """One less; of one that was not counted nothing is known."""
         with self._changed:
             self._threads.discard(threading.get_ident())
             self._changed.notify_all()
@@ -70,11 +71,11 @@ class InHand:
 def in_hand() -> Iterator[InHand]:
     """What is being answered by `served`; nothing any more once the test has ended."""
     requests = InHand()
-    request_started.connect(requests.begin, sender=WSGIHandler)
-    request_finished.connect(requests.end, sender=WSGIHandler)
+    request_started.connect(requests.begin)
+    request_finished.connect(requests.end)
     yield requests
-    request_started.disconnect(requests.begin, sender=WSGIHandler)
-    request_finished.disconnect(requests.end, sender=WSGIHandler)
+    request_started.disconnect(requests.begin)
+    request_finished.disconnect(requests.end)
 
 
 @pytest.fixture
