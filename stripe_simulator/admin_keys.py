@@ -12,7 +12,7 @@ def create_key(sim: Simulator, given: Json, parts: dict[str, str]) -> Json:
     livemode = bool(given.get("livemode", False))
     install = sim.world.install_of(account.id, livemode=livemode)
     wishes = Wishes(**{name: given[name] for name in Wishes.__dataclass_fields__ if name in given})
-    if install is not None and not wishes.install:
+    if install is not None and not wishes.install and not wishes.app:  # the app's own are on no settings page
         wishes.install = install.id
     key = keys.create(
         sim,

@@ -19,6 +19,7 @@ from stripe_keys.models import KeyManagement, Minting, RestrictedKey, Retirement
 from stripe_keys.vault import delivery_keys
 from tests.people import merchant_of
 from tests.stripe_keys.keys import AtStripe, bind_account
+from tests.stripe_keys.managed.made import made
 from tests.stripe_keys.managed.moments import let_pass
 from work import engine
 
@@ -118,10 +119,9 @@ def managed(
 @pytest.fixture
 def key(managed: Managed) -> RestrictedKey:
     """The app's first key, in use for a while."""
-    managed.choose_app()
-    managed.work()
+    key = made(managed)
     let_pass(timedelta(hours=2))
-    return managed.key()
+    return key
 
 
 @pytest.fixture
