@@ -85,13 +85,15 @@ def test_a_check_in_flight_neither_fails_nor_brings_the_key_back(ada: User, at_s
     key = paste(ada, at_stripe.bound_key(ada).token)
     worker = Thread(target=drained)
 
-    with transaction.atomic():  # until the account is closed, the worker cannot write what Stripe said
-        RestrictedKey.objects.select_for_update(no_key=True).get(pk=key.pk)
-        worker.start()
-        eventually(somebody_waits)
-        assert KeyUse.objects.exists()
-        close(ada)
-    worker.join()
+    try:
+        with transaction.atomic():  # until the account is closed, the worker cannot write what Stripe said
+            RestrictedKey.objects.select_for_update(no_key=True).get(pk=key.pk)
+            worker.start()
+            eventually(somebody_waits)
+            assert KeyUse.objects.exists()
+            close(ada)
+    finally:
+        worker.join()
 
     check = Validation.objects.get()
     key.refresh_from_db()

@@ -41,9 +41,11 @@ def test_what_arrived_is_written_down_while_other_answers_hang(ada: User, settin
         stripe.answer, settings.STRIPE_API_BASE = answer, stripe.base_url
         gateway.forget_connections()
         worker.start()
-        eventually(lambda: PermissionCheck.objects.filter(key=key).count() == len(REQUIRED) - 4)
-        released.set()
-        worker.join()
+        try:
+            eventually(lambda: PermissionCheck.objects.filter(key=key).count() == len(REQUIRED) - 4)
+        finally:
+            released.set()
+            worker.join()
     gateway.forget_connections()
 
     assert PermissionCheck.objects.filter(key=key, outcome="granted").count() == len(REQUIRED)

@@ -228,12 +228,14 @@ def test_nothing_is_written_of_a_key_that_ends_while_stripe_is_asked(
     row, before = ask(key, ada), len(at_stripe.admin.requests(key=stripe_key.id))
     worker = Thread(target=drain_elsewhere)
 
-    with transaction.atomic():  # until the key has ended, the worker can write nothing about it
-        RestrictedKey.objects.select_for_update(no_key=True).get(pk=key.pk)
-        worker.start()
-        eventually(lambda: len(at_stripe.admin.requests(key=stripe_key.id)) > before)
-        services.remove(key=key, user=ada, now=timezone.now())
-    worker.join()
+    try:
+        with transaction.atomic():  # until the key has ended, the worker can write nothing about it
+            RestrictedKey.objects.select_for_update(no_key=True).get(pk=key.pk)
+            worker.start()
+            eventually(lambda: len(at_stripe.admin.requests(key=stripe_key.id)) > before)
+            services.remove(key=key, user=ada, now=timezone.now())
+    finally:
+        worker.join()
 
     assert found(key) == {}
     assert one_run(row).verdict == surveys.MOOT
