@@ -10,8 +10,7 @@ import pytest
 from local_stack.folders import LOCAL
 
 
-@pytest.fixture
-def ground() -> Iterator[Path]:
+def _ground() -> Iterator[Path]:
     """A folder in which PostgreSQL may have its files.
 
     Not pytest's temporary one: whenever another pytest starts, that is closed to all but its owner again, and where we
@@ -21,3 +20,7 @@ def ground() -> Iterator[Path]:
     folder.mkdir(parents=True)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
+
+
+ground = pytest.fixture(_ground, name="ground")
+ground_of_the_file = pytest.fixture(_ground, scope="module", name="ground_of_the_file")

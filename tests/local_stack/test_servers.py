@@ -125,15 +125,15 @@ def test_a_run_leaves_the_folder_of_another_living_run_alone(ground: Path, serve
         assert servers.folder.exists()
 
 
-def test_a_durable_server_keeps_its_data_over_a_stop(tmp_path: Path) -> None:
-    with Servers(tmp_path, durable=True, environment={}) as servers:
+def test_a_durable_server_keeps_its_data_over_a_stop(ground: Path) -> None:
+    with Servers(ground, durable=True, environment={}) as servers:
         with psycopg.connect(servers.database_url) as connection:
             connection.execute("CREATE TABLE kept AS SELECT 1 AS one")
         client = redis.Redis.from_url(servers.redis_url)
         client.set("kept", "yes")
         client.close()
 
-    with Servers(tmp_path, durable=True, environment={}) as servers:
+    with Servers(ground, durable=True, environment={}) as servers:
         with psycopg.connect(servers.database_url) as connection:
             assert connection.execute("SELECT one FROM kept").fetchone() == (1,)
         client = redis.Redis.from_url(servers.redis_url)
@@ -141,14 +141,14 @@ def test_a_durable_server_keeps_its_data_over_a_stop(tmp_path: Path) -> None:
         client.close()
 
 
-def test_a_server_that_cannot_start_is_one_sentence_with_its_log(tmp_path: Path) -> None:
-    data = tmp_path / "postgres" / "data"
+def test_a_server_that_cannot_start_is_one_sentence_with_its_log(ground: Path) -> None:
+    data = ground / "postgres" / "data"
     data.mkdir(parents=True)
     (data / "PG_VERSION").write_text("9.6\n")
-    (tmp_path / "postgres" / "password").write_text("x")
+    (ground / "postgres" / "password").write_text("x")
 
     with pytest.raises(StackError, match=r"^PostgreSQL has ended by itself\. .*postgres\.log"):
-        Servers(tmp_path, durable=True, environment={}).start()
+        Servers(ground, durable=True, environment={}).start()
 
 
 def test_each_worker_of_a_test_run_gets_its_own_redis_database() -> None:

@@ -28,10 +28,10 @@ def ledger_of(stack: Stack) -> Path:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def running(ground_of_the_file: Path) -> Iterator[Stack]:
     """A running stack of our own, not the stage. Once it is stopped, no process of it is left."""
     before = our_children()
-    with Stack(tmp_path_factory.mktemp("stack"), ports=free_ports()) as stack:
+    with Stack(ground_of_the_file, ports=free_ports()) as stack:
         ledger = ledger_of(stack)
         # Before anybody ends a process: what a worker was at then waits until it is known to be silent.
         assert wait_until(lambda: ledger.exists() and '"kind":"mark"' in ledger.read_text(), seconds=20)
@@ -137,10 +137,10 @@ def test_a_taken_port_is_one_sentence_and_starts_nothing(tmp_path: Path) -> None
     assert our_children() <= before
 
 
-def test_a_process_that_cannot_start_is_one_sentence_and_everything_ends(tmp_path: Path) -> None:
+def test_a_process_that_cannot_start_is_one_sentence_and_everything_ends(ground: Path) -> None:
     before = our_children()
 
     with pytest.raises(StackError, match=r"^The process `simulator` has ended by itself\. .*simulator\.log"):
-        Stack(tmp_path, ports=free_ports(), simulator={"error_wording": "poetic"}).start()
+        Stack(ground, ports=free_ports(), simulator={"error_wording": "poetic"}).start()
 
     assert our_children() <= before
