@@ -47,33 +47,42 @@ def proven(user: User, at_stripe: StripeKey) -> RestrictedKey:
     key.next_check_at = sweeps.next_check(key, now)
     key.save(force_insert=True)
     vault.encrypt(key, secret).save(force_insert=True)
-    check = Validation.objects.create(
-        key=key,
-        merchant=merchant,
-        lane=str(merchant.pk),
-        priority=lifecycle.URGENT,
-        reason=Validation.Reason.ADDED,
-        requested_by=user,
-        state=DueRow.State.DONE,
-        verdict=Status.ACTIVE,
-        attempts=1,
-        fence=1,
-        claimed_by="a test",
-        finished_at=now,
-    )
-    PermissionCheck.objects.bulk_create(
-        PermissionCheck(key=key, validation=check, permission=name, outcome="granted") for name in REQUIRED
-    )
-    StatusChange.objects.bulk_create(
-        StatusChange(key=key, from_status=before, to_status=after, actor=actor, reason=reason)
-        for before, after, actor, reason in (
-            (Status.PENDING, Status.PENDING, user.email, "The key was pasted."),
-            (Status.PENDING, Status.ACTIVE, "Stripe", "Stripe accepts it, with every permission."),
-        )
-    )
-    KeyUse.objects.create(key=key, actor="validation worker", reason="Key added")
+    _its_check(key)
+    _its_history(key)
     KeySubmission.objects.create(
         kind=KeySubmission.Kind.PASTE, merchant=merchant, user=user, fingerprint=mark.digest, at=now
     )
     AccountPace.objects.create(merchant=merchant, livemode=secret.livemode, free_at=now)
     return key
+
+
+def _its_check(key: RestrictedKey) -> None:
+    check = Validation.objects.create(
+        key=key,
+        merchant=key.merchant,
+        lane=str(key.merchant_id),
+        priority=lifecycle.URGENT,
+        reason=Validation.Reason.ADDED,
+        requested_by=key.added_by,
+        state=DueRow.State.DONE,
+        verdict=Status.ACTIVE,
+        attempts=1,
+        fence=1,
+        claimed_by="a test",
+        finished_at=key.last_ok_at,
+    )
+    PermissionCheck.objects.bulk_create(
+        PermissionCheck(key=key, validation=check, permission=name, outcome="granted") for name in REQUIRED
+    )
+    KeyUse.objects.create(key=key, actor="validation worker", reason="Key added")
+
+
+def _its_history(key: RestrictedKey) -> None:
+    assert key.added_by is not None
+    StatusChange.objects.bulk_create(
+        StatusChange(key=key, from_status=before, to_status=after, actor=actor, reason=reason)
+        for before, after, actor, reason in (
+            (Status.PENDING, Status.PENDING, key.added_by.email, "The key was pasted."),
+            (Status.PENDING, Status.ACTIVE, "Stripe", "Stripe accepts it, with every permission."),
+        )
+    )
