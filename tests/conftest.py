@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from django.conf import settings
 from django.test import Client, TransactionTestCase, override_settings
@@ -47,6 +48,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(SharingOut())
     # A busy machine takes its time to begin a connection. Tests of those who do not wait for one bring their own pool.
     settings.DATABASES["default"]["OPTIONS"]["pool"]["timeout"] = 20.0
+    # How long an example takes says how busy the machine is.
+    hypothesis.settings.register_profile(
+        "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    )
+    hypothesis.settings.load_profile("any machine")
 
 
 def _mostly_waits(item: pytest.Item) -> bool:
