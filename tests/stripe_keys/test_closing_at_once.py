@@ -17,10 +17,10 @@ from stripe_keys.models import (
     Validation,
 )
 from tests import people
+from tests.locks import somebody_waits
 from tests.people import a_restricted_key, merchant_of
 from tests.stripe_keys.closings import ACCOUNT, CLOSE, close, stored_of
 from tests.stripe_keys.keys import AtStripe, bind_account, paste
-from tests.stripe_keys.rotation.stored import somebody_waits
 from tests.stripe_keys.rows import a_key
 from tests.stripe_keys.test_turns import cross
 from tests.waiting import eventually

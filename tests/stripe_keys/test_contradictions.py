@@ -12,11 +12,12 @@ from stripe_keys import clients, lifecycle, services, vault
 from stripe_keys.models import KeyEnvelope, RestrictedKey, Validation
 from stripe_keys.secret import Secret
 from stripe_keys.vault import data_keys
+from tests.locks import somebody_waits
 from tests.people import merchant_of
 from tests.stripe_keys.audit.damage import audited, damage, found
 from tests.stripe_keys.keys import AtStripe, StripeKey, check_again, checked
 from tests.stripe_keys.proven import proven
-from tests.stripe_keys.rotation.stored import a_local_key, in_a_thread, somebody_waits
+from tests.stripe_keys.rotation.stored import a_local_key, in_a_thread
 from tests.waiting import eventually
 from work import engine
 from work.models import DueRow

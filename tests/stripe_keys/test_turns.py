@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts.models import User
 from stripe_keys import lifecycle, reports, services
 from stripe_keys.models import RestrictedKey, StripeInstall, Validation
+from tests.locks import somebody_waits
 from tests.people import a_restricted_key, merchant_of
 from tests.stripe_keys.keys import LONG_AGO, paste
 from tests.stripe_keys.rows import ACCOUNT, a_key
@@ -35,21 +36,11 @@ def cross(first: Callable[[], object], command: Callable[[], object], then: Call
         with transaction.atomic():
             first()
             other.start()
-            eventually(_somebody_waits)
+            eventually(somebody_waits)
             then()
     finally:
         other.join()
     assert problems == []
-
-
-def _somebody_waits() -> bool:
-    with connection.cursor() as cursor:
-        # In this database: beside us another part of the suite has one of its own.
-        cursor.execute(
-            "SELECT EXISTS (SELECT FROM pg_stat_activity"
-            " WHERE datname = current_database() AND wait_event_type = 'Lock')"
-        )
-        return bool(cursor.fetchone()[0])
 
 
 def test_paste_and_a_report_about_the_key_that_waits(ada: User) -> None:

@@ -10,6 +10,7 @@ from django.db.models import ExpressionWrapper, F, fields
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from tests.locks import somebody_waits
 from tests.waiting import eventually
 from tests.work.conftest import COMMITTING
 from tests.work.errands import Effect, Errand, errand_queue, let_lease_end, put
@@ -134,15 +135,6 @@ def test_database_refuses_a_second_claim_in_a_lane(errands: "Queue[Errand]") -> 
         put("a", state="claimed", lease_until=timezone.now())
 
 
-def somebody_waits_for_a_lock() -> bool:
-    """Whether a session of the test database is blocked by another one."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        )
-        return cursor.fetchone() is not None
-
-
 def test_claimers_of_one_lane_with_different_heads_do_not_both_win(errands: "Queue[Errand]") -> None:
     """The first claimer has not committed when a more urgent row makes the second look at another head."""
     put("a")
@@ -169,7 +161,7 @@ def test_claimers_of_one_lane_with_different_heads_do_not_both_win(errands: "Que
         assert held.wait(10)
         put("a", priority=1)
         second = threads.submit(claim_meanwhile)
-        eventually(somebody_waits_for_a_lock)
+        eventually(somebody_waits)
         release.set()
 
         assert (first.result(10), second.result(10)) == (1, 0)

@@ -117,16 +117,6 @@ def in_a_thread(work: Callable[[], object], problems: list[BaseException]) -> Th
     return thread
 
 
-def somebody_waits() -> bool:
-    """Whether a statement of this database waits for a lock."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT EXISTS (SELECT FROM pg_stat_activity"
-            " WHERE datname = current_database() AND wait_event_type = 'Lock')"
-        )
-        return bool(cursor.fetchone()[0])
-
-
 class Bystanders:
     """Threads that do one thing over and over until the block ends; `problems` has what went wrong in them.
 

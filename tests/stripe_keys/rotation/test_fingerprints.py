@@ -8,6 +8,7 @@ from accounts.models import Merchant, User
 from stripe_keys import lifecycle, vault
 from stripe_keys.models import KeyEnvelope, KeyUse, RestrictedKey
 from stripe_keys.secret import Secret
+from tests.locks import somebody_waits
 from tests.people import a_restricted_key, merchant_of
 from tests.stripe_keys.keys import paste
 from tests.stripe_keys.rotation.stored import (
@@ -17,7 +18,6 @@ from tests.stripe_keys.rotation.stored import (
     flip_last_bit,
     in_a_thread,
     run,
-    somebody_waits,
 )
 from tests.stripe_keys.rows import a_key
 from tests.waiting import eventually

@@ -11,8 +11,9 @@ from stripe_keys.models import KeyEnvelope, KeyUse, MerchantDataKey, RestrictedK
 from stripe_keys.rotation import merchant_keys
 from stripe_keys.secret import Secret
 from stripe_keys.vault import data_keys
+from tests.locks import somebody_waits
 from tests.people import a_restricted_key, merchant_of
-from tests.stripe_keys.rotation.stored import Bystanders, Ran, a_stored_key, in_a_thread, run, somebody_waits
+from tests.stripe_keys.rotation.stored import Bystanders, Ran, a_stored_key, in_a_thread, run
 from tests.waiting import eventually
 from tests.work.processes import database_url
 

@@ -13,7 +13,8 @@ from local_stack.lifetimes import start_child
 from stripe_keys import vault
 from stripe_keys.models import MerchantDataKey
 from stripe_keys.vault import data_keys
-from tests.stripe_keys.rotation.stored import key_material_in, many_stored_keys, somebody_waits
+from tests.locks import somebody_waits
+from tests.stripe_keys.rotation.stored import key_material_in, many_stored_keys
 from tests.waiting import eventually
 from tests.work.processes import database_url
 

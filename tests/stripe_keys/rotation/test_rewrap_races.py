@@ -11,6 +11,7 @@ from stripe_keys import vault
 from stripe_keys.models import KeyEnvelope, MerchantDataKey, RestrictedKey
 from stripe_keys.secret import Secret
 from stripe_keys.vault import data_keys
+from tests.locks import somebody_waits
 from tests.people import a_restricted_key
 from tests.stripe_keys.rotation.stored import (
     Bystanders,
@@ -21,7 +22,6 @@ from tests.stripe_keys.rotation.stored import (
     in_a_thread,
     many_stored_keys,
     run,
-    somebody_waits,
 )
 from tests.waiting import eventually
 from tests.work.processes import database_url
