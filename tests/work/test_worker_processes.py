@@ -153,7 +153,7 @@ def test_row_whose_bell_was_lost_is_rung_for_again_until_the_worker_is_asked_to_
     eventually(lambda: worker.said("Task tests.work.drain_errands["), timeout=20)
 
     worker.signal(signal.SIGTERM)
-    eventually(lambda: worker.said("Warm shutdown"))
+    eventually(lambda: worker.said("takes no more rows"))
     release(errand)
     eventually(worker.ended)
 

@@ -1,7 +1,9 @@
 """A Celery application for worker processes of the tests: the real heartbeat, in a hurry, and the queue of errands."""
 
+import logging
 import os
 from datetime import timedelta
+from threading import Thread
 
 import django
 from celery import Celery
@@ -11,6 +13,7 @@ from work import broker
 django.setup()
 
 from tests.work.errands import errand_queue  # noqa: E402 # models need Django to be set up
+from work.activity import activity  # noqa: E402
 from work.engine import drain, register  # noqa: E402
 from work.heartbeat import Heartbeat  # noqa: E402
 from work.pulse import Thresholds  # noqa: E402
@@ -45,3 +48,12 @@ app.steps["worker"].add(QuickHeartbeat)
 def drain_errands(lane: str) -> None:
     """Answer the bell of one lane of errands."""
     drain("errands", lane)
+
+
+def _say_when_no_more_is_taken() -> None:
+    """Celery announces its end a moment before the rest of the process knows of it."""
+    activity.closing.wait()
+    logging.getLogger(__name__).info("takes no more rows")
+
+
+Thread(target=_say_when_no_more_is_taken, daemon=True).start()
