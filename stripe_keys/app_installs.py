@@ -7,8 +7,9 @@ from typing import Any
 from django.db.models import Q
 from django.utils import timezone
 
-from stripe_keys import app_questions, our_apps
-from stripe_keys.app_answers import InstallFacts
+from stripe_keys import our_apps
+from stripe_keys.gateway import app_questions
+from stripe_keys.gateway.app_answers import InstallFacts
 from stripe_keys.models import AppOnAccount, RestrictedKey, StripeInstall
 from work.pool import connection_to_pool
 

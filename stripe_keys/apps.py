@@ -11,9 +11,10 @@ class StripeKeysConfig(AppConfig):
 
     def ready(self) -> None:
         """Make the queue, the periodic jobs and the start-up checks known."""
-        from stripe_keys import audit, checks, ledger, reminders, stand_ins, surveys, sweeps, tasks
+        from stripe_keys import audit, checks, ledger, reminders, surveys, sweeps, tasks
         from stripe_keys.managed import orphans, publishing, schedule
         from stripe_keys.outgoing import upkeep
+        from stripe_keys.pastes import stand_ins
         from work import engine, periodic
 
         engine.register(tasks.VALIDATIONS)

@@ -16,18 +16,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Merchant
-from stripe_keys import (
-    contradictions,
-    gateway,
-    ledger_entries,
-    lifecycle,
-    purposes,
-    quarantine,
-    uninstalls,
-    usage,
-    vault,
-)
+from stripe_keys import contradictions, gateway, lifecycle, purposes, quarantine, uninstalls, usage, vault
 from stripe_keys.gateway import StripeClient, UseAThread
+from stripe_keys.ledger import entries
 from stripe_keys.models import (
     DEFAULT_PURPOSE,
     DatabaseRestore,
@@ -196,7 +187,7 @@ def publishable_key(*, merchant: Merchant, livemode: bool) -> str:
 
 
 def _opened(key: RestrictedKey) -> Secret:
-    if ledger_entries.was_erased(key):
+    if entries.was_erased(key):
         raise vault.NothingStored("The key was erased; whatever is stored for it now does not count.")
     return vault.decrypt(key)
 

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from django.db import transaction
 
-from stripe_keys import ledger_entries, lifecycle, quarantine
+from stripe_keys import lifecycle, quarantine
+from stripe_keys.ledger import entries
 from stripe_keys.models import KeyEnvelope, RestrictedKey
 
 
@@ -20,7 +21,7 @@ def settle(*, key: RestrictedKey, now: datetime) -> bool:
     key = lifecycle.locked(key)
     if not key.is_kept:
         return False
-    if KeyEnvelope.objects.filter(key=key).exists() and not ledger_entries.was_erased(key):
+    if KeyEnvelope.objects.filter(key=key).exists() and not entries.was_erased(key):
         return False
     quarantine.quarantine(key=key, now=now)
     return True
@@ -28,7 +29,7 @@ def settle(*, key: RestrictedKey, now: datetime) -> bool:
 
 def ended_as_put_back(key: RestrictedKey) -> bool:
     """End `key` if it is kept although it was erased, so that its text can become a new key; the caller locked it."""
-    if not ledger_entries.was_erased(key):
+    if not entries.was_erased(key):
         return False
     reason = "It had been erased before, and was put back by hand."
     lifecycle.move(key, RestrictedKey.Status.REMOVED, actor="the site", reason=reason, code="erased_before")

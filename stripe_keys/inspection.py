@@ -9,12 +9,12 @@ from typing import Any
 from django.db import connection
 
 from stripe_keys import catalogue, gateway, needs, pace
-from stripe_keys.answers import ACCEPTED, ALIVE, NOT_ITS_ACCOUNT, THROTTLED_PROBLEMS, Answer, Finding
 from stripe_keys.arrivals import with_pauses
 from stripe_keys.catalogue import Probe
+from stripe_keys.gateway.answers import ACCEPTED, ALIVE, NOT_ITS_ACCOUNT, THROTTLED_PROBLEMS, Answer, Finding
+from stripe_keys.gateway.questions import OnAccount
 from stripe_keys.lifecycle import URGENT
 from stripe_keys.models import PermissionCheck, RestrictedKey, StripeInstall, Validation
-from stripe_keys.questions import OnAccount
 from stripe_keys.secret import Secret
 from work import engine
 from work.pool import connection_to_pool

@@ -21,7 +21,7 @@ from stripe_keys.binding import InstallRefused, bind
 from stripe_keys.lifecycle import actor_name
 from stripe_keys.managed import arrangements
 from stripe_keys.models import InstallState, KeySubmission, RestrictedKey, StripeInstall, Validation
-from stripe_keys.paste_limits import count_paste
+from stripe_keys.pastes.limits import count_paste
 
 __all__ = ["InstallRefused", "bind"]
 

@@ -6,9 +6,10 @@ from datetime import date, datetime, timedelta
 
 from django.db.models import Min, Sum
 
-from stripe_keys import implied_permissions, needs, permissions
+from stripe_keys import needs, permissions
+from stripe_keys.catalogue import implied_permissions
+from stripe_keys.catalogue.path_permissions import permissions_for
 from stripe_keys.models import KeyUsage, RestrictedKey
-from stripe_keys.path_permissions import permissions_for
 
 DAYS = 30
 

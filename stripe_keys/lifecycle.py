@@ -9,7 +9,8 @@ from django.db.models import Q
 
 from accounts.models import User
 from accounts.notices import take_back
-from stripe_keys import ledger_entries, outgoing, retirement_rows
+from stripe_keys import outgoing, retirement_rows
+from stripe_keys.ledger import entries
 from stripe_keys.models import KeyEnvelope, KeyUse, RestrictedKey, StatusChange, Validation
 from work import bell
 
@@ -89,7 +90,7 @@ def erase(key: RestrictedKey, *, reason: str) -> None:
     """
     erased, _ = KeyEnvelope.objects.filter(key=key).delete()
     if erased:
-        ledger_entries.note_key_erased(key, status=key.status, reason=reason)
+        entries.note_key_erased(key, status=key.status, reason=reason)
     waiting = Validation.objects.filter(key=key, state=Validation.State.WAITING)
     waiting.update(state=Validation.State.DONE, verdict="moot")
     RestrictedKey.objects.filter(pk=key.pk).update(

@@ -9,12 +9,13 @@ from enum import StrEnum
 from typing import Any
 
 from accounts.notices import tell_ops
-from stripe_keys import binding, catalogue, ledger_entries, lifecycle, mails, outgoing, takeover
+from stripe_keys import binding, catalogue, lifecycle, mails, outgoing, takeover
 from stripe_keys.account_names import listed_accounts, short_account
-from stripe_keys.account_sentences import ANOTHER
-from stripe_keys.answers import Answer
+from stripe_keys.gateway.answers import Answer
 from stripe_keys.inspection import Inspection, install_of
+from stripe_keys.ledger import entries
 from stripe_keys.models import PermissionCheck, RestrictedKey, StripeInstall, Validation
+from stripe_keys.sentences.whose_account import ANOTHER
 
 __all__ = ["ANOTHER"]
 
@@ -197,7 +198,7 @@ def _suspend(key: RestrictedKey, reason: str, now: datetime) -> None:
     key.save(update_fields=["suspended_at"])
     change = lifecycle.record(key, actor="the site", reason=f"{reason} It was suspended.")
     outgoing.tell_standing(key, outgoing.SUSPENDED, change, code=ANOTHER)
-    ledger_entries.note_key_suspended(key)
+    entries.note_key_suspended(key)
     mails.tell_other_account(key)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from stripe_keys import implied_permissions
+from stripe_keys.catalogue import implied_permissions
 from stripe_keys.manifest import ManifestError, RequiredPermission, read, required_in
 
 DEFAULT_PURPOSE = "default"

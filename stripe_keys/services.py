@@ -10,11 +10,13 @@ from django.db.models import QuerySet
 
 from accounts.models import Merchant, User
 from accounts.services import locked_while_open
-from stripe_keys import duplicates, ledger_entries, lifecycle, mails, outgoing, pace, stand_ins, vault
+from stripe_keys import lifecycle, mails, outgoing, pace, vault
+from stripe_keys.ledger import entries
 from stripe_keys.lifecycle import actor_name
 from stripe_keys.managed import arrangements
 from stripe_keys.models import DEFAULT_PURPOSE, KeyEnvelope, RestrictedKey, StripeInstall, Validation
-from stripe_keys.paste_limits import count_paste
+from stripe_keys.pastes import duplicates, stand_ins
+from stripe_keys.pastes.limits import count_paste
 from stripe_keys.secret import Secret
 
 log = logging.getLogger(__name__)
@@ -255,7 +257,7 @@ def suspend(*, key: RestrictedKey, actor: User, now: datetime, is_leaked: bool =
     reason = "It was found leaked, and support suspended it." if is_leaked else "Support suspended it."
     change = lifecycle.record(key, actor=actor_name(actor), reason=reason)
     outgoing.tell_standing(key, outgoing.SUSPENDED, change, code="leaked" if is_leaked else "by_support")
-    ledger_entries.note_key_suspended(key)
+    entries.note_key_suspended(key)
     if is_leaked:
         mails.tell_leaked(key)
     else:
@@ -277,5 +279,5 @@ def resume(*, key: RestrictedKey, actor: User, now: datetime) -> None:
     mails.tell_resumed(key, key.suspended_at)
     key.suspended_at = None
     outgoing.tell_standing(key, outgoing.RESUMED, change, code="by_support")
-    ledger_entries.note_key_resumed(key)
+    entries.note_key_resumed(key)
     lifecycle.request_validation(key, reason=Validation.Reason.OPS, now=now, requested_by=actor)

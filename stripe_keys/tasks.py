@@ -7,18 +7,9 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from stripe_keys import (
-    brake,
-    ledger,
-    ledger_entries,
-    lifecycle,
-    minting_rows,
-    retirement_rows,
-    surveys,
-    sweeps,
-    usage,
-    validation,
-)
+from stripe_keys import ledger, lifecycle, minting_rows, retirement_rows, surveys, sweeps, usage, validation
+from stripe_keys.incidents import brake
+from stripe_keys.ledger import entries
 from stripe_keys.managed import minting, minting_ends, retiring
 from stripe_keys.models import (
     KeySubmission,
@@ -54,7 +45,7 @@ VALIDATIONS = Queue(
     on_dead=validation.gave_up,
 )
 LEDGER = Queue(
-    name=ledger_entries.QUEUE,
+    name=entries.QUEUE,
     model=LedgerEntry,
     process=ledger.process,
     task_name="stripe_keys.tasks.drain_ledger",

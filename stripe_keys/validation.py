@@ -13,11 +13,9 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from stripe_keys import (
-    brake,
     contradictions,
     doubts,
     incidents,
-    ledger_entries,
     lifecycle,
     ownership,
     pace,
@@ -27,9 +25,11 @@ from stripe_keys import (
     takeover,
     vault,
 )
-from stripe_keys.answers import DEAD, Answer
-from stripe_keys.brake import Ruling
+from stripe_keys.gateway.answers import DEAD, Answer
+from stripe_keys.incidents import brake
+from stripe_keys.incidents.brake import Ruling
 from stripe_keys.inspection import Inspection, budget_of, inspect, write_outcomes
+from stripe_keys.ledger import entries
 from stripe_keys.models import RestrictedKey, Validation
 from stripe_keys.ownership import Standing
 from stripe_keys.secret import Secret
@@ -81,7 +81,7 @@ def opened(row: Validation, key: RestrictedKey) -> Secret | None:
     """
     lifecycle.record_use(key, actor="validation worker", reason=row.get_reason_display())
     try:
-        if not ledger_entries.was_erased(key):
+        if not entries.was_erased(key):
             return vault.decrypt(key)
     except vault.NothingStored:
         pass

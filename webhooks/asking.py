@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from stripe_keys import app_pace, app_questions, gateway
-from stripe_keys.gateway import FetchedEvent, StripeRefused, StripeThrottled, StripeUnavailable
+from stripe_keys import app_pace, gateway
+from stripe_keys.gateway import FetchedEvent, StripeRefused, StripeThrottled, StripeUnavailable, app_questions
 from webhooks.handlers import ROTATED, UPDATED, Named, key_id_in, related_key
 from webhooks.models import EventNotification
 from webhooks.reading import parse

@@ -2,7 +2,8 @@
 
 from uuid import UUID
 
-from stripe_keys import app_installs, app_questions, gateway, our_apps
+from stripe_keys import app_installs, gateway, our_apps
+from stripe_keys.gateway import app_questions
 from stripe_keys.models import RestrictedKey, StripeInstall
 
 # Questions that one proof may take.

@@ -8,7 +8,8 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from stripe_keys import gateway, key_endpoint
+from stripe_keys import gateway
+from stripe_keys.gateway import key_endpoint
 from stripe_keys.managed import consent, pacing
 from stripe_keys.models import KeyManagement, Minting, RestrictedKey
 from work.pool import connection_to_pool

@@ -15,8 +15,10 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts.services import MerchantIsClosed
-from stripe_keys import brake, gateway, key_endpoint, managed_problems, permissions, purposes, vault
-from stripe_keys.key_endpoint import Made
+from stripe_keys import gateway, managed_problems, permissions, purposes, vault
+from stripe_keys.gateway import key_endpoint
+from stripe_keys.gateway.key_endpoint import Made
+from stripe_keys.incidents import brake
 from stripe_keys.managed import arrangements, consent, lost, minting_ends, pacing, storing
 from stripe_keys.models import KeyManagement, Minting
 from stripe_keys.secret import Secret

@@ -19,8 +19,9 @@ from django.db import transaction
 from django.db.models import F, Min, Q, QuerySet
 from django.utils import timezone
 
-from stripe_keys import app_pace, gateway, key_endpoint, retirement_rows
-from stripe_keys.key_endpoint import Listed
+from stripe_keys import app_pace, gateway, retirement_rows
+from stripe_keys.gateway import key_endpoint
+from stripe_keys.gateway.key_endpoint import Listed
 from stripe_keys.managed import consent, pacing
 from stripe_keys.models import KeyManagement, Minting, RestrictedKey, Retirement
 from work.pool import connection_to_pool

@@ -14,7 +14,8 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from accounts.services import MerchantIsClosed, locked_while_open
-from stripe_keys import gateway, key_endpoint
+from stripe_keys import gateway
+from stripe_keys.gateway import key_endpoint
 from stripe_keys.managed import consent, pacing
 from stripe_keys.models import KeyManagement, PublishableKey, RestrictedKey
 from work.pool import connection_to_pool

@@ -10,8 +10,10 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts.notices import tell_ops
-from stripe_keys import brake, catalogue, gateway, key_endpoint, lifecycle, vault
-from stripe_keys.answers import Answer
+from stripe_keys import catalogue, gateway, lifecycle, vault
+from stripe_keys.gateway import key_endpoint
+from stripe_keys.gateway.answers import Answer
+from stripe_keys.incidents import brake
 from stripe_keys.managed import consent, pacing
 from stripe_keys.models import Retirement
 from stripe_keys.retirement_rows import GONE, NOT_OURS, REFUSED, STILL_ACCEPTED

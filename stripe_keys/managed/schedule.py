@@ -8,7 +8,8 @@ from django.db import transaction
 from django.db.models import Case, Exists, OuterRef, Q, QuerySet, When
 from django.utils import timezone
 
-from stripe_keys import brake, minting_rows, purposes
+from stripe_keys import minting_rows, purposes
+from stripe_keys.incidents import brake
 from stripe_keys.models import KeyManagement, Minting, RestrictedKey
 
 PLANNED_EVERY_SECONDS = 60

@@ -83,7 +83,7 @@ class StripeInstall(models.Model):
 class AppOnAccount(models.Model):
     """One of our apps on the account of an install, as Stripe told of it last; there is none before Stripe has.
 
-    Names of permissions are Stripe's, as many and as long as `stripe_keys.app_answers` lets pass.
+    Names of permissions are Stripe's, as many and as long as `stripe_keys.gateway.app_answers` lets pass.
     """
 
     class App(models.TextChoices):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from stripe_keys import manifest as app_manifest
 from stripe_keys.catalogue import WHOSE
-from stripe_keys.path_permissions import permissions_for
+from stripe_keys.catalogue.path_permissions import permissions_for
 from stripe_keys.required_permissions import comparing, saying
 
 HELP = "Read Python source for calls of Stripe and compare the permissions they need with the app's manifest."

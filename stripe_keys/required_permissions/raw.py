@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from stripe_keys.api_paths import UNKNOWN, template_of
+from stripe_keys.catalogue.api_paths import UNKNOWN, template_of
 from stripe_keys.required_permissions.calls import Request
 from stripe_keys.required_permissions.names import Names
 from stripe_keys.required_permissions.places import NOT_STRIPES, certain, name_of

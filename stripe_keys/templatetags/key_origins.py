@@ -6,10 +6,12 @@ from django import template
 from django.http import HttpRequest
 
 from accounts.models import Merchant
-from stripe_keys import approvals, managed_portrait, managed_sentences, purposes
+from stripe_keys import approvals, purposes
 from stripe_keys.managed import arrangements
 from stripe_keys.models import RestrictedKey
+from stripe_keys.portrait import mode_page
 from stripe_keys.purposes import DEFAULT_PURPOSE
+from stripe_keys.sentences import managed_keys
 
 register = template.Library()
 
@@ -26,7 +28,7 @@ def key_origin(context: dict[str, Any], key: RestrictedKey) -> dict[str, Any]:
 @register.simple_tag
 def is_renewed(key: RestrictedKey) -> bool:
     """Whether the app made `key` and makes the ones that follow it."""
-    return key.is_app_managed and managed_sentences.is_renewed(key)
+    return key.is_app_managed and managed_keys.is_renewed(key)
 
 
 @register.inclusion_tag("stripe_keys/_managed_offer.html", takes_context=True)
@@ -44,7 +46,7 @@ def _is_choice(merchant: Merchant | None, mode: str, purpose: str) -> bool:
     livemode = mode == "live"
     return (
         merchant is not None
-        and managed_portrait.may_be_chosen(merchant, livemode=livemode, purpose=purpose)
+        and mode_page.may_be_chosen(merchant, livemode=livemode, purpose=purpose)
         and not approvals.is_second_app_wanted(merchant, livemode=livemode)
     )
 

@@ -2,8 +2,8 @@
 
 import json
 
-from stripe_keys import answers
-from stripe_keys.answers import THROTTLED_PROBLEMS, Answer
+from stripe_keys.gateway import answers
+from stripe_keys.gateway.answers import THROTTLED_PROBLEMS, Answer
 from stripe_keys.models import KeyUsage
 
 Outcome = KeyUsage.Outcome

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from stripe_keys import api_paths
+from stripe_keys.catalogue import api_paths
 from stripe_keys.models import RestrictedKey
 from stripe_keys.usage import refusals, rows
 from stripe_keys.usage.outcomes import NEEDS_A_LOOK, outcome_of

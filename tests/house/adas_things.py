@@ -11,7 +11,8 @@ from django.utils.html import escape
 from accounts.models import Merchant, User
 from accounts.notices import tell
 from accounts.second_factors import set_up_totp
-from stripe_keys import installs, ledger_entries, lifecycle, services
+from stripe_keys import installs, lifecycle, services
+from stripe_keys.ledger import entries
 from stripe_keys.models import (
     AccountPace,
     KeyManagement,
@@ -71,7 +72,7 @@ def bring_adas_things(ada: User) -> AdasThings:
     reconciling.begin(options=reconciling.Options(), account=ACCOUNTS[False])
     tell(merchant=merchant, subject="For Ada alone", body="For Ada alone.", dedupe_key="walk")
     _what_the_app_makes(merchant)
-    ledger_entries.note_key_erased(keys[0], status="removed", reason="The merchant removed it.")
+    entries.note_key_erased(keys[0], status="removed", reason="The merchant removed it.")
     SecretKeyMigration.objects.create(
         merchant=merchant, livemode=False, last4="AdA4", stripe_key_id="mk_1OfAdasOldSecretKey"
     )

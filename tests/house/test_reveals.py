@@ -9,16 +9,16 @@ import pytest
 from tests.house import ground, reveals
 from tests.house.reveals import Reveal
 
-LISTED = "stripe_keys/gateway.py:client_for"
+LISTED = "stripe_keys/gateway/__init__.py:client_for"
 GOOD = "def client_for(secret):\n    return use(secret.reveal())\n"
 
 
 def in_planted(folder: Path, name: str, source: str) -> list[str]:
     """What the rule says of a project with one listed place and this file."""
-    for path, text in ((Path("stripe_keys/gateway.py"), GOOD), (Path(name), source)):
+    for path, text in ((Path("stripe_keys/gateway/__init__.py"), GOOD), (Path(name), source)):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)
-    paths = {Path("stripe_keys/gateway.py"), Path(name)}
+    paths = {Path("stripe_keys/gateway/__init__.py"), Path(name)}
     return reveals.complaints(reveals.reveals(folder, paths), [LISTED])
 
 
@@ -27,7 +27,10 @@ def test_secrets_are_revealed_only_where_we_know_of() -> None:
 
 
 def test_what_is_listed_is_all_right_and_nothing_else_is_said(tmp_path: Path) -> None:
-    assert in_planted(tmp_path, "stripe_keys/views.py", "def page(secret):\n    return secret.last4\n") == []
+    assert (
+        in_planted(tmp_path, "stripe_keys/views/__init__.py", "def page(secret):\n    return secret.last4\n")
+        == []
+    )
 
 
 @pytest.mark.parametrize(
@@ -49,7 +52,7 @@ def test_what_is_listed_is_all_right_and_nothing_else_is_said(tmp_path: Path) ->
 @pytest.mark.parametrize(
     "name",
     [
-        "stripe_keys/views.py",
+        "stripe_keys/views/__init__.py",
         "stripe_keys/management/commands/show_keys.py",
         "stripe_keys/migrations/0099_show.py",
         "accounts/notices.py",
@@ -89,7 +92,7 @@ def test_a_call_elsewhere_is_noticed(tmp_path: Path, name: str, source: str, sit
 def test_no_other_way_is_allowed_even_in_a_listed_function(tmp_path: Path, inside: str) -> None:
     source = f"def client_for(secret):\n    use(secret.reveal())\n    {inside}\n"
 
-    found = reveals.reveals_in_module("stripe_keys/gateway.py", source)
+    found = reveals.reveals_in_module("stripe_keys/gateway/__init__.py", source)
 
     assert len(reveals.complaints(found, [LISTED])) == 1
 
@@ -117,9 +120,9 @@ def test_a_page_may_speak_of_revealing(tmp_path: Path) -> None:
 def test_a_listed_place_that_reveals_nothing_is_noticed() -> None:
     found = [Reveal(LISTED, 1)]
 
-    (complaint,) = reveals.complaints(found, [LISTED, "stripe_keys/views.py:show"])
+    (complaint,) = reveals.complaints(found, [LISTED, "stripe_keys/views/__init__.py:show"])
 
-    assert complaint.startswith("stripe_keys/views.py:show is on the list")
+    assert complaint.startswith("stripe_keys/views/__init__.py:show is on the list")
 
 
 def test_the_command_prints_the_list() -> None:

@@ -13,8 +13,9 @@ from pytest_django import Settings
 
 from accounts.models import Merchant, User
 from local_stack.postgres import program
-from stripe_keys import erasures, ledger, services, vault
+from stripe_keys import ledger, services, vault
 from stripe_keys.clients import KeyEnded, KeyNotCheckedSinceRestore, stripe_client
+from stripe_keys.erasing import erasures
 from stripe_keys.gateway import StripeClient
 from stripe_keys.models import DatabaseRestore, KeyEnvelope, MerchantDataKey, RestrictedKey
 from stripe_keys.secret import Secret

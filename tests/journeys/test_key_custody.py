@@ -48,9 +48,9 @@ keys = RestrictedKey.objects.kept().filter(quarantined_at=None)
 print("opened", sum(vault.decrypt(key).last4 == key.last4 for key in keys))
 """
 A_MARK = """
-from stripe_keys import ledger_entries
+from stripe_keys.ledger import entries
 from work import engine
-ledger_entries.note_mark()
+entries.note_mark()
 engine.drain("ledger")
 """
 REMOVE_ONE = """

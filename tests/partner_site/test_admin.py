@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts.models import Merchant, User
 from accounts.services import ensure_user, make_staff
-from stripe_keys import ledger_entries
+from stripe_keys.ledger import entries
 from stripe_keys.models import (
     AccountPace,
     DatabaseRestore,
@@ -100,7 +100,7 @@ def full_desk(ada: User, token: str) -> RestrictedKey:
     )
     deliver_event(a_snapshot(account="acct_1AdasAccount0000"))
     PeriodicSlot.objects.create(job="plan-due-checks", slot=timezone.now(), lane="plan-due-checks")
-    ledger_entries.note_key_erased(key, status="removed", reason="The merchant removed it.")
+    entries.note_key_erased(key, status="removed", reason="The merchant removed it.")
     DatabaseRestore.objects.create(keys_erased=1)
     StripeIncident.objects.create(kind="refusals", evidence="3 of 3")
     OutgoingMessage.objects.create(

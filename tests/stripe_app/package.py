@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_django import Settings
 
-from stripe_keys import app_agreement
+from stripe_keys.app_package import agreement
 from tests.house import ground
 
 PACKAGE = ground.PROJECT / "stripe_app"
@@ -25,10 +25,10 @@ def copied(folder: Path, settings: Settings, spoil: Spoil = lambda manifest: Non
     settings.BASE_DIR = folder
     (folder / "docs").mkdir()
     manifest = json.loads((package / "stripe-app.json").read_text())
-    guide = (ground.PROJECT / app_agreement.GUIDE).read_text()
+    guide = (ground.PROJECT / agreement.GUIDE).read_text()
     with suppress(KeyError):  # a manifest that is beyond a table
-        guide = app_agreement.with_table(guide, manifest) or guide
-    (folder / app_agreement.GUIDE).write_text(guide)
+        guide = agreement.with_table(guide, manifest) or guide
+    (folder / agreement.GUIDE).write_text(guide)
     return package
 
 

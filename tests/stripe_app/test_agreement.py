@@ -8,7 +8,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from stripe_keys import app_agreement, permissions
+from stripe_keys import permissions
+from stripe_keys.app_package import agreement
 from stripe_keys.manifest import ManifestError, read
 from tests import production
 from tests.stripe_app.package import Spoil, copied, rewrite
@@ -17,7 +18,7 @@ from tests.stripe_app.package import Spoil, copied, rewrite
 def found(folder: Path, settings: Settings, spoil: Spoil = lambda manifest: None) -> list[str]:
     """What does not agree with a manifest that was spoilt."""
     copied(folder, settings, spoil)
-    return app_agreement.disagreements()
+    return agreement.disagreements()
 
 
 def put(manifest: dict[str, Any], **changes: Any) -> None:
@@ -131,7 +132,7 @@ def test_an_unreadable_manifest_is_one_sentence(
     package = copied(tmp_path, settings)
     (package / "stripe-app.json").write_text(content)
 
-    assert app_agreement.disagreements() == [sentence]
+    assert agreement.disagreements() == [sentence]
 
 
 @pytest.mark.parametrize("gone", ["stripe-app.json", "stripe-app.schema.json", "stripe-app.dev.json"])
@@ -139,7 +140,7 @@ def test_a_missing_file_is_said(tmp_path: Path, settings: Settings, gone: str) -
     package = copied(tmp_path, settings)
     (package / gone).unlink()
 
-    assert f"{gone} cannot be read: No such file or directory." in app_agreement.disagreements()
+    assert f"{gone} cannot be read: No such file or directory." in agreement.disagreements()
 
 
 @pytest.mark.parametrize(
@@ -160,21 +161,21 @@ def test_an_icon_that_stripe_would_refuse_is_said(
     package = copied(tmp_path, settings)
     (package / "icon.png").write_bytes(icon)
 
-    assert [one for one in app_agreement.disagreements() if sentence in one]
+    assert [one for one in agreement.disagreements() if sentence in one]
 
 
 def test_in_production_the_laptops_address_does_not_count(tmp_path: Path, settings: Settings) -> None:
     copied(tmp_path, settings)
     settings.SITE_ENVIRONMENT = "production"
 
-    assert [one for one in app_agreement.disagreements() if f"this site is {settings.SITE_URL}" in one]
+    assert [one for one in agreement.disagreements() if f"this site is {settings.SITE_URL}" in one]
 
 
 def test_the_overlay_of_a_laptop_must_lead_to_the_demo(tmp_path: Path, settings: Settings) -> None:
     package = copied(tmp_path, settings)
     rewrite(package / "stripe-app.dev.json", lambda overlay: overlay["constants"].clear())
 
-    assert [one for one in app_agreement.disagreements() if f"this site is {settings.SITE_URL}" in one]
+    assert [one for one in agreement.disagreements() if f"this site is {settings.SITE_URL}" in one]
 
 
 def spoilt_page(folder: Path, settings: Settings, old: str, new: str) -> None:
@@ -190,7 +191,7 @@ def spoilt_page(folder: Path, settings: Settings, old: str, new: str) -> None:
 def test_a_connect_page_that_lacks_a_permission_is_said(tmp_path: Path, settings: Settings) -> None:
     spoilt_page(tmp_path, settings, "for one in permissions %", 'for one in permissions|slice:"1:" %')
 
-    (live, test) = app_agreement.disagreements()
+    (live, test) = agreement.disagreements()
 
     first = permissions.required()[0]
     assert live.startswith("The connect page of live mode does not list the manifest's permissions: without ")
@@ -201,7 +202,7 @@ def test_a_connect_page_that_lacks_a_permission_is_said(tmp_path: Path, settings
 def test_a_connect_page_with_another_purpose_is_said(tmp_path: Path, settings: Settings) -> None:
     spoilt_page(tmp_path, settings, "{{ one.purpose }}", "{{ one.purpose|upper }}")
 
-    (live, _) = app_agreement.disagreements()
+    (live, _) = agreement.disagreements()
 
     assert permissions.required()[0].purpose.upper() in live
 
@@ -211,7 +212,7 @@ def test_a_link_that_ticks_too_much_is_said(tmp_path: Path, settings: Settings) 
         tmp_path, settings, "{{ prefilled_link }}", "{{ prefilled_link }}&permissions%5B%5D=rak_file_write"
     )
 
-    (live, _) = app_agreement.disagreements()
+    (live, _) = agreement.disagreements()
 
     assert live.startswith("The link to Stripe's form in live mode does not tick the manifest's permissions")
     assert live.endswith(": with rak_file_write besides.")
@@ -220,7 +221,7 @@ def test_a_link_that_ticks_too_much_is_said(tmp_path: Path, settings: Settings) 
 def test_a_connect_page_without_a_link_to_stripes_form_is_said(tmp_path: Path, settings: Settings) -> None:
     spoilt_page(tmp_path, settings, "{{ prefilled_link }}", "")
 
-    assert "The connect page of test mode has no link to Stripe's form." in app_agreement.disagreements()
+    assert "The connect page of test mode has no link to Stripe's form." in agreement.disagreements()
 
 
 def test_a_permission_of_the_app_alone_is_on_no_page_and_agrees(tmp_path: Path, settings: Settings) -> None:

@@ -7,12 +7,12 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from stripe_keys import app_agreement
+from stripe_keys.app_package import agreement
 from tests.house import ground
 from tests.house.test_environment import example
 from tests.stripe_app.package import copied, rewrite
 
-GUIDE = ground.PROJECT / app_agreement.GUIDE
+GUIDE = ground.PROJECT / agreement.GUIDE
 NAME = re.compile(r"`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?:=[^`]*)?`")
 
 
@@ -57,15 +57,15 @@ def test_a_guide_that_lags_behind_is_said_and_written_anew(tmp_path: Path, setti
         call_command("stripe_app", "check")
     call_command("stripe_app", "docs")
 
-    assert app_agreement.disagreements() == []
-    assert "`subscription_read`" not in (tmp_path / app_agreement.GUIDE).read_text()
-    assert "## 10. Keys that the app makes itself" in (tmp_path / app_agreement.GUIDE).read_text()
+    assert agreement.disagreements() == []
+    assert "`subscription_read`" not in (tmp_path / agreement.GUIDE).read_text()
+    assert "## 10. Keys that the app makes itself" in (tmp_path / agreement.GUIDE).read_text()
 
 
 @pytest.mark.parametrize("verb", ["check", "docs"])
 def test_a_guide_without_its_marks_is_said(tmp_path: Path, settings: Settings, verb: str) -> None:
     copied(tmp_path, settings)
-    (tmp_path / app_agreement.GUIDE).write_text("# Going live\n")
+    (tmp_path / agreement.GUIDE).write_text("# Going live\n")
 
     with pytest.raises(CommandError, match="has lost the marks"):
         call_command("stripe_app", verb)
@@ -74,7 +74,7 @@ def test_a_guide_without_its_marks_is_said(tmp_path: Path, settings: Settings, v
 @pytest.mark.parametrize("verb", ["check", "docs"])
 def test_a_missing_guide_is_said(tmp_path: Path, settings: Settings, verb: str) -> None:
     copied(tmp_path, settings)
-    (tmp_path / app_agreement.GUIDE).unlink()
+    (tmp_path / agreement.GUIDE).unlink()
 
     with pytest.raises(CommandError, match=r"going-live\.md cannot be read"):
         call_command("stripe_app", verb)

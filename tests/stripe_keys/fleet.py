@@ -8,7 +8,8 @@ from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import Merchant
-from stripe_keys import brake, incidents, sweeps, vault
+from stripe_keys import incidents, sweeps, vault
+from stripe_keys.incidents import brake
 from stripe_keys.models import AccountPace, RestrictedKey, StripeIncident, StripeInstall, Validation
 from stripe_keys.secret import Secret
 from tests.people import a_restricted_key

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stripe_keys.account_form import REFUSALS, NameAccountForm
+from stripe_keys.forms.stripe_account import REFUSALS, NameAccountForm
 from tests.people import a_restricted_key, a_secret_key, a_signing_secret
 
 ID = "acct_1AdasAccount1234"

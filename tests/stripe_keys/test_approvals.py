@@ -8,7 +8,8 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from accounts.models import User
-from stripe_keys import app_answers, approvals, install_reports, our_apps
+from stripe_keys import approvals, install_reports, our_apps
+from stripe_keys.gateway import app_answers
 from stripe_keys.models import AppOnAccount, RestrictedKey, StripeInstall
 from tests.people import merchant_of
 from tests.stripe_keys.keys import AtStripe, StripeKey

@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from stripe_keys import validation
-from stripe_keys.answers import Answer
+from stripe_keys.gateway.answers import Answer
 from stripe_keys.inspection import Inspection
 from stripe_keys.models import PermissionCheck, RestrictedKey
 from stripe_keys.tasks import VALIDATIONS

@@ -9,13 +9,13 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import User
-from stripe_keys import implied_permissions, survey_rows, surveys
-from stripe_keys.catalogue import WITHOUT_PROBE
+from stripe_keys import survey_rows, surveys
+from stripe_keys.catalogue import WITHOUT_PROBE, implied_permissions
 from stripe_keys.models import RestrictedKey, Validation
 from tests.stripe_keys.keys import REQUIRED, AtStripe, check_again
 from tests.stripe_keys.rows import ALL_GRANTED, a_check, a_key
+from tests.stripe_keys.surveys.test_surveys import ask, one_run, usable
 from tests.stripe_keys.test_permissions_page import report_of, report_page, surveyed
-from tests.stripe_keys.test_surveys import ask, one_run, usable
 from work.models import DueRow
 
 pytestmark = pytest.mark.django_db

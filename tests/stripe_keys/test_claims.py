@@ -12,9 +12,9 @@ from stripe_keys import gateway, incidents, inspection, installs
 from stripe_keys.binding import InstallRefused
 from stripe_keys.models import KeyEnvelope, RestrictedKey, StripeInstall, Validation
 from tests.people import a_client_of, a_restricted_key, merchant_of
+from tests.stripe_keys.gateway.scripted_stripe import Reply, ScriptedStripe, refusal, running, saying
 from tests.stripe_keys.keys import bind_account, check_again, checked, paste
 from tests.stripe_keys.rows import ACCOUNT, a_key, page_of
-from tests.stripe_keys.scripted_stripe import Reply, ScriptedStripe, refusal, running, saying
 
 Status = RestrictedKey.Status
 OTHER = "acct_1OfSomebodyElse"

@@ -11,9 +11,9 @@ from stripe_keys import gateway, incidents
 from stripe_keys.doubts import IN_A_ROW
 from stripe_keys.models import RestrictedKey, Validation
 from tests.people import a_restricted_key
-from tests.stripe_keys import scripted_stripe
 from tests.stripe_keys.fleet import kept, make_due, pass_time
-from tests.stripe_keys.scripted_stripe import Reply, ScriptedStripe, refusal, saying
+from tests.stripe_keys.gateway import scripted_stripe
+from tests.stripe_keys.gateway.scripted_stripe import Reply, ScriptedStripe, refusal, saying
 from work import engine
 
 Status = RestrictedKey.Status

@@ -15,7 +15,7 @@ from accounts.models import User
 from stripe_keys import lifecycle, services
 from stripe_keys.models import LedgerEntry, RestrictedKey
 from tests.people import a_restricted_key, merchant_of
-from tests.stripe_keys.closings import ACCOUNT, ERASED, a_serving_key, close
+from tests.stripe_keys.erasing.closings import ACCOUNT, ERASED, a_serving_key, close
 from tests.stripe_keys.keys import paste
 from tests.stripe_keys.rows import a_key, page_of
 

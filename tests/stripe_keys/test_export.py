@@ -15,7 +15,7 @@ from accounts.notices import tell
 from stripe_keys import export, lifecycle, portrait, secret_key_migration, services
 from stripe_keys.models import KeySubmission, KeyUse, RestrictedKey, StatusChange
 from tests.people import a_restricted_key, merchant_of
-from tests.stripe_keys.closings import ACCOUNT, a_serving_key, close
+from tests.stripe_keys.erasing.closings import ACCOUNT, a_serving_key, close
 from tests.stripe_keys.keys import AtStripe, checked, paste
 from tests.stripe_keys.rows import ALL_GRANTED, a_check, a_key
 

@@ -10,9 +10,9 @@ from accounts.models import User
 from stripe_keys import catalogue, gateway
 from stripe_keys.models import PermissionCheck
 from tests.people import a_restricted_key
+from tests.stripe_keys.gateway.scripted_stripe import ACCOUNT, Reply, running
 from tests.stripe_keys.keys import REQUIRED, bind_account, paste
-from tests.stripe_keys.scripted_stripe import ACCOUNT, Reply, running
-from tests.stripe_keys.verdict_words import LIST, WHOSE
+from tests.stripe_keys.verdicts.verdict_words import LIST, WHOSE
 from tests.waiting import eventually
 from work import engine
 

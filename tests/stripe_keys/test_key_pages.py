@@ -17,7 +17,7 @@ from accounts.models import User
 from stripe_keys import sentences
 from stripe_keys.endings import written
 from stripe_keys.models import StatusChange
-from stripe_keys.problems import GENERIC_REJECTION
+from stripe_keys.sentences.problems import GENERIC_REJECTION
 from tests.stripe_keys.rows import ACCOUNT, ALL_GRANTED, a_check, a_key, page_of
 
 pytestmark = pytest.mark.django_db
@@ -108,7 +108,9 @@ def test_each_problem_has_a_sentence_and_a_next_step(adas_browser: Client, ada: 
 
 def test_every_problem_code_of_the_gateway_and_the_checks_has_a_sentence() -> None:
     folder = Path(stripe_keys.__file__).parent
-    source = "".join((folder / name).read_text() for name in ("gateway.py", "validation.py", "takeover.py"))
+    source = "".join(
+        (folder / name).read_text() for name in ("gateway/__init__.py", "validation.py", "takeover.py")
+    )
     written = set(
         re.findall(r'(?:problem="|last_problem="|problem or "|_no_answer\(row, key, ")(\w+)"', source)
     )

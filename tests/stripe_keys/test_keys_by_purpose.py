@@ -6,8 +6,9 @@ import pytest
 from pytest_django import Settings
 
 from accounts.models import Notice, User
-from stripe_keys import clients, least_privilege, needs, purposes, surveys
+from stripe_keys import clients, needs, purposes, surveys
 from stripe_keys.models import RestrictedKey, Validation
+from stripe_keys.portrait import least_privilege
 from tests.people import merchant_of
 from tests.stripe_keys.keys import AtStripe, check_again, checked, paste
 from tests.stripe_keys.purposes import BILLING, GENERAL, ask_for_two_keys

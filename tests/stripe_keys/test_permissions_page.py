@@ -11,8 +11,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
-from stripe_keys import least_privilege, surveys
+from stripe_keys import surveys
 from stripe_keys.models import KeyUsage, PermissionCheck, RestrictedKey, Validation
+from stripe_keys.portrait import least_privilege
 from stripe_keys.sentences import edit_link
 from tests.stripe_keys.rows import ACCOUNT, ALL_GRANTED, a_check, a_key
 from work.models import DueRow

@@ -18,7 +18,7 @@ from stripe_keys.models import (
     StripeInstall,
     Validation,
 )
-from stripe_keys.paste_limits import TooManyPastes
+from stripe_keys.pastes.limits import TooManyPastes
 from stripe_keys.secret import Secret
 from tests.people import a_restricted_key, merchant_of
 from tests.stripe_keys.keys import paste

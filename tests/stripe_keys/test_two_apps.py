@@ -11,15 +11,9 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import User
-from stripe_keys import (
-    app_checks,
-    app_installs,
-    app_questions,
-    install_reports,
-    our_apps,
-    uninstalls,
-)
-from stripe_keys.app_answers import FetchedEvent
+from stripe_keys import app_checks, app_installs, install_reports, our_apps, uninstalls
+from stripe_keys.gateway import app_questions
+from stripe_keys.gateway.app_answers import FetchedEvent
 from stripe_keys.models import AppOnAccount, InstallState, KeyManagement, RestrictedKey, StripeInstall
 from tests.people import merchant_of
 from tests.stripe_keys.keys import AtStripe, bind_account

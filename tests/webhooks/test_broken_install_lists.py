@@ -9,13 +9,13 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import Notice, User
-from stripe_keys import app_questions
+from stripe_keys.gateway import app_questions
 from stripe_keys.models import RestrictedKey, StripeInstall
 from tests.people import a_secret_key
-from tests.stripe_keys import scripted_stripe
+from tests.stripe_keys.gateway import scripted_stripe
+from tests.stripe_keys.gateway.scripted_stripe import Reply, ScriptedStripe, saying
 from tests.stripe_keys.keys import bind_account
 from tests.stripe_keys.rows import a_key
-from tests.stripe_keys.scripted_stripe import Reply, ScriptedStripe, saying
 from tests.webhooks.deliveries import an_account_id
 from tests.webhooks.searches import search
 from webhooks.models import Reconciliation

@@ -10,11 +10,11 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import User
-from stripe_keys import listings
+from stripe_keys.gateway import listings
 from tests.people import a_restricted_key, a_secret_key
-from tests.stripe_keys import scripted_stripe
+from tests.stripe_keys.gateway import scripted_stripe
+from tests.stripe_keys.gateway.scripted_stripe import ScriptedStripe, saying
 from tests.stripe_keys.keys import bind_account
-from tests.stripe_keys.scripted_stripe import ScriptedStripe, saying
 from tests.webhooks.deliveries import an_account_id, an_event_id
 from tests.webhooks.searches import UPDATED, cursor_of, search
 from webhooks.models import EventNotification

@@ -10,9 +10,9 @@ from pytest_django import Settings
 
 from accounts.models import Notice, User
 from tests.people import a_secret_key
-from tests.stripe_keys import scripted_stripe
+from tests.stripe_keys.gateway import scripted_stripe
+from tests.stripe_keys.gateway.scripted_stripe import Reply, ScriptedStripe, saying
 from tests.stripe_keys.keys import bind_account
-from tests.stripe_keys.scripted_stripe import Reply, ScriptedStripe, saying
 from tests.webhooks.deliveries import an_account_id, an_event_id
 from tests.webhooks.searches import UPDATED, cursor_of, here, search
 from webhooks.models import AccountCursor

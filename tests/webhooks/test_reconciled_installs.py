@@ -106,7 +106,7 @@ def test_install_that_is_asked_about_by_itself_and_found_does_not_end(
 def test_every_page_of_installs_is_read(
     ada: User, at_stripe: AtStripe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stripe_keys.listings.AT_ONCE", 2)
+    monkeypatch.setattr("stripe_keys.gateway.listings.AT_ONCE", 2)
     for _ in range(5):
         an_account(ada, at_stripe)
 

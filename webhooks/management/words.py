@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from django.utils import timezone
 
-from stripe_keys.app_answers import EARLIEST, LATEST
+from stripe_keys.gateway.app_answers import EARLIEST, LATEST
 
 
 def moment(text: str) -> datetime:

@@ -9,8 +9,9 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts.notices import tell_ops
-from stripe_keys import gateway, listings
-from stripe_keys.listings import Ask, Page
+from stripe_keys import gateway
+from stripe_keys.gateway import listings
+from stripe_keys.gateway.listings import Ask, Page
 from webhooks.handlers import HANDLERS
 from webhooks.models import AccountCursor
 from webhooks.reconciling import accounts, found

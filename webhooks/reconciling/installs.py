@@ -17,10 +17,10 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from accounts.notices import tell_ops
-from stripe_keys import app_installs, gateway, install_reports, known_accounts, listings, our_apps
-from stripe_keys.app_answers import INSTALLED
-from stripe_keys.gateway import StripeUnavailable
-from stripe_keys.listings import Ask, Page
+from stripe_keys import app_installs, gateway, install_reports, known_accounts, our_apps
+from stripe_keys.gateway import StripeUnavailable, listings
+from stripe_keys.gateway.app_answers import INSTALLED
+from stripe_keys.gateway.listings import Ask, Page
 from webhooks.models import AccountCursor, Reconciliation
 from webhooks.reconciling.events import modes
 from webhooks.reconciling.turns import Turn

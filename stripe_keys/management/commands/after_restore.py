@@ -7,7 +7,8 @@ from django.core.management.base import CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from stripe_keys import ledger, restores
+from stripe_keys import ledger
+from stripe_keys.erasing import restores
 from work.management.database import DatabaseCommand
 
 _SAID = {

@@ -7,7 +7,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from stripe_keys import app_agreement, app_package
+from stripe_keys import app_package
+from stripe_keys.app_package import agreement
 
 
 class Command(BaseCommand):
@@ -32,21 +33,21 @@ class Command(BaseCommand):
             self._check()
 
     def _check(self) -> None:
-        found = app_agreement.disagreements()
+        found = agreement.disagreements()
         if found:
             raise CommandError("\n".join(found))
         self.stdout.write("The manifest, the probes, the connect page, its link and the docs agree.")
 
     def _write_docs(self) -> None:
-        guide = Path(settings.BASE_DIR) / app_agreement.GUIDE
+        guide = Path(settings.BASE_DIR) / agreement.GUIDE
         try:
             manifest = app_package.read(Path(settings.STRIPE_APP_MANIFEST))
-            written = app_agreement.with_table(guide.read_text(encoding="utf-8"), manifest)
+            written = agreement.with_table(guide.read_text(encoding="utf-8"), manifest)
         except app_package.UnreadablePackage as problem:
             raise CommandError(str(problem)) from None
         except OSError as problem:
-            raise CommandError(f"{app_agreement.GUIDE} cannot be read: {problem.strerror}.") from None
+            raise CommandError(f"{agreement.GUIDE} cannot be read: {problem.strerror}.") from None
         if written is None:
-            raise CommandError(f"{app_agreement.GUIDE} has lost the marks of its table of permissions.")
+            raise CommandError(f"{agreement.GUIDE} has lost the marks of its table of permissions.")
         guide.write_text(written, encoding="utf-8")
-        self.stdout.write(f"{app_agreement.GUIDE} lists the manifest's permissions.")
+        self.stdout.write(f"{agreement.GUIDE} lists the manifest's permissions.")

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from stripe_keys import api_paths
+from stripe_keys.catalogue import api_paths
 from stripe_keys.required_permissions import calls
 from stripe_keys.required_permissions.sdk import lists
 from stripe_keys.required_permissions.sdk.calls import all_calls
@@ -13,7 +13,7 @@ from stripe_keys.required_permissions.sdk.calls import all_calls
 class Command(BaseCommand):
     """For developers: reads the installed SDK's source, which it does not import, and overwrites both lists."""
 
-    help = "Write stripe_keys/api_paths.txt and sdk_calls.txt from the source of the installed Stripe SDK."
+    help = "Write stripe_keys/catalogue/api_paths.txt and sdk_calls.txt from the source of the installed Stripe SDK."
     requires_system_checks = ()
 
     def handle(self, *args: Any, **options: Any) -> None:

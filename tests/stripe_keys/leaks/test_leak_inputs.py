@@ -6,7 +6,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from stripe_keys.admin_leaks import LeakedTextForm
+from stripe_keys.admin.leaks import LeakedTextForm
 from stripe_keys.models import RestrictedKey
 from tests.stripe_keys.leaks.desk import (
     DESK,

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from stripe_keys.leaked_text import MOST_KEYS, Reading, read_leaked
+from stripe_keys.leaks.leaked_text import MOST_KEYS, Reading, read_leaked
 from stripe_keys.secret import Secret
 from tests.people import a_restricted_key, a_secret_key, some_letters
 

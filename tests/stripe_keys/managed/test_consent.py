@@ -10,7 +10,7 @@ from pytest_django import Settings
 
 from accounts.models import Notice
 from stripe_keys import app_pace, managed_problems
-from stripe_keys.closing import close_merchant
+from stripe_keys.erasing.closing import close_merchant
 from stripe_keys.managed import minting_ends, pacing
 from stripe_keys.models import KeyManagement, Minting, StripeInstall
 from tests.people import an_owner, merchant_of

@@ -9,7 +9,8 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import Notice
-from stripe_keys import closing, lifecycle, managed_problems, minting_rows, reports, takeover, uninstalls
+from stripe_keys import lifecycle, managed_problems, minting_rows, reports, takeover, uninstalls
+from stripe_keys.erasing import closing
 from stripe_keys.managed import arrangements, orphans, schedule
 from stripe_keys.models import (
     KeyManagement,

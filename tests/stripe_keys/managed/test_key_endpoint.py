@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from stripe_keys import gateway, key_endpoint, vault
-from stripe_keys.app_answers import StripeUnavailable
+from stripe_keys import gateway, vault
+from stripe_keys.gateway import key_endpoint
+from stripe_keys.gateway.app_answers import StripeUnavailable
 from tests.stripe_keys.managed.conftest import Managed, both_modes
 
 

@@ -8,17 +8,18 @@ from pytest_django import Settings
 
 from accounts.models import Merchant
 from accounts.services import MerchantIsClosed
-from stripe_keys import key_endpoint, retirement_rows, services
-from stripe_keys.app_answers import StripeUnavailable
+from stripe_keys import retirement_rows, services
+from stripe_keys.gateway import key_endpoint
+from stripe_keys.gateway.app_answers import StripeUnavailable
 from stripe_keys.managed import minting_ends, publishing, schedule
 from stripe_keys.models import KeyManagement, Minting, PublishableKey, RestrictedKey, Retirement
 from stripe_keys.tasks import MINTINGS
 from tests.people import a_restricted_key
-from tests.stripe_keys import scripted_stripe
+from tests.stripe_keys.gateway import scripted_stripe
+from tests.stripe_keys.gateway.scripted_stripe import ACCOUNT, saying
 from tests.stripe_keys.keys import bind_account, checked, paste
 from tests.stripe_keys.managed.conftest import Managed
 from tests.stripe_keys.managed.moments import fall_due, rotate
-from tests.stripe_keys.scripted_stripe import ACCOUNT, saying
 from work import engine
 from work.engine import revive
 

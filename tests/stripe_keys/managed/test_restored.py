@@ -16,9 +16,9 @@ from stripe_keys import vault
 from stripe_keys.managed import orphans, schedule
 from stripe_keys.models import LedgerEntry, Minting, RestrictedKey, Retirement, Validation
 from stripe_keys.vault import data_keys
+from tests.stripe_keys.erasing.restoring import a_line, after_restore
 from tests.stripe_keys.managed.conftest import Managed
 from tests.stripe_keys.managed.moments import fall_due, let_pass, rotate, work_after
-from tests.stripe_keys.restoring import a_line, after_restore
 
 Status = RestrictedKey.Status
 HOUR = timedelta(hours=1)

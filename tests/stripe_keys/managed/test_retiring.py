@@ -8,7 +8,8 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import Notice
-from stripe_keys import brake, incidents, services, vault
+from stripe_keys import incidents, services, vault
+from stripe_keys.incidents import brake
 from stripe_keys.managed import retiring
 from stripe_keys.models import KeyEnvelope, RestrictedKey, Retirement, StripeIncident
 from stripe_keys.vault import data_keys

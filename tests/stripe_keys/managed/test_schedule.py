@@ -10,7 +10,8 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import User
-from stripe_keys import brake, clients, incidents, managed_problems, minting_rows
+from stripe_keys import clients, incidents, managed_problems, minting_rows
+from stripe_keys.incidents import brake
 from stripe_keys.managed import schedule
 from stripe_keys.models import KeyManagement, Minting, RestrictedKey, StripeIncident
 from tests.people import merchant_of

@@ -3,9 +3,9 @@
 import pytest
 from django.utils import timezone
 
-from stripe_keys import managed_portrait
 from stripe_keys.managed.arrangements import NotOffered
 from stripe_keys.models import KeyManagement, StripeInstall
+from stripe_keys.portrait import mode_page
 from tests.people import merchant_of
 from tests.stripe_keys.keys import checked, paste
 from tests.stripe_keys.managed.conftest import Managed
@@ -23,8 +23,8 @@ def test_who_merely_names_an_account_is_not_offered_keys_of_it(merely_named: Man
         merely_named.choose_app()
 
     merchant = merchant_of(merely_named.ada)
-    assert not managed_portrait.may_be_chosen(merchant, livemode=False)
-    assert managed_portrait.connected_account(merchant, livemode=False) == ""
+    assert not mode_page.may_be_chosen(merchant, livemode=False)
+    assert mode_page.connected_account(merchant, livemode=False) == ""
 
 
 def test_no_key_is_made_where_the_account_is_only_named(managed: Managed) -> None:

@@ -10,9 +10,9 @@ from django.utils import timezone
 from accounts.models import User
 from stripe_keys import quarantine, services
 from stripe_keys.models import LedgerEntry, OutgoingMessage, RestrictedKey, StatusChange
+from tests.stripe_keys.erasing.restoring import a_line, after_restore
 from tests.stripe_keys.keys import AtStripe, check_again, checked, paste
-from tests.stripe_keys.ledgers import a_stored_key
-from tests.stripe_keys.restoring import a_line, after_restore
+from tests.stripe_keys.ledger.ledgers import a_stored_key
 from tests.stripe_keys.rows import ACCOUNT, a_key
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("receiver")]

@@ -6,8 +6,8 @@ from functools import cache
 import pytest
 import stripe
 
-from stripe_keys import api_paths
-from stripe_keys.api_paths import template_of
+from stripe_keys.catalogue import api_paths
+from stripe_keys.catalogue.api_paths import template_of
 from stripe_keys.required_permissions import calls
 from stripe_keys.required_permissions.calls import Request
 from stripe_keys.required_permissions.sdk import lists

@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from stripe_keys.path_permissions import permissions_for
+from stripe_keys.catalogue.path_permissions import permissions_for
 from stripe_keys.required_permissions import calls
 from stripe_keys.required_permissions.resolving import calls_in
 
