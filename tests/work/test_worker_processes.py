@@ -84,12 +84,11 @@ def test_row_of_a_frozen_and_then_of_a_killed_worker_is_taken_over(workers: Work
 
 
 def test_row_that_kills_its_workers_is_parked_and_takes_nobody_along(workers: Workers) -> None:
-    """And all that without any broker."""
     poison = put("lane", kind="die")
     following = put("lane")
     neighbours = [put(f"beside {n}", kind="be beside") for n in range(3)]
     Errand.objects.bulk_create([Errand(lane=f"lane {n % 10}") for n in range(100)])
-    workers.keep_one_running(REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")
+    workers.keep_one_running()
 
     def is_dead() -> bool:
         if workers.restart_what_ended():  # and what it held is free at once
@@ -118,6 +117,15 @@ def test_stalled_worker_ends_for_a_restart_and_its_successor_does_the_work(worke
     Errand.objects.update(kind="write")
     workers()
     eventually(lambda: not Errand.objects.exclude(state="done").exists(), timeout=20)
+
+
+def test_work_is_done_without_any_broker(workers: Workers) -> None:
+    errand = put()
+
+    worker = workers(REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")
+
+    eventually(lambda: is_done(errand), timeout=20)
+    assert written(errand) == [worker.pid]
 
 
 def test_work_goes_on_while_the_broker_is_frozen(workers: Workers, tmp_path: Path) -> None:
