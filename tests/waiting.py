@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
+# Seconds that nobody takes to give something up, however busy the machine is. Who does not give up takes longer yet.
+NOT_FOR_EVER = 20.0
 # Who has waited for long asks less often: each question takes something away from those who are waited for.
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5
 _PART_OF_THE_WAIT = 0.1

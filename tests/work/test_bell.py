@@ -17,6 +17,7 @@ from pytest_django import Settings
 
 from local_stack.ports import free_port
 from local_stack.redis_server import RedisServer
+from tests.waiting import NOT_FOR_EVER
 from tests.work.conftest import COMMITTING
 from tests.work.errands import Errand
 from work import bell
@@ -162,7 +163,7 @@ def test_dead_broker_neither_raises_nor_delays(
     begun = time.monotonic()
     bell.ring("errands", "ada")
 
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < NOT_FOR_EVER
     assert bell.silence.reigns()
 
 
@@ -182,7 +183,7 @@ def test_frozen_broker_neither_raises_nor_delays(
     bell.ring("errands", "ada")
     bell.take_down("errands", "ada")
 
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < NOT_FOR_EVER
     assert bell.silence.reigns()
 
 
@@ -203,7 +204,7 @@ def test_broker_that_freezes_after_the_hook_was_found_free_does_not_delay(
     begun = time.monotonic()
     bell.ring("errands", "ada")
 
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < NOT_FOR_EVER
     assert bell.silence.reigns()
 
 

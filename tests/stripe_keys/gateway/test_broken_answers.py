@@ -15,6 +15,7 @@ from stripe_keys.secret import Secret
 from tests.people import a_restricted_key
 from tests.stripe_keys.gateway import scripted_stripe
 from tests.stripe_keys.gateway.scripted_stripe import ACCOUNT, Reply, ScriptedStripe, refusal, saying
+from tests.waiting import NOT_FOR_EVER
 
 WHOSE = saying({"object": "account", "id": ACCOUNT})
 
@@ -56,7 +57,7 @@ def test_answer_that_trickles_is_not_waited_for(stripe: ScriptedStripe, settings
     problem = said(stripe, settings, Reply(body=WHOSE.body, end="trickle"))
 
     assert problem == "timed_out"
-    assert time.monotonic() - began < 3, "each byte alone would have been in time"
+    assert time.monotonic() - began < NOT_FOR_EVER, "each byte alone would have been in time"
 
 
 def test_others_are_heard_while_one_trickles(stripe: ScriptedStripe, settings: Settings) -> None:
@@ -180,4 +181,4 @@ def test_what_the_app_calls_for_comes_whole_and_soon_or_not_at_all(
 
     assert raised.value.__context__ is None
     assert stripe.asked == ["/v2/iam/api_keys?limit=1"]
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < NOT_FOR_EVER

@@ -23,7 +23,7 @@ from cryptography.x509.oid import NameOID
 from local_stack.ports import free_port
 from stripe_keys.gateway.wire import Question, Reply, Trouble, Wire
 from tests.stripe_keys.gateway.raw_server import ANSWER, RawServer
-from tests.waiting import eventually
+from tests.waiting import NOT_FOR_EVER, eventually
 
 HEADERS = {"Authorization": "Bearer of nothing"}
 WELL = Reply(200, b'{"object":"list"}')
@@ -92,7 +92,7 @@ def test_trickle_is_cut_off_and_keeps_no_other_answer_away(server: RawServer, wi
     replies = asked(wire, "/trickle", "/v1/charges", "/hang")
 
     assert replies == [Reply(trouble=Trouble.TIMED_OUT), WELL, Reply(trouble=Trouble.TIMED_OUT)]
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < NOT_FOR_EVER
 
 
 @pytest.mark.parametrize(

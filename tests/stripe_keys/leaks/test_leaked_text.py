@@ -178,12 +178,12 @@ def test_what_is_no_key_is_not_read(text: str) -> None:
     ids=lambda text: ascii(text)[:16],
 )  # fmt: skip
 def test_no_text_keeps_the_reader_busy(text: str) -> None:
-    from time import process_time
+    from time import thread_time
 
-    start = process_time()
+    start = thread_time()
     read_leaked(text)
 
-    assert process_time() - start < 1
+    assert thread_time() - start < 1
 
 
 def test_reading_shows_no_key() -> None:

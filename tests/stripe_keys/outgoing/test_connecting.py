@@ -11,6 +11,7 @@ from pytest_django import Settings
 
 from stripe_keys.outgoing import endpoints, sending
 from tests.stripe_keys.outgoing.receiver import Receiver
+from tests.waiting import NOT_FOR_EVER
 
 
 def send() -> int:
@@ -23,7 +24,7 @@ def trouble() -> tuple[str, bool]:
     began = time.monotonic()
     with pytest.raises(sending.NoAnswer) as reason:
         send()
-    return reason.value.code, time.monotonic() - began < 2
+    return reason.value.code, time.monotonic() - began < NOT_FOR_EVER
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def test_many_dead_addresses_are_not_all_waited_for(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(sending, "IN_ALL_SECONDS", 0.3)
 
     with dead_address() as address:
-        resolve_to(monkeypatch, *[address] * 20)
+        resolve_to(monkeypatch, *[address] * 200)
         assert trouble() == ("too_slow", True)
 
 
@@ -96,7 +97,7 @@ def test_a_slow_look_up_of_a_name_is_not_waited_for(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def slow(*_: object, **__: object) -> list[object]:
-        receiver.released.wait(3)
+        receiver.released.wait(60)
         return []
 
     monkeypatch.setattr(sending, "IN_ALL_SECONDS", 0.2)

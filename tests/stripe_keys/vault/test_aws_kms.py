@@ -16,7 +16,8 @@ from stripe_keys.vault.errors import KeyEncryptionKeyMissing, KeyServiceAway, Va
 from stripe_keys.vault.key_services import KeyContext, Wrapped
 from tests.stripe_keys.rotation.stored import flip_last_bit
 from tests.stripe_keys.vault.answering import Answer, Answering, Asked
-from tests.stripe_keys.vault.remote import AN_ARN, DATA_KEY, HERE, PATIENCE, SITE, trouble_with
+from tests.stripe_keys.vault.remote import AN_ARN, DATA_KEY, HERE, SITE, trouble_with
+from tests.waiting import NOT_FOR_EVER
 
 if TYPE_CHECKING:
     from mypy_boto3_kms.client import KMSClient
@@ -186,7 +187,7 @@ def test_what_answers_in_the_place_of_aws_proves_nothing(settings: Settings, ans
 
         assert isinstance(trouble_with(AwsKms(), Wrapped("aws-kms/k1", b"x")), KeyServiceAway)
 
-    assert time.monotonic() - began < 2 * PATIENCE + 3
+    assert time.monotonic() - began < NOT_FOR_EVER
 
 
 def test_nobody_listens(settings: Settings) -> None:
@@ -198,7 +199,7 @@ def test_nobody_listens(settings: Settings) -> None:
     with pytest.raises(KeyServiceAway):
         AwsKms().health()
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < NOT_FOR_EVER
 
 
 def test_an_endpoint_that_is_no_address_is_a_service_that_is_away(settings: Settings) -> None:
