@@ -29,12 +29,20 @@ _KEYS_OF_APPS = [
     for whose in ("PLATFORM", "MANAGED")
     for mode in ("live", "test")
 ]
-_SECRET_FILES = (
-    "KEY_ENCRYPTION_KEYS_FILE",
-    "FINGERPRINT_KEYS_FILE",
-    "SECRET_KEY_FILE",
-    "VAULT_TRANSIT_TOKEN_FILE",
-    "METRICS_TOKEN_FILE",
+SECRETS = (
+    "SECRET_KEY",
+    "SECRET_KEY_FALLBACKS",
+    "DATABASE_URL",
+    "REDIS_URL",
+    "EMAIL_URL",
+    "METRICS_TOKEN",
+    "PARTNER_WEBHOOK_SECRETS",
+    "STRIPE_APP_SIGNING_SECRETS",
+    "STRIPE_WEBHOOK_SECRETS",
+    "KEY_ENCRYPTION_KEYS",
+    "FINGERPRINT_KEYS",
+    "VAULT_TRANSIT_TOKEN",
+    *(name for _, name in _KEYS_OF_APPS),
 )
 _NEEDED_BY = {
     "aws-kms": ("AWS_KMS_KEYS",),
@@ -226,10 +234,12 @@ def _surrounding_refusals() -> Iterator[Error]:
         return
     if len(settings.SECRET_KEY) < 50 or settings.SECRET_KEY.startswith(("demo", "django-insecure")):
         yield _refusal(30, "SECRET_KEY is short or not a secret.", "Give it 50 or more random characters.")
-    for name in _SECRET_FILES:
-        path = os.environ.get(name)
+    for name in SECRETS:
+        path = os.environ.get(f"{name}_FILE")
         if path and _everybody_may_read(Path(path)):
-            yield _refusal(31, f"Everybody on the machine may read the file of {name}.", "chmod 0400 it.")
+            yield _refusal(
+                31, f"Everybody on the machine may read the file of {name}_FILE.", "chmod 0400 it."
+            )
     backend = settings.CACHES["default"]["BACKEND"]
     if backend.endswith((".LocMemCache", ".DummyCache")):
         yield _refusal(

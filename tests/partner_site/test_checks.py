@@ -1,14 +1,16 @@
 """What the site refuses in its settings: each refusal, and that none shows a value."""
 
 import base64
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.checks import run_checks
 from pytest_django import Settings
 
-from partner_site.checks import TAG
+from partner_site.checks import SECRETS, TAG
 from tests import people
 
 
@@ -123,16 +125,13 @@ def test_no_keys_in_the_settings_are_needed_with_a_key_service(production: Setti
     assert refusals() == set()
 
 
-@pytest.mark.parametrize(
-    "variable",
-    ["KEY_ENCRYPTION_KEYS_FILE", "SECRET_KEY_FILE", "VAULT_TRANSIT_TOKEN_FILE", "METRICS_TOKEN_FILE"],
-)
-def test_a_key_file_that_everybody_reads_is_refused(
-    production: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+@pytest.mark.parametrize("secret", SECRETS)
+def test_a_secret_file_that_everybody_reads_is_refused(
+    production: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, secret: str
 ) -> None:
     key_file = tmp_path / "keys"
     key_file.write_text("anything")
-    monkeypatch.setenv(variable, str(key_file))
+    monkeypatch.setenv(f"{secret}_FILE", str(key_file))
 
     key_file.chmod(0o444)
     for_everybody = refusals()
@@ -186,3 +185,10 @@ def test_no_refusal_shows_a_value(production: Settings, refusal: str, changes: d
         words = f"{message.msg} {message.hint}"
         assert message.hint
         assert not [value for value in private if value in words]
+
+
+def test_no_setting_that_sounds_like_a_secret_is_missing_among_them() -> None:
+    told = set(re.findall(r"^#? ?([A-Z_]+)=", (settings.BASE_DIR / ".env.example").read_text(), re.MULTILINE))
+    sounding = {name for name in told if re.search(r"SECRET|TOKEN|_KEY_(LIVE|TEST)$|_KEYS$", name)}
+
+    assert sounding - set(SECRETS) <= {"AWS_KMS_KEYS", "MANAGED_KEYS"}
