@@ -53,11 +53,17 @@ class Terminal:
             self.shown += os.read(self.screen, 65536).decode("utf-8", "replace")
 
     def is_back_after_an_interruption(self) -> bool:
-        """Press Ctrl-C, as often as it takes: the first may come before the command has begun to read."""
+        """Press Ctrl-C, as often as it takes: the first may come before the command has begun to read.
+
+        Each throws away what was shown and not read yet, so the shell is given time to show that it is back.
+        """
         os.write(self.screen, b"\x03")
-        if select.select([self.screen], [], [], 1.0)[0]:
+        end = time.monotonic() + 2
+        while not (is_back := self.shown.count("ready> ") > 1):
+            if not select.select([self.screen], [], [], max(0.0, end - time.monotonic()))[0]:
+                break
             self.shown += os.read(self.screen, 65536).decode("utf-8", "replace")
-        return self.shown.count("ready> ") > 1
+        return is_back
 
     def leave(self) -> None:
         """Say goodbye, so that the shell writes its history down."""
@@ -145,7 +151,7 @@ def test_terminal_shows_again_what_is_typed_after_an_interruption(tmp_path: Path
     terminal.wait_for("ready> ")
     terminal.type(secret_key_check.command())
     terminal.wait_for(PROMPT)
-    eventually(terminal.is_back_after_an_interruption)
+    eventually(terminal.is_back_after_an_interruption, timeout=30)
     terminal.type("stty -a")
 
     terminal.wait_for(ECHOES)
