@@ -39,6 +39,8 @@ class Terminal:
                 # What an unlucky shell may hand on.
                 "k": "", "a": "200",
             }  # fmt: skip
+            # Whoever started the tests in the background has them ignore it, and what they start.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.execve(f"/bin/{command[0]}", command, environment)  # noqa: S606
 
     def type(self, text: str) -> None:
