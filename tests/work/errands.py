@@ -92,21 +92,26 @@ def _hang(errand: Errand) -> None:
     threading.Event().wait()
 
 
+def _begin(errand: Errand) -> int:
+    """Begin, for the how many-th time; its attempts are fewer where one beside others does not count."""
+    leave_effect(errand, "begun")
+    return Effect.objects.filter(errand=errand.pk, what="begun").count()
+
+
 def _be_beside(errand: Errand) -> None:
     """Wait to be killed by another, the first two times."""
-    leave_effect(errand, "begun")
-    threading.Event().wait(10 if errand.attempts <= 2 else 0.5)
+    threading.Event().wait(10 if _begin(errand) <= 2 else 0.5)
     with settle(errand):
         leave_effect(errand, "written")
 
 
 def _die(errand: Errand) -> None:
     """Die: the first two times among as many others as there are."""
-    leave_effect(errand, "begun")
+    times = _begin(errand)
     others = Errand.objects.filter(kind="be beside")
     here = Effect.objects.filter(pid=os.getpid(), what="begun", errand__in=others.values("pk"))
     end = time.monotonic() + 10
-    while errand.attempts <= 2 and here.count() < others.count() and time.monotonic() < end:
+    while times <= 2 and here.count() < others.count() and time.monotonic() < end:
         time.sleep(0.02)
     time.sleep(0.2)
     os.kill(os.getpid(), signal.SIGKILL)
