@@ -99,7 +99,7 @@ def test_row_that_kills_its_workers_is_parked_and_takes_nobody_along(workers: Wo
     eventually(lambda: not Errand.objects.exclude(pk=poison.pk).exclude(state="done").exists(), timeout=20)
 
     assert is_done(following)
-    assert len(begun_by(poison)) == 3
+    assert len(begun_by(poison)) in (3, 4), "a death beside the site's own periodic work proves nothing"
     assert all(len(begun_by(errand)) == 3 for errand in neighbours), "each was beside it twice when it died"
     done = Counter(Effect.objects.filter(what="written").values_list("errand", flat=True))
     assert (len(done), set(done.values())) == (104, {1})
