@@ -38,6 +38,19 @@ def test_both_answer_once_started(servers: ThrowAwayServers) -> None:
     client.close()
 
 
+def test_what_was_committed_outlives_the_process_though_it_ends_at_once(servers: ThrowAwayServers) -> None:
+    assert servers.postgres
+    with psycopg.connect(servers.database_url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE kept (number int)")
+        connection.execute("INSERT INTO kept VALUES (1)")
+
+        servers.postgres.stop()
+    servers.postgres.start()
+
+    with psycopg.connect(servers.database_url) as connection:
+        assert connection.execute("SELECT number FROM kept").fetchall() == [(1,)]
+
+
 def test_what_a_failing_statement_holds_is_not_logged(servers: ThrowAwayServers) -> None:
     assert servers.postgres
 
