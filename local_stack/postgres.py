@@ -25,8 +25,8 @@ SUPERUSER = "postgres"
 SYSTEM_USER = "pgserver"
 MAX_CONNECTIONS = 200
 START_SECONDS = 60.0
-# A throw-away server waits for no disk, which makes it several times faster. It may lose everything with the machine, but
-# not with its own process: what it has committed, the site relies on.
+# A throw-away server waits for no disk, which makes it several times faster. It may lose everything with the machine,
+# but not with its own process: what it has committed, the site relies on.
 THROW_AWAY = {"fsync": "off", "full_page_writes": "off", "autovacuum": "off"}
 
 
